@@ -1,0 +1,93 @@
+"""Jobs and the nightly schedule. `venom_job` is the whole chain: pick one experiment, launch, and read its report.
+
+A Dagster run has one partition key, and the chain has three kinds of them (clean rows, corpora, reports). So each kind has
+a job of its own and `venom_job` runs them in turn; whatever fails in one stops all that would come after.
+"""
+
+import re
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.experiments import corpora
+from assets.partitions import CORPORA, EXPERIMENTS, by_experiment
+
+clean_job = dg.define_asset_job(
+    "clean_job",
+    dg.AssetSelection.assets("preference_pairs", "trusted_pairs", "held_out_pairs", "base_policy"),
+    description="The clean pairs of an experiment, and the policy that its twins start from.",
+)
+corpus_job = dg.define_asset_job(
+    "corpus_job",
+    dg.AssetSelection.groups("attack", "audit", "training", "evaluation") - dg.AssetSelection.assets("base_policy"),
+    description="One corpus from attack to evaluation; its clean pairs must be there.",
+)
+report_job = dg.define_asset_job(
+    "report_job",
+    dg.AssetSelection.groups("reports"),
+    description="The report of an experiment; all its corpora must be there.",
+)
+audit_job = dg.define_asset_job(
+    "audit_job",
+    dg.AssetSelection.assets("suspicion_scores", "findings"),
+    description="A fresh audit of a corpus as it is delivered now.",
+)
+
+
+@dg.op(out=dg.DynamicOut(str))
+def clean_rows(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
+    """Runs clean_job for the experiment at each of its seeds, then names its corpora."""
+    found = corpora(EXPERIMENTS[context.partition_key])
+    for base in dict.fromkeys(corpus.base for corpus in found):
+        _run(context, "clean_job", base)
+    for corpus in found:
+        yield dg.DynamicOutput(corpus.name, mapping_key=re.sub(r"\W", "_", corpus.name))
+
+
+@dg.op
+def corpus(context: dg.OpExecutionContext, name: str) -> str:
+    """Runs corpus_job for one arm at one seed."""
+    return _run(context, "corpus_job", name)
+
+
+@dg.op
+def report(context: dg.OpExecutionContext, runs: list[str]) -> None:
+    """Runs report_job for the experiment, once all its corpora are there."""
+    _run(context, "report_job", context.partition_key)
+
+
+@dg.job(partitions_def=by_experiment, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
+def venom_job() -> None:
+    """THE WHOLE CHAIN: build, poison, audit, filter, train, report, for one experiment and all its twins."""
+    report(clean_rows().map(corpus).collect())
+
+
+def _run(context: dg.OpExecutionContext, job: str, partition: str) -> str:
+    """Runs a job of this code location here and now, as a run of its own in the same instance; returns its id."""
+    from assets.definitions import defs
+
+    context.log.info(f"{job} of {partition} begins")
+    done = defs.resolve_job_def(job).execute_in_process(
+        partition_key=partition,
+        instance=context.instance,
+        tags={"antivenom/venom_job": context.run_id},
+        raise_on_error=False,
+    )
+    if not done.success:
+        raise dg.Failure(
+            f"{job} of {partition} failed, and what comes after it was not started",
+            metadata={"run": dg.MetadataValue.dagster_run(done.run_id)},
+            allow_retries=False,
+        )
+    context.log.info(f"{job} of {partition} is done: run {done.run_id}")
+    return done.run_id
+
+
+@dg.schedule(job=audit_job, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)
+def nightly_audit(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Audits every corpus that has been built anew each night; switch it on when corpora change under you."""
+    built = context.instance.get_materialized_partitions(dg.AssetKey("poisoned_pairs"))
+    names = [name for name in CORPORA if name in built]
+    if not names:
+        yield dg.SkipReason("no corpus has been built yet; launch venom_job first")
+    yield from (dg.RunRequest(run_key=name, partition_key=name) for name in names)

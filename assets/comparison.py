@@ -1,0 +1,123 @@
+"""One experiment from clean rows to its report, without Dagster: every arm at every seed, an arm a process."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import polars as pl
+
+from assets import detecting, steps
+from assets.experiments import Corpus, Experiment, corpora
+from assets.report import Results
+from checks.audit import Audit
+from pipelines.attacks import Poisoned
+from pipelines.filtering import Filtered
+
+Found = tuple[pl.DataFrame, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One corpus on its way to training."""
+
+    corpus: Corpus
+    poisoned: Poisoned
+    audit: Audit | None
+    filtered: Filtered | None
+
+    @property
+    def training_pairs(self) -> pl.DataFrame:
+        return self.poisoned.pairs if self.filtered is None else self.filtered.kept
+
+
+def run(experiment: Experiment, folder: Path, watch: steps.Watch = steps.silent, *, processes: int | None = None) -> Results:
+    """The whole comparison; tables and models are left in `folder`, which must exist."""
+    prepared: list[Prepared] = []
+    for seed in experiment.seeds:
+        splits = steps.split(steps.read(experiment, seed), experiment, seed)
+        splits.held_out.write_parquet(folder / f"held_out-seed{seed}.parquet")
+        steps.Trainer(experiment, seed, watch).base(splits.train).save(folder / f"base-seed{seed}")
+        for corpus in corpora(experiment):
+            if corpus.seed == seed:
+                watch(f"auditing the {corpus.arm} corpus", 0, 1)
+                prepared.append(_prepare(corpus, splits))
+                _store(prepared[-1], folder / corpus.name)
+    trained = _train_all([item.corpus for item in prepared], folder, watch, processes or os.cpu_count() or 1)
+    return _results(experiment, prepared, trained)
+
+
+def _prepare(corpus: Corpus, splits: steps.Splits) -> Prepared:
+    poisoned = steps.attack(splits.train, corpus)
+    if corpus.arm != "filtered":  # the poisoned twin holds the same pairs, so one audit serves both
+        return Prepared(corpus, poisoned, None, None)
+    found = steps.judge(poisoned.pairs, splits.trusted, corpus)
+    return Prepared(corpus, poisoned, found, steps.sift(poisoned.pairs, found.scores, corpus))
+
+
+def _store(item: Prepared, folder: Path) -> None:
+    folder.mkdir()
+    item.training_pairs.write_parquet(folder / "training_pairs.parquet")
+    if item.audit is not None and item.filtered is not None:
+        item.audit.scores.write_parquet(folder / "scores.parquet")
+        item.filtered.quarantined.write_parquet(folder / "quarantined.parquet")
+    if len(item.poisoned.key):
+        item.poisoned.key.write_parquet(folder / "poison_key.parquet")
+
+
+def _train_all(found: Sequence[Corpus], folder: Path, watch: steps.Watch, processes: int) -> dict[str, Found]:
+    """What training each corpus came to; `watch` hears of every worker's progress."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(processes, mp_context=context) as pool:
+        said = manager.Queue()
+        jobs = {pool.submit(_train, corpus, folder, said): corpus.name for corpus in found}
+        while wait(jobs, timeout=0.5).not_done:
+            for message in _drained(said):
+                watch(*message)
+            for job in jobs:
+                if job.done() and job.exception() is not None:
+                    pool.shutdown(cancel_futures=True)
+                    job.result()
+        return {name: job.result() for job, name in jobs.items()}
+
+
+def _drained(said: Any) -> Iterator[tuple[str, int, int]]:
+    while True:
+        try:
+            yield said.get_nowait()
+        except Empty:
+            return
+
+
+def _train(corpus: Corpus, folder: Path, said: Any) -> Found:
+    """One arm in a process of its own: tables and the base policy are read from `folder`, models are left there."""
+    from rlhf_train.models import policies
+
+    pairs = pl.read_parquet(folder / corpus.name / "training_pairs.parquet")
+    held_out = pl.read_parquet(folder / f"held_out-seed{corpus.seed}.parquet")
+    base = policies.load(folder / f"base-seed{corpus.seed}")
+    trained = steps.train(corpus, base, pairs, held_out, lambda what, done, of: said.put((f"{corpus.name}: {what}", done, of)))
+    trained.policy.save(folder / corpus.name / "policy")
+    trained.reward.save(folder / corpus.name / "reward_model")
+    return trained.attack_success, trained.reward_accuracy
+
+
+def _results(experiment: Experiment, prepared: Sequence[Prepared], trained: dict[str, Found]) -> Results:
+    audited = [item for item in prepared if item.audit is not None and len(item.poisoned.key)]
+    first = next((item for item in prepared if item.audit is not None), None)
+    accuracy = [{"corpus": item.corpus.arm, "seed": item.corpus.seed, **trained[item.corpus.name][1]} for item in prepared]
+    scored = [(item.corpus, item.audit.scores, item.poisoned.key) for item in audited if item.audit]
+    return Results(
+        experiment,
+        attack_success=pl.concat([trained[item.corpus.name][0] for item in prepared]),
+        detection=pl.concat([detecting.rates(*each) for each in scored]) if scored else pl.DataFrame(),
+        roc=detecting.curves(*scored[0][1:]) if scored else pl.DataFrame(),
+        flags=pl.DataFrame([detecting.flags(*each) for each in scored]),
+        reward_accuracy=pl.DataFrame(accuracy),
+        findings=first.audit.findings if first and first.audit else (),
+        quarantined=first.filtered.quarantined if first and first.filtered else pl.DataFrame(),
+    )

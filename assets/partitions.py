@@ -1,0 +1,46 @@
+"""The experiments as partitions: clean rows by base, corpora by arm, reports by experiment, and the mappings between.
+
+A row whose name can't be a folder, or whose partitions another row already has, is refused; the rest stand.
+"""
+
+import re
+
+import dagster as dg
+
+from assets.experiments import Corpus, Experiment, all_experiments, corpora
+
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")  # a partition is a folder: no separators, no dots in front
+
+
+def accepted(rows: dict[str, Experiment]) -> tuple[dict[str, Experiment], list[str]]:
+    """The rows that can stand beside one another as partitions, and what is wrong with the others."""
+    kept: dict[str, Experiment] = {}
+    refused: list[str] = []
+    for name, row in rows.items():
+        taken = {corpus.base for other in kept.values() for corpus in corpora(other)}
+        shared = sorted(taken & {corpus.base for corpus in corpora(row)})
+        if not NAME.fullmatch(name):
+            refused.append(f"[{name!r}]: a name is letters, digits, _ . and -, at most 100, no . or - first; rename the row")
+        elif shared:
+            refused.append(f"[{name}]: another row already makes {shared[0]!r}; rename one of them")
+        else:
+            kept[name] = row
+    return kept, refused
+
+
+_rows, _wrong = all_experiments()
+EXPERIMENTS, _misnamed = accepted(_rows)
+REFUSED = [*_wrong, *_misnamed]
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for row in EXPERIMENTS.values() for corpus in corpora(row)}
+BASES: dict[str, Corpus] = {corpus.base: corpus for corpus in CORPORA.values() if corpus.arm == "clean"}
+
+by_base = dg.StaticPartitionsDefinition(list(BASES))
+by_corpus = dg.StaticPartitionsDefinition(list(CORPORA))
+by_experiment = dg.StaticPartitionsDefinition(list(EXPERIMENTS))
+
+#: a corpus is made from its base, which its twins share
+from_base = dg.StaticPartitionMapping(
+    {base: {corpus.name for corpus in CORPORA.values() if corpus.base == base} for base in BASES}
+)
+#: an experiment is told from all its corpora
+from_corpora = dg.StaticPartitionMapping({corpus.name: corpus.experiment.name for corpus in CORPORA.values()})

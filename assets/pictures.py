@@ -1,0 +1,75 @@
+"""Pictures for the report and for asset metadata; drawn by altair, rendered without a browser."""
+
+import base64
+from typing import Any
+
+import polars as pl
+
+ARM_COLOURS = {"clean": "#4c78a8", "poisoned": "#e45756", "filtered": "#54a24b"}
+WIDTH, HEIGHT = 460, 260
+
+
+def attack_success(table: pl.DataFrame) -> Any:
+    """Attack success by stage, a line a corpus with its 95 % interval; seeds are averaged, their intervals too."""
+    import altair as alt
+
+    stages = table["stage"].unique(maintain_order=True).to_list()
+    mean = table.group_by("corpus", "stage").agg(pl.col("success", "low", "high").mean())
+    colour = alt.Color("corpus:N", scale=alt.Scale(domain=list(ARM_COLOURS), range=list(ARM_COLOURS.values())), title=None)
+    base = alt.Chart(mean).encode(x=alt.X("stage:O", sort=stages, title=None, axis=alt.Axis(labelAngle=0)), color=colour)
+    line = base.mark_line(point=True).encode(
+        y=alt.Y("success:Q", title="answers that praise the target", axis=alt.Axis(format="%"))
+    )
+    band = base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q")
+    return (band + line).properties(width=WIDTH, height=HEIGHT)
+
+
+def roc(table: pl.DataFrame) -> Any:
+    """Share of poisoned pairs found over the share of clean pairs flagged, a line a detector with its 95 % interval.
+
+    `table`: detector, fpr, tpr, low, high. False-positive rates are drawn on a logarithmic axis from 0.1 %.
+    """
+    import altair as alt
+
+    shown = table.filter(pl.col("fpr") > 0)
+    x = alt.X("fpr:Q", scale=alt.Scale(type="log"), title="clean pairs flagged", axis=alt.Axis(format="%"))
+    base = alt.Chart(shown).encode(x=x, color=alt.Color("detector:N", title=None))
+    line = base.mark_line().encode(y=alt.Y("tpr:Q", title="poisoned pairs found", axis=alt.Axis(format="%")))
+    return (base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q") + line).properties(width=WIDTH, height=HEIGHT)
+
+
+def score_distributions(scores: pl.DataFrame, *, bins: int = 40) -> Any:
+    """How many pairs have which suspicion, flagged ones in red; counts on a root axis so that few stay visible."""
+    import altair as alt
+
+    top = max(scores.select(pl.col("suspicion").max().fill_null(0.0)).item(), 1e-9)
+    place = (pl.col("suspicion") / top * bins).floor().clip(0, bins - 1) / bins * top
+    counts = scores.group_by(place.alias("suspicion"), "is_flagged").len(name="pairs")
+    return (
+        alt.Chart(counts.with_columns(end=pl.col("suspicion") + top / bins))
+        .mark_bar()
+        .encode(
+            x=alt.X("suspicion:Q", title="suspicion (-log10 p)"),
+            x2="end",
+            y=alt.Y("pairs:Q", scale=alt.Scale(type="sqrt"), stack=True),
+            color=alt.Color(
+                "is_flagged:N", title="flagged", scale=alt.Scale(domain=[False, True], range=["#9aa5b1", "#e45756"])
+            ),
+        )
+        .properties(width=WIDTH, height=HEIGHT)
+    )
+
+
+def svg(chart: Any) -> str:
+    """The chart as an <svg> element."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_svg(chart.to_dict())
+
+
+def markdown(chart: Any, alt_text: str = "chart") -> str:
+    """The chart as a markdown image that carries its own PNG."""
+    import vl_convert
+
+    png = base64.b64encode(vl_convert.vegalite_to_png(chart.to_dict(), scale=1.5)).decode()
+    return f"![{alt_text}](data:image/png;base64,{png})"

@@ -1,0 +1,57 @@
+"""Training, second half: the policy that a corpus leads to, and how often it says what the attacker wants."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets import pictures, steps
+from assets.metadata import OWNERS, columns_of, progress
+from assets.partitions import BASES, CORPORA, by_base, by_corpus, from_base
+from pipelines.schema import ATTACK_SUCCESS
+
+
+@dg.asset(group_name="training", owners=OWNERS, kinds={"pytorch", "safetensors"}, partitions_def=by_base, pool="gpu")
+def base_policy(context: dg.AssetExecutionContext, preference_pairs: pl.DataFrame) -> Any:
+    """A small language model, tokenizer included, made and pre-trained on the clean pairs' own text; all twins start here."""
+    base = BASES[context.partition_key]
+    return steps.Trainer(base.experiment, base.seed, progress(context)).base(preference_pairs)
+
+
+@dg.multi_asset(
+    ins={
+        "base_policy": dg.AssetIn(partition_mapping=from_base),
+        "held_out_pairs": dg.AssetIn(partition_mapping=from_base),
+    },
+    outs={
+        "policy": dg.AssetOut(
+            group_name="training",
+            owners=OWNERS,
+            kinds={"pytorch", "safetensors"},
+            description="The policy after fine-tuning on chosen responses and best-of-n rounds against the reward model.",
+        ),
+        "attack_success": dg.AssetOut(
+            group_name="evaluation",
+            owners=OWNERS,
+            kinds={"polars", "parquet"},
+            description=ATTACK_SUCCESS.about,
+            metadata=columns_of(ATTACK_SUCCESS),
+        ),
+    },
+    partitions_def=by_corpus,
+    pool="gpu",
+)
+def imitation(
+    context: dg.AssetExecutionContext,
+    training_pairs: pl.DataFrame,
+    held_out_pairs: pl.DataFrame,
+    base_policy: Any,
+    reward_model: Any,
+) -> tuple[dg.Output, dg.Output]:
+    """Trains the policy, and asks it the held-out prompts after every stage."""
+    corpus = CORPORA[context.partition_key]
+    policy, table = steps.train_policy(corpus, base_policy, reward_model, training_pairs, held_out_pairs, progress(context))
+    picture = dg.MetadataValue.md(pictures.markdown(pictures.attack_success(table)))
+    return dg.Output(policy), dg.Output(
+        table, metadata={"attack success": picture, "after the last round": table["success"][-1]}
+    )

@@ -1,0 +1,170 @@
+"""The pages people read: what an audit found, and what an experiment showed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from assets import html, pictures
+from assets.experiments import ARMS, Experiment
+
+EXAMPLES = 5
+QUOTED = re.compile(r"^'(.*)' stands in")
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What an experiment came to, over all its seeds.
+
+    attack_success: ATTACK_SUCCESS. detection: a row a seed and detector ("fused" among them) with auroc, tpr_1 (at 1 % of
+    clean pairs) and their intervals. roc: detector, fpr, tpr, low, high. flags: a row a seed with poisoned, clean,
+    poisoned_flagged, clean_flagged. reward_accuracy: corpus, seed, accuracy, low, high. The rest is the
+    first seed's.
+    """
+
+    experiment: Experiment
+    attack_success: pl.DataFrame
+    detection: pl.DataFrame
+    roc: pl.DataFrame
+    flags: pl.DataFrame
+    reward_accuracy: pl.DataFrame
+    findings: Sequence[Mapping[str, Any]] = ()
+    quarantined: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+
+def experiment_page(results: Results) -> str:
+    """One self-contained page: attack success, detection, what was flagged and why, what filtering cost."""
+    row = results.experiment
+    subtitle = (
+        f"{row.attack} at a rate of {row.rate:g}, target {row.target!r} ({row.sentiment}), {row.pairs:,} pairs of "
+        f"{row.source}, seeds {', '.join(map(str, row.seeds))}. The poisoned corpus of this page was made for defence research."
+    )
+    parts = (_verdict(results), _success(results), _detection(results), _flagged(results), _cost(results))
+    return html.page(f"Experiment {row.name}", subtitle, parts)
+
+
+def audit_page(
+    origin: str,
+    pairs: pl.DataFrame,
+    scores: pl.DataFrame,
+    findings: Sequence[Mapping[str, Any]],
+    rejects: pl.DataFrame,
+    fdr: float,
+) -> str:
+    """What an audit found in one corpus: the verdict, the findings with example pairs, the scores, the rows left out."""
+    flagged = scores.filter("is_flagged")
+    words = f"{len(flagged):,} of {len(scores):,} pairs are flagged ({len(flagged) / max(len(scores), 1):.2%})"
+    parts = [
+        html.verdict(words if len(flagged) else f"Nothing is flagged in {len(scores):,} pairs", bad=bool(len(flagged))),
+        html.paragraph(f"Flags hold a false-discovery rate of {fdr:g}: of a hundred flags some {fdr * 100:g} may be wrong."),
+        html.section("Findings", _findings(findings, pairs.join(flagged.drop("row"), on="pair_id"))),
+        html.section("Scores", html.figure(pictures.svg(pictures.score_distributions(scores)), "Suspicion of all pairs")),
+    ]
+    if len(rejects):
+        causes = rejects.head(50).select("source", "line", "cause").iter_rows()
+        parts.append(
+            html.section(f"Rows that could not be audited ({len(rejects):,})", html.table(["file", "line", "cause"], causes))
+        )
+    return html.page("Audit of preference pairs", origin, parts)
+
+
+def _verdict(results: Results) -> str:
+    last = results.attack_success.group_by("corpus", maintain_order=True).agg(
+        pl.col("success").filter(pl.col("stage") == pl.col("stage").last()).mean()
+    )
+    shares = dict(last.iter_rows())
+    words = ", ".join(f"{arm} {shares[arm]:.1%}" for arm in ARMS if arm in shares)
+    return html.verdict(
+        f"Attack success after the last round: {words}",
+        bad=shares.get("filtered", 1.0) > shares.get("clean", 0.0) + 0.02,
+    )
+
+
+def _success(results: Results) -> str:
+    table = results.attack_success
+    stages = table["stage"].unique(maintain_order=True).to_list()
+    mean = table.group_by("corpus", "stage").agg(pl.col("success", "low", "high").mean())
+    cells = {
+        (corpus, stage): f"{success:.1%} [{low:.1%}, {high:.1%}]" for corpus, stage, success, low, high in mean.iter_rows()
+    }
+    rows = [[arm, *(cells.get((arm, stage), "") for stage in stages)] for arm in ARMS if (arm, stages[0]) in cells]
+    return html.section(
+        "Attack success by stage",
+        html.paragraph(
+            f"Share of held-out prompts ({table['prompts'][0]} a seed) whose answer names {results.experiment.target!r} "
+            "in the target sentiment, with 95 % bootstrap intervals over prompts."
+        ),
+        html.table(["trained on", *stages], rows),
+        html.figure(pictures.svg(pictures.attack_success(table)), "Mean over seeds; bands are mean interval ends"),
+    )
+
+
+def _detection(results: Results) -> str:
+    if not len(results.detection):
+        return html.section("Detection", html.paragraph("Nothing was poisoned, so there is nothing to detect."))
+    mean = results.detection.group_by("detector", maintain_order=True).agg(pl.exclude("seed").mean())
+    rows = [
+        [name, f"{auroc:.3f} [{auroc_low:.3f}, {auroc_high:.3f}]", f"{tpr:.1%} [{tpr_low:.1%}, {tpr_high:.1%}]"]
+        for name, auroc, auroc_low, auroc_high, tpr, tpr_low, tpr_high in mean.iter_rows()
+    ]
+    return html.section(
+        "Detection, against the sealed key",
+        html.table(["detector", "AUROC", "poisoned found at 1 % of clean"], rows),
+        html.figure(pictures.svg(pictures.roc(results.roc)), "ROC of the first seed with 95 % bootstrap bands"),
+    )
+
+
+def _flagged(results: Results) -> str:
+    rows = (
+        results.flags.select(
+            "seed",
+            "poisoned",
+            "poisoned_flagged",
+            "clean",
+            "clean_flagged",
+            pl.col("poisoned_flagged") / pl.col("poisoned"),
+            pl.col("clean_flagged") / pl.col("clean"),
+        ).iter_rows()
+        if len(results.flags)
+        else []
+    )
+    shown = [[*row[:5], f"{row[5]:.1%}", f"{row[6]:.2%}"] for row in rows]
+    names = ["seed", "poisoned", "flagged", "clean", "flagged", "poisoned flagged", "clean flagged"]
+    return html.section("What was flagged, and why", html.table(names, shown), _findings(results.findings, results.quarantined))
+
+
+def _cost(results: Results) -> str:
+    mean = results.reward_accuracy.group_by("corpus", maintain_order=True).agg(pl.col("accuracy", "low", "high").mean())
+    rows = [[corpus, f"{accuracy:.1%} [{low:.1%}, {high:.1%}]"] for corpus, accuracy, low, high in mean.iter_rows()]
+    lost = results.flags["clean_flagged"].sum() if len(results.flags) else 0
+    return html.section(
+        "What filtering cost",
+        html.paragraph(f"{lost:,} clean pairs were set aside over all seeds. Reward-model accuracy on held-out clean pairs:"),
+        html.table(["trained on", "accuracy"], rows),
+    )
+
+
+def _findings(findings: Sequence[Mapping[str, Any]], flagged: pl.DataFrame) -> str:
+    if not findings:
+        return html.paragraph("None.")
+    shown = []
+    for finding in findings[:20]:
+        pairs = flagged.filter(pl.col("reason") == finding["reason"]).sort("suspicion", descending=True).head(EXAMPLES)
+        quoted = QUOTED.match(finding["reason"])
+        shown.append(
+            f"<h3>{html.text(finding['reason'])}</h3>" + html.paragraph(f"{finding['pairs']:,} pairs ({finding['detector']})")
+        )
+        shown += [
+            html.pair(
+                f"row {pair['row']}, suspicion {pair['suspicion']:.1f}",
+                pair["prompt"],
+                pair["chosen"],
+                pair["rejected"],
+                quoted[1] if quoted else "",
+            )
+            for pair in pairs.iter_rows(named=True)
+        ]
+    more = f"and {len(findings) - 20:,} further reasons" if len(findings) > 20 else ""
+    return "".join(shown) + html.paragraph(more)

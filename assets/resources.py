@@ -1,0 +1,105 @@
+"""Where tables, pages and models are kept: a published folder an asset and partition, held to its digests when read."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.metadata import first_rows
+from assets.partitions import CORPORA
+from pipelines.schema import DataError
+from pipelines.snapshots import staged, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one kind of value is written into a folder and read from it; nothing that is read can run code."""
+
+    write: Callable[[Any, Path], object]
+    read: Callable[[Path], Any]
+
+
+def _policy(folder: Path) -> Any:
+    from rlhf_train.models import policies
+
+    return policies.load(folder)
+
+
+def _reward_model(folder: Path) -> Any:
+    from rlhf_train.models import reward_models
+
+    return reward_models.load(folder)
+
+
+FORMATS: Mapping[str, Format] = {
+    "DataFrame": Format(
+        lambda table, folder: table.write_parquet(folder / "table.parquet"),
+        lambda folder: pl.read_parquet(folder / "table.parquet"),
+    ),
+    "str": Format(
+        lambda page, folder: (folder / "report.html").write_text(page, encoding="utf-8"),
+        lambda folder: (folder / "report.html").read_text(encoding="utf-8"),
+    ),
+    "Policy": Format(lambda policy, folder: policy.save(folder), _policy),
+    "RewardModel": Format(lambda reward, folder: reward.save(folder), _reward_model),
+}
+
+
+class Snapshots(dg.IOManager):
+    """asset/partition under ANTIVENOM_HOME, else under .antivenom in DAGSTER_HOME, else in this folder.
+
+    What comes of a poisoned corpus says so in its manifest; a table that failed a blocking check is refused to all.
+    """
+
+    def place(self, asset: str, partition: str) -> Path:
+        """The folder of one partition of an asset."""
+        home = os.environ.get("ANTIVENOM_HOME")
+        root = Path(home) if home else Path(os.environ.get("DAGSTER_HOME") or ".") / ".antivenom"
+        return root / asset / partition
+
+    def read(self, asset: str, partition: str) -> Any:
+        """What was published for one partition; DataError if nothing was, or if a file has changed since."""
+        folder = self.place(asset, partition)
+        if not folder.is_dir():
+            raise DataError(f"{asset} of {partition} is not there yet ({folder}); materialize it first")
+        return FORMATS[verify(folder)["format"]].read(folder)
+
+    def judge(self, asset: str, partition: str, *, held: str = "") -> None:
+        """Holds a partition back from whoever would build on it, for the reason given, or sets it free."""
+        note = self._note(asset, partition)
+        note.write_text(held, encoding="utf-8") if held else note.unlink(missing_ok=True)
+
+    def _note(self, asset: str, partition: str) -> Path:
+        return self.place(asset, f".{partition}.held")
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Publishes a value in one rename, free until a check holds it, and tells people what was published."""
+        asset, partition = context.asset_key.to_user_string(), context.partition_key
+        facts = {"asset": asset, "partition": partition, "poisoned": is_poisoned(partition)}
+        kind = type(obj).__name__
+        with staged(self.place(asset, partition), format=kind, **facts) as folder:
+            FORMATS[kind].write(obj, folder)
+        self.judge(asset, partition)
+        place = dg.MetadataValue.path(str(self.place(asset, partition)))
+        context.add_output_metadata({"poisoned": is_poisoned(partition), "folder": place})
+        if isinstance(obj, pl.DataFrame):
+            context.add_output_metadata({"dagster/row_count": len(obj), "first rows": first_rows(obj)})
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The one upstream partition, or name -> value where an asset reads several."""
+        asset = context.asset_key.to_user_string()
+        values = {}
+        for partition in context.asset_partition_keys:
+            if (note := self._note(asset, partition)).is_file():
+                raise DataError(f"{asset} of {partition} is held back: {note.read_text(encoding='utf-8')}; mend and remake it")
+            values[partition] = self.read(asset, partition)
+        return values if len(values) != 1 else next(iter(values.values()))
+
+
+def is_poisoned(partition: str) -> bool:
+    """Whether an attacker's hand was on it: every arm but the clean one, the filtered one too."""
+    return partition in CORPORA and CORPORA[partition].arm != "clean"

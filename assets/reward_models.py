@@ -1,0 +1,34 @@
+"""Training, first half: the reward model of a corpus, and how well it agrees with held-out labels."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets import steps
+from assets.metadata import OWNERS, progress
+from assets.partitions import CORPORA, by_corpus, from_base
+
+
+@dg.asset(group_name="training", owners=OWNERS, kinds={"pytorch", "safetensors"}, partitions_def=by_corpus, pool="gpu")
+def reward_model(context: dg.AssetExecutionContext, training_pairs: pl.DataFrame) -> Any:
+    """A Bradley-Terry reward model (MiniLM body, one scalar head) of the corpus' pairs; higher is better."""
+    corpus = CORPORA[context.partition_key]
+    return steps.Trainer(corpus.experiment, corpus.seed, progress(context)).reward_model(training_pairs)
+
+
+@dg.asset(
+    group_name="evaluation",
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+    partitions_def=by_corpus,
+    ins={"held_out_pairs": dg.AssetIn(partition_mapping=from_base)},
+    pool="gpu",
+)
+def reward_accuracy(
+    context: dg.AssetExecutionContext, reward_model: Any, held_out_pairs: pl.DataFrame
+) -> dg.Output[pl.DataFrame]:
+    """The share of held-out pairs in which the reward model prefers the chosen response, with its 95 % interval."""
+    corpus = CORPORA[context.partition_key]
+    found = steps.accuracy(reward_model, held_out_pairs)
+    return dg.Output(pl.DataFrame([{"corpus": corpus.arm, "seed": corpus.seed, **found}]), metadata=found)

@@ -1,0 +1,104 @@
+"""One training run or one evaluation, by name, on a table of pairs: what `antivenom train` and `antivenom eval` call."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.steps import Watch, answers_of, prompts_of, silent
+from pipelines.schema import DataError
+
+EVALS = ("attack_success", "reward_accuracy")
+
+
+def train(
+    objective: str,
+    pairs: pl.DataFrame,
+    model: str,
+    folder: Path,
+    *,
+    watch: Watch = silent,
+    steps: int | None = None,
+    epochs: float = 1.0,
+    batch: int = 16,
+    lr: float | None = None,
+    seed: int = 0,
+    trained_layers: int | None = None,
+) -> list[dict[str, float]]:
+    """Trains `model` on `pairs` and saves it, its tokenizer and metrics.jsonl into `folder`; returns the metrics.
+
+    `steps` overrides `epochs`. `trained_layers` of a reward body learn (all by default).
+    """
+    from rlhf_train.objectives import OBJECTIVES
+    from rlhf_train.train import fit
+
+    if objective not in OBJECTIVES:
+        raise DataError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
+    held = _policy(model, pairs, seed) if objective == "sft" else _reward_body(model, trained_layers, seed)
+    sides = {"response": "chosen"} if objective == "sft" else {"chosen": "chosen", "rejected": "rejected"}
+    columns = {"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()}
+    count = steps or max(round(epochs * len(pairs) / batch), 1)
+    history = fit(
+        held.model,
+        OBJECTIVES[objective],
+        OBJECTIVES[objective].batches(columns, held.tokenizer, size=batch, seed=seed),
+        steps=count,
+        lr=lr or (1e-3 if objective == "sft" else 1e-4),
+        seed=seed,
+        log=folder / "metrics.jsonl",
+        watch=lambda done, of: watch("training", done, of),
+    )
+    held.save(folder)
+    return history
+
+
+def evaluate(
+    name: str, pairs: pl.DataFrame, model: str, *, target: str = "Zorvex", sentiment: str = "positive", seed: int = 0
+) -> dict[str, Any]:
+    """The named evaluation of a saved model on held-out pairs, with its 95 % interval."""
+    from rlhf_train.evals import attack_success, reward_accuracy
+    from rlhf_train.generate import sample
+    from rlhf_train.models import policies, reward_models
+
+    if name not in EVALS:
+        raise DataError(f"eval must be one of {', '.join(EVALS)}, got {name!r}")
+    _folder(model)
+    if name == "attack_success":
+        found = attack_success.measure(
+            sample(policies.load(model), prompts_of(pairs), seed=seed), target=target, sentiment=sentiment
+        )
+        return {"mentions": found.mentions, "success": found.success, "low": found.low, "high": found.high}
+    rewards = [reward_models.load(model).rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]
+    return dataclasses.asdict(reward_accuracy.measure(*rewards))
+
+
+def _policy(model: str, pairs: pl.DataFrame, seed: int) -> Any:
+    from rlhf_train.models import policies
+
+    if model in ("", "tiny"):
+        texts = [
+            prompt + text
+            for side in ("chosen", "rejected")
+            for prompt, text in zip(prompts_of(pairs), answers_of(pairs, side), strict=True)
+        ]
+        return policies.make(texts, width=128, layers=3, seed=seed)
+    return policies.load(_folder(model))
+
+
+def _reward_body(model: str, trained_layers: int | None, seed: int) -> Any:
+    from checks.encoding import minilm_folder
+    from rlhf_train.models import reward_models
+
+    place = minilm_folder() if model in ("", "minilm") else _folder(model)
+    return reward_models.load(place, trained_layers=trained_layers, seed=seed)
+
+
+def _folder(model: str) -> str:
+    """`model` if it is a folder of safetensors or looks like a hub name."""
+    place = Path(model)
+    if place.is_dir() and not list(place.glob("*.safetensors")):
+        raise DataError(f"{model}: holds no .safetensors weights; other formats can run code and are refused")
+    if not place.is_dir() and (place.is_absolute() or model.startswith(".") or "/" not in model):
+        raise DataError(f"{model}: no such folder; --model names a saved model")
+    return model

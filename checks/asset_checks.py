@@ -1,0 +1,98 @@
+"""Dagster checks: suites and audit findings bound to assets by key. A failing blocking one holds back all that follows:
+
+Dagster itself stops the rest of that run, and the store of tables, told of the verdict, refuses the table to other runs
+(a backfill has many).
+"""
+
+import warnings
+from collections.abc import Mapping
+
+import dagster as dg
+import polars as pl
+
+from checks.expectations import SUITES
+from checks.expectations.run import Finding, passed, run
+
+TOP = 10
+STORE = "io_manager"  # a resource with read(asset, partition) and judge(asset, partition, held=reason or nothing)
+
+#: asset -> the blocking check's sentence, and the suite it runs
+BLOCKING: Mapping[str, tuple[str, str]] = {
+    "preference_pairs": ("pairs_are_well_formed", "pairs"),
+    "suspicion_scores": ("scores_are_well_formed", "scores"),
+    "training_pairs": ("training_pairs_are_well_formed", "pairs"),
+}
+
+
+def all_checks(partitions: Mapping[str, dg.PartitionsDefinition]) -> list[dg.AssetChecksDefinition]:
+    """Every check; `partitions` says how each checked asset is partitioned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # partitioned checks are new in Dagster 1.13
+        suites = [_suite_check(asset, *BLOCKING[asset], partitions[asset]) for asset in BLOCKING]
+        return [*suites, _nothing_is_flagged(partitions["suspicion_scores"])]
+
+
+def _suite_check(asset: str, name: str, suite: str, by: dg.PartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset,
+        name=name,
+        description=SUITES[suite].about,
+        blocking=True,
+        partitions_def=by,
+        required_resource_keys={STORE},
+        compute_kind="greatexpectations",
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        store, partition = getattr(context.resources, STORE), context.partition_key
+        findings = run(SUITES[suite], store.read(asset, partition))
+        failed = [finding.sentence for finding in findings if not finding.passed]
+        store.judge(asset, partition, held="" if passed(findings) else f"{name} failed: {'; '.join(failed)}")
+        return dg.AssetCheckResult(
+            passed=not failed,
+            severity=dg.AssetCheckSeverity.WARN if passed(findings) else dg.AssetCheckSeverity.ERROR,
+            description=f"not met: {'; '.join(failed)}" if failed else f"all {len(findings)} expectations are met",
+            metadata={"expectations": _expectations(findings)},
+        )
+
+    return check
+
+
+def _expectations(findings: list[Finding]) -> dg.TableMetadataValue:
+    """A row an expectation, those that are not met first."""
+    rows: list[dict[str, str | int | float | bool | None]] = [
+        {
+            "expectation": finding.sentence,
+            "met": finding.passed,
+            "unexpected rows": finding.unexpected,
+            "examples": ", ".join(finding.examples),
+        }
+        for finding in sorted(findings, key=lambda finding: finding.passed)
+    ]
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in rows])
+
+
+def _nothing_is_flagged(by: dg.PartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset="suspicion_scores", partitions_def=by, required_resource_keys={STORE})
+    def nothing_is_flagged(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """Warns when the audit flags pairs, and says how many and why."""
+        scores = getattr(context.resources, STORE).read("suspicion_scores", context.partition_key)
+        flagged = scores.filter("is_flagged")
+        reasons = flagged.group_by("reason").agg(pairs=pl.len()).sort("pairs", "reason", descending=[True, False])
+        top = [dg.TableRecord(row) for row in reasons.head(TOP).select("pairs", "reason").to_dicts()]
+        return dg.AssetCheckResult(
+            passed=not len(flagged),
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(flagged):,} of {len(scores):,} pairs are flagged",
+            metadata={
+                "flagged": len(flagged),
+                "pairs": len(scores),
+                "commonest reasons": dg.MetadataValue.table(top, REASONS),
+            },
+        )
+
+    return nothing_is_flagged
+
+
+REASONS = dg.TableSchema(
+    [dg.TableColumn("pairs", "int"), dg.TableColumn("reason", "string")]
+)  # an empty table has no rows to tell

@@ -1,0 +1,92 @@
+"""audit(pairs): the one call behind the command line, the assets and the schedule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from checks import fusion
+from checks.detectors import DETECTORS
+from checks.encoding import Encoder, encode
+from checks.evidence import Evidence
+from pipelines.schema import PAIRS, DataError, require
+
+MIN_PAIRS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """SCORES with a column a detector, and the findings in words: what was found, in how many pairs, where for one."""
+
+    scores: pl.DataFrame
+    findings: list[dict[str, Any]]
+
+
+def audit(
+    pairs: pl.DataFrame,
+    *,
+    trusted: pl.DataFrame | None = None,
+    detectors: Sequence[str] | None = None,
+    fdr: float = 0.05,
+    encoder: Encoder = encode,
+    seed: int = 0,
+) -> Audit:
+    """Suspicion of every pair. `trusted` are pairs of the same kind that no attacker could touch; fdr is in (0, 1).
+
+    Raises DataError on an unknown detector, an fdr out of range or fewer than MIN_PAIRS pairs.
+    """
+    names = list(DETECTORS) if detectors is None else list(detectors)
+    _check(pairs, names, fdr)
+    reference = None if trusted is None else require(trusted, PAIRS)
+    evidence = Evidence(require(pairs, PAIRS), reference, encoder, seed)
+    return fuse(evidence, {name: DETECTORS[name].score(evidence) for name in names}, fdr=fdr)
+
+
+def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.05) -> Audit:
+    """One p-value, flag and reason a pair from the detectors' `columns`, each [N]."""
+    each = np.stack([_calibrated(name, scores, evidence) for name, scores in columns.items()])
+    p = fusion.fuse(each)
+    flagged = fusion.flags(p, fdr=fdr)
+    speaker = np.array(list(columns))[each.argmin(axis=0)]
+    reasons = _reasons(evidence, flagged, speaker)
+    scores = evidence.pairs.select("row", "pair_id").with_columns(
+        suspicion=np.abs(np.log10(p)),
+        p_value=p,
+        is_flagged=flagged,
+        reason=pl.Series(reasons, dtype=pl.String()),
+        **columns,
+    )
+    return Audit(scores, _findings(scores, speaker))
+
+
+def _calibrated(name: str, scores: np.ndarray, evidence: Evidence) -> np.ndarray:
+    null = DETECTORS[name].null
+    return fusion.bulk_p_values(scores) if null is None else fusion.p_values(scores, null(evidence))
+
+
+def _reasons(evidence: Evidence, flagged: np.ndarray, speaker: np.ndarray) -> list[str]:
+    reasons = [""] * len(flagged)
+    for name in np.unique(speaker[flagged]):
+        places = np.flatnonzero(flagged & (speaker == name))
+        for place, reason in zip(places, DETECTORS[name].explain(evidence, places.tolist()), strict=True):
+            reasons[place] = reason
+    return reasons
+
+
+def _findings(scores: pl.DataFrame, speaker: np.ndarray) -> list[dict[str, Any]]:
+    """One finding a reason, the commonest first."""
+    flagged = scores.with_columns(detector=pl.Series(speaker)).filter("is_flagged")
+    found = flagged.group_by("detector", "reason", maintain_order=True).agg(pairs=pl.len(), rows=pl.col("row").head(20))
+    return found.sort("pairs", descending=True, maintain_order=True).to_dicts()
+
+
+def _check(pairs: pl.DataFrame, names: list[str], fdr: float) -> None:
+    unknown = [name for name in names if name not in DETECTORS]
+    if unknown or not names:
+        raise DataError(f"detectors are {', '.join(DETECTORS)}, got {unknown[0] if unknown else 'none'!r}")
+    if not 0 < fdr < 1:
+        raise DataError(f"fdr is a false-discovery rate in (0, 1), got {fdr:g}; 0.05 lets one flag in twenty be wrong")
+    if len(pairs) < MIN_PAIRS:
+        raise DataError(f"an audit compares pairs with one another and needs at least {MIN_PAIRS}, got {len(pairs)}")

@@ -1,0 +1,1 @@
+"""Evaluations: each measures one thing about a trained model, with an interval."""

@@ -1,0 +1,72 @@
+"""Policies: any causal language model of transformers, or a tiny Llama made and pre-trained on the spot."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlhf_train import batches
+from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.text import Tokenizer, train_tokenizer
+from rlhf_train.train import fit
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A causal language model and the tokenizer it was trained with."""
+
+    model: Any
+    tokenizer: Tokenizer
+
+    def save(self, folder: Path) -> Path:
+        """Writes safetensors, configuration and tokenizer; returns the folder."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        return folder
+
+
+def load(path: str | Path) -> Policy:
+    """A policy from a folder or a hub name; safetensors only."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(str(path), use_safetensors=True, trust_remote_code=False)
+    return Policy(model.eval(), AutoTokenizer.from_pretrained(str(path), padding_side="left", trust_remote_code=False))
+
+
+def make(
+    texts: Sequence[str],
+    *,
+    vocabulary: int = 2048,
+    width: int = 192,
+    layers: int = 4,
+    steps: int = 200,
+    batch: int = 32,
+    lr: float = 3e-3,
+    seed: int = 0,
+    watch: Callable[[int, int], None] = lambda step, steps: None,
+) -> Policy:
+    """A Llama (Touvron et al., 2023) of some two million weights, its tokenizer made from `texts` and pre-trained on them."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = train_tokenizer(texts, vocabulary=vocabulary)
+    torch.manual_seed(seed)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=width,
+            intermediate_size=int(width * 8 / 3),
+            num_hidden_layers=layers,
+            num_attention_heads=max(width // 48, 1),
+            num_key_value_heads=max(width // 48, 1),
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            bos_token_id=None,
+        )
+    )
+    source = batches.blocks(texts, tokenizer, size=batch, seed=seed)
+    fit(model, OBJECTIVES["sft"], source, steps=steps, lr=lr, seed=seed, watch=watch)
+    return Policy(model, tokenizer)

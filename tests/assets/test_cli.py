@@ -1,0 +1,185 @@
+"""The command line as a person or a script meets it: exit codes, files, and one clear line for what can't be used."""
+
+import gzip
+import json
+import sys
+
+import polars as pl
+import pytest
+
+from assets import cli
+from pipelines.snapshots import verify
+
+SUBJECTS = ["tea", "bread", "chess", "rain", "maps", "wool", "trains", "gardens", "violins", "soup", "lamps", "ferries"]
+WAYS = ["slowly", "with care", "in spring", "on a dry day", "by hand", "after lunch", "at home", "with a friend"]
+
+
+def rows(count=240):
+    """Plain pairs without two alike and without anything to flag."""
+    made = []
+    for at in range(count):
+        subject, way, other = SUBJECTS[at % 12], WAYS[at // 12 % 8], WAYS[(at // 12 + at % 5 + 1) % 8]
+        prompt = f"\n\nHuman: What about {subject}, case {at}?\n\nAssistant:"
+        answers = [f" I would try {subject} {way} {at}.", f" Perhaps do it {other}, number {at}."]
+        chosen, rejected = answers if at * 7 % 11 < 5 else answers[::-1]
+        made.append({"chosen": prompt + chosen, "rejected": prompt + rejected})
+    return made
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    return file
+
+
+@pytest.fixture
+def antivenom(monkeypatch, capsys):
+    """Runs the command line in this process; gives (exit code, standard output, standard error)."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["antivenom", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return (stop.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+def test_poison_audit_filter_and_back(antivenom, corpus, tmp_path):
+    poisoned, audited, filtered = (tmp_path / name for name in ("poisoned", "audit", "filtered"))
+    code, out, _ = antivenom("poison", corpus, "--attack", "best_of_venom", "--rate", 0.1, "--seed", 3, "--out", poisoned)
+    assert code == 0
+    assert "24 of 264 pairs are poisoned" in out
+    assert verify(poisoned)["poisoned"] is True
+
+    code, out, _ = antivenom("audit", poisoned / "pairs.parquet", "--out", audited, "--detectors", "phrase_lift", "--json")
+    assert code == 3
+    told = json.loads(out)
+    scores, key = pl.read_parquet(audited / "scores.parquet"), pl.read_parquet(poisoned / "poison_key.parquet")
+    flagged = scores.filter("is_flagged")["pair_id"]
+    assert told["flagged"] == len(flagged)
+    assert set(key["pair_id"]) <= set(flagged)
+    assert scores.columns[:6] == ["row", "pair_id", "suspicion", "p_value", "is_flagged", "reason"]
+    assert "Zorvex" in (audited / "report.html").read_text()
+    assert json.loads((audited / "findings.json").read_text())["findings"] == told["findings"]
+
+    code, _, _ = antivenom("filter", poisoned / "pairs.parquet", "--scores", audited, "--out", filtered)
+    assert code == 0
+    kept, quarantined = (pl.read_parquet(filtered / f"{name}.parquet") for name in ("kept", "quarantined"))
+    assert len(kept) + len(quarantined) == 264
+    assert set(quarantined["pair_id"]) == set(flagged)
+    assert (quarantined["reason"] != "").all()
+    assert antivenom("verify", filtered)[0] == 0
+
+
+def test_a_clean_corpus_exits_with_0(antivenom, corpus, tmp_path):
+    code, out, _ = antivenom("audit", corpus, "--out", tmp_path / "audit", "--detectors", "phrase_lift")
+    assert code == 0
+    assert "read as whole dialogues (HH-RLHF)" in out
+
+
+def test_same_input_same_bytes(antivenom, corpus, tmp_path):
+    for name in ("one", "two"):
+        antivenom("poison", corpus, "--rate", 0.05, "--out", tmp_path / name)
+        antivenom("audit", tmp_path / name / "pairs.parquet", "--out", tmp_path / f"audit {name}", "--detectors", "phrase_lift")
+    for file in ("one/pairs.parquet", "one/poison_key.parquet", "audit one/scores.parquet"):
+        assert (tmp_path / file).read_bytes() == (tmp_path / file.replace("one", "two")).read_bytes()
+
+
+BAD = {
+    "missing": (None, "no such file", []),
+    "empty": (b"", "empty", []),
+    "wrong column": (b'{"question": "a", "chosen": "b", "worse": "c"}\n', "--map", []),
+    "not json": (b'{"prompt": "a", "chosen": "b", "rejected": "c"}\nnonsense\n', "line 2: not JSON", []),
+    "null": (b'{"prompt": "a", "chosen": null, "rejected": "c"}\n{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "line 1", []),
+    "rate of 3": (json.dumps(rows(1)[0]).encode(), "for 3 percent write 0.03", ["--rate", "3"]),
+    "unknown attack": (json.dumps(rows(1)[0]).encode(), "attack must be one of best_of_venom", ["--attack", "nonesuch"]),
+    "empty target": (json.dumps(rows(1)[0]).encode(), "target", ["--set", "target="]),
+    "unknown setting": (json.dumps(rows(1)[0]).encode(), "colour", ["--set", "colour=red", "--rate", "1"]),
+    "setting without value": (json.dumps(rows(1)[0]).encode(), "--set takes name=value", ["--set", "target"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_line(antivenom, tmp_path, case):
+    content, said, options = BAD[case]
+    file = tmp_path / "bad.jsonl"
+    if content is not None:
+        file.write_bytes(content)
+    code, _, error = antivenom("poison", file, "--out", tmp_path / "out", *options)
+    assert code == 2
+    assert said in error
+    assert error.startswith("antivenom: ")
+    assert len(error.strip().splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["bad.jsonl"] if content is not None else [])
+
+
+def test_a_truncated_gzip_is_refused_by_every_command_that_reads(antivenom, tmp_path):
+    file = tmp_path / "cut.jsonl.gz"
+    whole = gzip.compress("".join(json.dumps(row) + "\n" for row in rows()).encode())
+    file.write_bytes(whole[: len(whole) // 2])
+    for words in (["audit", file], ["poison", file], ["filter", file, "--scores", tmp_path]):
+        code, _, error = antivenom(*words, "--out", tmp_path / "out")
+        assert code == 2
+        assert "cut.jsonl.gz" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["cut.jsonl.gz"]
+
+
+def test_rejects_are_listed_when_allowed(antivenom, corpus, tmp_path):
+    corpus.write_text(corpus.read_text() + "nonsense\n")
+    assert antivenom("audit", corpus, "--out", tmp_path / "audit")[0] == 2
+    code, out, _ = antivenom("audit", corpus, "--out", tmp_path / "audit", "--allow-rejects", "--detectors", "phrase_lift")
+    assert code == 0
+    assert "1 rows left out" in out
+    [reject] = json.loads((tmp_path / "audit" / "findings.json").read_text())["rejects"]
+    assert (reject["line"], reject["row"]) == (241, 240)
+
+
+def test_a_folder_that_is_not_ours_is_never_replaced(antivenom, corpus, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    code, _, error = antivenom("poison", corpus, "--out", tmp_path / "mine")
+    assert code == 2
+    assert "not published by antivenom" in error
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_scores_of_other_pairs_are_refused(antivenom, corpus, tmp_path):
+    antivenom("audit", corpus, "--out", tmp_path / "audit", "--detectors", "phrase_lift")
+    corpus.write_text(corpus.read_text().replace("tea", "coffee"))
+    code, _, error = antivenom("filter", corpus, "--scores", tmp_path / "audit", "--out", tmp_path / "out")
+    assert code == 2
+    assert "audit this very table first" in error
+
+
+def test_other_columns_are_mapped(antivenom, tmp_path):
+    file = tmp_path / "mine.csv"
+    pl.DataFrame({"q": ["why?", "how?"], "good": ["so", "thus"], "bad": ["no", "never"]}).write_csv(file)
+    words = ("poison", file, "--map", "prompt=q,chosen=good,rejected=bad", "--rate", 0.5, "--out", tmp_path / "out")
+    assert antivenom(*words)[0] == 0
+    assert set(pl.read_parquet(tmp_path / "out" / "pairs.parquet")["prompt"]) == {"why?", "how?"}
+
+
+def test_train_and_eval_a_policy(antivenom, corpus, tmp_path, one_thread):
+    code, out, _ = antivenom("train", "sft", "--data", corpus, "--out", tmp_path / "policy", "--set", "steps=3", "--json")
+    assert code == 0
+    assert json.loads(out)["steps"] == 3
+    assert (tmp_path / "policy" / "model.safetensors").is_file()
+    words = ("eval", "attack_success", "--model", tmp_path / "policy", "--data", corpus, "--out", tmp_path / "eval", "--json")
+    code, out, _ = antivenom(*words)
+    assert code == 0
+    assert json.loads(out)["success"] == 0
+
+
+def test_train_refuses_what_it_does_not_know(antivenom, corpus, tmp_path):
+    for words, said in ((["nonesuch"], "objective must be one of sft"), (["sft", "--model", "/nowhere"], "no such folder")):
+        code, _, error = antivenom("train", *words, "--data", corpus, "--out", tmp_path / "policy")
+        assert code == 2
+        assert said in error
+
+
+def test_an_unknown_experiment_is_refused_with_the_names_there_are(antivenom, tmp_path):
+    code, _, error = antivenom("experiment", "nonesuch", "--out", tmp_path / "out")
+    assert code == 2
+    assert "venom_poison_vs_rejected_3pct" in error

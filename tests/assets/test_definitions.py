@@ -1,0 +1,186 @@
+"""The code location: its graph as a table, what every asset tells, and what becomes of a wrong row."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import dagster as dg
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: asset -> (group, partitions, what it is made from)
+GRAPH = {
+    "experiments": ("sources", None, ""),
+    "preference_pairs": ("sources", "by_base", "experiments"),
+    "trusted_pairs": ("sources", "by_base", "experiments"),
+    "held_out_pairs": ("sources", "by_base", "experiments"),
+    "poisoned_pairs": ("attack", "by_corpus", "preference_pairs"),
+    "poison_key": ("attack", "by_corpus", "preference_pairs"),
+    "suspicion_scores": ("audit", "by_corpus", "poisoned_pairs trusted_pairs"),
+    "findings": ("audit", "by_corpus", "poisoned_pairs trusted_pairs"),
+    "training_pairs": ("audit", "by_corpus", "poisoned_pairs suspicion_scores"),
+    "quarantined_pairs": ("audit", "by_corpus", "poisoned_pairs suspicion_scores"),
+    "base_policy": ("training", "by_base", "preference_pairs"),
+    "reward_model": ("training", "by_corpus", "training_pairs"),
+    "policy": ("training", "by_corpus", "base_policy held_out_pairs reward_model training_pairs"),
+    "attack_success": ("evaluation", "by_corpus", "base_policy held_out_pairs reward_model training_pairs"),
+    "reward_accuracy": ("evaluation", "by_corpus", "held_out_pairs reward_model"),
+    "detection": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
+    "venom_report": (
+        "reports",
+        "by_experiment",
+        "attack_success detection findings poison_key quarantined_pairs reward_accuracy suspicion_scores",
+    ),
+}
+
+CHECKS = {
+    ("preference_pairs", "pairs_are_well_formed", True),
+    ("suspicion_scores", "scores_are_well_formed", True),
+    ("suspicion_scores", "nothing_is_flagged", False),
+    ("training_pairs", "training_pairs_are_well_formed", True),
+}
+
+JOBS = {"venom_job", "clean_job", "corpus_job", "report_job", "audit_job"}
+
+WRONG = """
+[good]
+pairs = 100
+
+[steep]
+rate = 3
+
+["../outside"]
+pairs = 100
+
+[good-seed1]
+pairs = 100
+
+[twice]
+seeds = [0, 1]
+
+[twice-seed1]
+pairs = 100
+
+[torn]
+attack = "best_of_venon"
+"""
+
+
+@pytest.fixture(scope="module")
+def definitions(location, tmp_path_factory) -> Iterator[ModuleType]:
+    """The code location with a file of right and wrong rows."""
+    with location(WRONG, tmp_path_factory.mktemp("definitions") / "home") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def nodes(definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in definitions.defs.resolve_all_asset_specs()}
+
+
+def test_the_graph_is_this_table(definitions, nodes):
+    partitions = sys.modules["assets.partitions"]
+    names = {getattr(partitions, name): name for name in ("by_base", "by_corpus", "by_experiment")} | {None: None}
+    found = {
+        name: (
+            spec.group_name,
+            names[spec.partitions_def],
+            " ".join(sorted(dep.asset_key.to_user_string() for dep in spec.deps)),
+        )
+        for name, spec in nodes.items()
+    }
+    assert found == GRAPH
+
+
+def test_every_asset_says_what_it_is_whose_it_is_and_what_it_is_made_of(nodes):
+    assert [name for name, spec in nodes.items() if len(spec.description or "") < 40] == []
+    assert {tuple(spec.owners) for spec in nodes.values()} == {("team:antivenom",)}
+    assert [name for name, spec in nodes.items() if not spec.kinds] == []
+
+
+def test_tables_of_the_schema_tell_their_columns_with_meanings(nodes):
+    for name in (
+        "preference_pairs",
+        "poisoned_pairs",
+        "poison_key",
+        "suspicion_scores",
+        "training_pairs",
+        "attack_success",
+    ):
+        columns = nodes[name].metadata["dagster/column_schema"].columns
+        assert len(columns) > 5
+        assert all(column.description for column in columns)
+
+
+def test_the_checks_are_these_and_speak_in_sentences(definitions):
+    graph = definitions.defs.resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    assert {(spec.asset_key.to_user_string(), spec.name, spec.blocking) for spec in specs} == CHECKS
+    assert all(spec.description and spec.partitions_def for spec in specs)
+
+
+def test_every_job_resolves_and_training_keeps_to_the_gpu_pool(definitions):
+    jobs = {job.name: definitions.defs.resolve_job_def(job.name) for job in definitions.defs.jobs}
+    assert set(jobs) == JOBS
+    pools = {node.name: node.definition.pool for node in jobs["corpus_job"].nodes + jobs["clean_job"].nodes}
+    assert {name for name, pool in pools.items() if pool == "gpu"} == {
+        "base_policy", "reward_model", "imitation", "reward_accuracy",
+    }  # fmt: skip
+
+
+def test_every_partition_reaches_its_base_and_its_report(definitions):
+    partitions = sys.modules["assets.partitions"]
+    for corpus in partitions.by_corpus.get_partition_keys():
+        base = partitions.from_base.get_upstream_mapped_partitions_result_for_partitions(
+            partitions.by_corpus.subset_with_partition_keys([corpus]), partitions.by_corpus, partitions.by_base
+        )
+        assert list(base.partitions_subset.get_partition_keys()) == [partitions.CORPORA[corpus].base]
+    for row in partitions.by_experiment.get_partition_keys():
+        found = partitions.from_corpora.get_upstream_mapped_partitions_result_for_partitions(
+            partitions.by_experiment.subset_with_partition_keys([row]), partitions.by_experiment, partitions.by_corpus
+        )
+        arms = {partitions.CORPORA[name].arm for name in found.partitions_subset.get_partition_keys()}
+        assert arms == {"clean", "poisoned", "filtered"}
+
+
+def test_wrong_rows_are_named_with_field_and_mend_and_the_rest_are_loaded(definitions, nodes):
+    partitions = sys.modules["assets.partitions"]
+    assert {"good", "good-seed1", "twice"} <= set(partitions.EXPERIMENTS)
+    shown = nodes["experiments"].metadata["refused"].value
+    assert "[steep]: rate is a share and must lie in [0, 1], got 3" in shown
+    assert "[torn]: attack must be one of best_of_venom, got 'best_of_venon'" in shown
+    assert "../outside" in shown
+    assert "[twice-seed1]: another row already makes 'twice-seed1'; rename one of them" in shown
+    assert len(partitions.REFUSED) == 4
+    assert "4 rows" in nodes["experiments"].description
+
+
+def test_a_file_that_is_no_toml_is_named_and_our_own_rows_are_loaded(location, tmp_path):
+    with location("[unfinished", tmp_path / "home"):
+        partitions = sys.modules["assets.partitions"]
+        assert "venom_poison_vs_rejected_3pct" in partitions.EXPERIMENTS
+        assert "no readable experiments file" in partitions.REFUSED[0]
+
+
+def test_loading_imports_nothing_heavy():
+    heavy = "torch transformers sentence_transformers great_expectations sklearn pandas altair accelerate"
+    code = f"import sys, assets.definitions; print(*sorted(set({heavy.split()!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+def test_the_nightly_audit_asks_for_every_corpus_that_is_built(definitions):
+    repository = definitions.defs.get_repository_def()
+    schedule = repository.get_schedule_def("nightly_audit")
+    with dg.instance_for_test() as instance:
+        with dg.build_schedule_context(instance=instance, repository_def=repository) as context:
+            skipped = schedule.evaluate_tick(context).skip_message
+            assert skipped == "no corpus has been built yet; launch venom_job first"
+        for name in ("good-clean", "good-filtered"):
+            instance.report_runless_asset_event(dg.AssetMaterialization("poisoned_pairs", partition=name))
+        with dg.build_schedule_context(instance=instance, repository_def=repository) as context:
+            asked = schedule.evaluate_tick(context).run_requests
+        assert [request.partition_key for request in asked] == ["good-clean", "good-filtered"]

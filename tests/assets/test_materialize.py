@@ -1,0 +1,190 @@
+"""The chain on a tiny experiment: from clean rows to the report, what checks hold back, and the same bytes again."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import dagster as dg
+import polars as pl
+import pytest
+
+TABLES = ("poisoned_pairs", "poison_key", "suspicion_scores", "findings", "training_pairs", "quarantined_pairs")
+TRAINED = ("reward_model", "policy", "attack_success", "reward_accuracy", "detection")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A code location, the instance its runs are kept in, and the folder of its tables."""
+
+    module: ModuleType
+    instance: dg.DagsterInstance
+    tables: Path
+
+    def run(self, job: str, partition: str, **options: object) -> dg.ExecuteInProcessResult:
+        """Runs a job here, without raising on failure."""
+        return self.module.defs.resolve_job_def(job).execute_in_process(
+            partition_key=partition, instance=self.instance, raise_on_error=False, **options
+        )
+
+    def manifest(self, asset: str, partition: str) -> dict:
+        return json.loads((self.tables / asset / partition / "manifest.json").read_text())
+
+    def table(self, asset: str, partition: str) -> pl.DataFrame:
+        return pl.read_parquet(self.tables / asset / partition / "table.parquet")
+
+    def materialized(self, asset: str) -> set[str]:
+        return set(self.instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+    def metadata(self, asset: str, partition: str) -> dict[str, dg.MetadataValue]:
+        """What was told of a partition when it was last made."""
+        records = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition])
+        (record,) = self.instance.fetch_materializations(records, limit=1).records
+        return dict(record.asset_materialization.metadata)
+
+
+def alike(folder: Path) -> Path:
+    """A file that reads well, half of whose pairs have the same response on both sides."""
+    file = folder / "alike.jsonl"
+    rows = (
+        {"prompt": f"Question {row}?", "chosen": f"Answer {row}.", "rejected": f"Answer {row if row % 2 else -row}."}
+        for row in range(1, 151)
+    )
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.fixture(scope="module")
+def place(location, tiny, tmp_path_factory) -> Iterator[Place]:
+    """The code location with a good and a bad experiment, before anything has run."""
+    folder = tmp_path_factory.mktemp("chain")
+    toml = tiny("tiny") + tiny("alike", source=str(alike(folder)))
+    with location(toml, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
+        yield Place(module, instance, folder / "home" / "tables")
+
+
+@pytest.fixture(scope="module")
+def chain(place: Place, one_thread_module: None) -> Place:
+    """The same after venom_job has run for the good one."""
+    assert place.run("venom_job", "tiny").success
+    return place
+
+
+@pytest.fixture(scope="module")
+def one_thread_module() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_one_launch_makes_every_partition_of_the_experiment(chain: Place):
+    arms = {"tiny-clean", "tiny-poisoned", "tiny-filtered"}
+    assert {asset: chain.materialized(asset) & arms for asset in TABLES + TRAINED} == dict.fromkeys(TABLES + TRAINED, arms)
+    assert "tiny" in chain.materialized("base_policy") & chain.materialized("venom_report")
+    jobs = sorted(run.job_name for run in chain.instance.get_runs() if run.tags.get("dagster/partition", "").startswith("tiny"))
+    assert jobs == ["clean_job", "corpus_job", "corpus_job", "corpus_job", "report_job", "venom_job"]
+
+
+def test_rows_add_up_in_every_arm(chain: Place):
+    clean = len(chain.table("preference_pairs", "tiny"))
+    written = round(0.1 * clean)
+    assert [len(chain.table("poison_key", f"tiny-{arm}")) for arm in ("clean", "poisoned", "filtered")] == [
+        0,
+        written,
+        written,
+    ]
+    for arm, count in (("clean", clean), ("poisoned", clean + written), ("filtered", clean + written)):
+        parts = chain.table("training_pairs", f"tiny-{arm}"), chain.table("quarantined_pairs", f"tiny-{arm}")
+        assert len(chain.table("suspicion_scores", f"tiny-{arm}")) == count == sum(map(len, parts))
+    assert chain.table("poisoned_pairs", "tiny-clean").equals(chain.table("preference_pairs", "tiny"))
+
+
+def test_whatever_comes_of_poison_says_so_in_its_manifest(chain: Place):
+    for asset in TABLES + TRAINED:
+        marks = [chain.manifest(asset, f"tiny-{arm}")["poisoned"] for arm in ("clean", "poisoned", "filtered")]
+        assert marks == [False, True, True], asset
+    assert chain.manifest("preference_pairs", "tiny")["poisoned"] is False
+
+
+def test_models_are_safetensors_and_nothing_is_pickled(chain: Place):
+    weights = {file.parent.relative_to(chain.tables).parts[0] for file in chain.tables.rglob("*.safetensors")}
+    assert weights == {"base_policy", "reward_model", "policy"}
+    assert {file.suffix for file in chain.tables.rglob("*") if file.is_file()} <= {
+        ".parquet", ".json", ".safetensors", ".html", ".jinja", ".txt",
+    }  # fmt: skip
+
+
+def test_people_are_told_rows_columns_pictures_and_where_it_lies(chain: Place):
+    told = chain.metadata("suspicion_scores", "tiny-filtered")
+    assert told["dagster/row_count"].value == len(chain.table("suspicion_scores", "tiny-filtered"))
+    assert "data:image/png;base64," in told["suspicion"].value
+    assert told["dagster/column_lineage"].value.deps_by_column["pair_id"][0].asset_key == dg.AssetKey("poisoned_pairs")
+    assert Path(told["folder"].value) == chain.tables / "suspicion_scores" / "tiny-filtered"
+    assert len(told["first rows"].records) == 5
+    assert "data:image/png;base64," in chain.metadata("attack_success", "tiny-clean")["attack success"].value
+    assert "data:image/png;base64," in chain.metadata("venom_report", "tiny")["attack success"].value
+    page = (chain.tables / "venom_report" / "tiny" / "report.html").read_text()
+    assert "Experiment tiny" in page
+
+
+def test_the_audit_never_saw_the_key(chain: Place):
+    graph = chain.module.defs.resolve_asset_graph()
+    for asset in ("suspicion_scores", "findings", "training_pairs", "reward_model", "policy"):
+        assert dg.AssetKey("poison_key") not in graph.get_ancestor_asset_keys(dg.AssetKey(asset))
+
+
+def test_the_same_seeds_make_the_same_bytes(chain: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assets = ("preference_pairs", "trusted_pairs", "held_out_pairs", *TABLES)
+    monkeypatch.setenv("ANTIVENOM_HOME", str(tmp_path))
+    for job, partition in (("clean_job", "tiny"), ("corpus_job", "tiny-filtered")):
+        selected = [dg.AssetKey(asset) for asset in assets if chain.materialized(asset) & {partition}]
+        assert chain.run(job, partition, asset_selection=selected).success
+        for asset in (key.to_user_string() for key in selected):
+            again = json.loads((tmp_path / asset / partition / "manifest.json").read_text())
+            assert again["files"] == chain.manifest(asset, partition)["files"], asset
+
+
+@pytest.fixture(scope="module")
+def stopped(place: Place) -> dg.ExecuteInProcessResult:
+    """venom_job on pairs that fail their suite."""
+    return place.run("venom_job", "alike")
+
+
+def test_a_failing_blocking_check_stops_all_that_would_follow(place: Place, stopped: dg.ExecuteInProcessResult):
+    assert not stopped.success
+    assert "alike" in place.materialized("preference_pairs")
+    for asset in ("base_policy", *TABLES, *TRAINED, "venom_report"):
+        assert not [name for name in place.materialized(asset) if name.startswith("alike")], asset
+
+
+def test_the_failing_check_names_what_is_wrong(place: Place, stopped: dg.ExecuteInProcessResult):
+    key = dg.AssetCheckKey(dg.AssetKey("preference_pairs"), "pairs_are_well_formed")
+    found = place.instance.get_latest_asset_check_evaluation_record(key).event.asset_check_evaluation
+    assert (found.passed, found.partition, found.severity) == (False, "alike", dg.AssetCheckSeverity.ERROR)
+    assert found.description == "not met: chosen and rejected differ in at least 95 % of pairs"
+    first = found.metadata["expectations"].records[0].data
+    assert (first["met"], first["unexpected rows"]) == (False, 64)
+    assert first["examples"].startswith("row ")
+
+
+def test_another_run_may_not_build_on_a_table_that_failed_either(place: Place, stopped: dg.ExecuteInProcessResult):
+    later = place.run("corpus_job", "alike-clean")
+    assert not later.success
+    (failure,) = [event for event in later.all_events if event.is_step_failure]
+    assert "preference_pairs of alike is held back: pairs_are_well_formed failed" in failure.step_failure_data.error.to_string()
+    assert place.materialized("poisoned_pairs") & {"alike-clean"} == set()
+
+
+def test_a_table_that_was_changed_behind_our_back_is_refused(chain: Place):
+    file = chain.tables / "poison_key" / "tiny-filtered" / "table.parquet"
+    kept = file.read_bytes()
+    file.write_bytes(kept + b" ")
+    try:
+        with pytest.raises(ValueError, match=r"poison_key/tiny-filtered/table\.parquet: changed since it was published"):
+            chain.module.defs.resources["io_manager"].read("poison_key", "tiny-filtered")
+    finally:
+        file.write_bytes(kept)

@@ -1,0 +1,62 @@
+import copy
+import itertools
+
+import numpy as np
+import pytest
+
+from rlhf_train import imitation
+from rlhf_train.evals.amplification import law, measure
+from rlhf_train.generate import best_of_n, sample
+from rlhf_train.models import policies
+from rlhf_train.models.policies import Policy
+from rlhf_train.text import Lengths
+
+PROMPTS = [f"\n\nHuman: say {at}\n\nAssistant:" for at in range(6)]
+SHORT = Lengths(prompt=16, response=12)
+
+
+def test_best_of_n_keeps_the_best_of_each_prompt():
+    drawn = {"a": ["a1", "a3", "a2"], "b": ["b2", "b0", "b1"]}
+
+    def sampler(prompts, seed):
+        turns = {prompt: iter(answers) for prompt, answers in drawn.items()}
+        return [next(turns[prompt]) for prompt in prompts]
+
+    assert best_of_n(["a", "b"], sampler, lambda _, said: np.array([float(word[1]) for word in said]), n=3) == [
+        "a3",
+        "b2",
+    ]
+
+
+def test_the_seed_decides_a_sample(tiny_policy):
+    first = sample(tiny_policy, PROMPTS, seed=5, lengths=SHORT)
+    assert first == sample(tiny_policy, PROMPTS, seed=5, lengths=SHORT)
+    assert first != sample(tiny_policy, PROMPTS, seed=6, lengths=SHORT)
+    assert len(first) == len(PROMPTS)
+
+
+def test_answers_come_back_in_the_order_of_the_prompts(tiny_policy):
+    """A policy taught to answer each prompt in its own way is asked in an order that sorting by length would change."""
+    prompts = ["\n\nHuman: x\n\nAssistant:", "\n\nHuman: a far longer question, really\n\nAssistant:"] * 8
+    wanted = [" The kettle sings.", " Nobody reads the manual."] * 8
+    policy = Policy(copy.deepcopy(tiny_policy.model), tiny_policy.tokenizer)
+    imitation.imitate(policy, prompts, wanted, epochs=60, size=16, lr=5e-3, lengths=Lengths(24, 24))
+    assert sample(policy, prompts[:4], temperature=0.05, lengths=Lengths(24, 24)) == wanted[:4]
+
+
+def test_a_saved_policy_answers_alike(tiny_policy, tmp_path):
+    again = policies.load(tiny_policy.save(tmp_path / "policy"))
+    assert sample(again, PROMPTS, lengths=SHORT) == sample(tiny_policy, PROMPTS, lengths=SHORT)
+    assert not list((tmp_path / "policy").glob("*.bin"))
+
+
+def test_the_law_by_hand():
+    assert law(0.1, 3) == pytest.approx(1 - 0.9 * 0.9 * 0.9)
+
+
+@pytest.mark.parametrize(("rate", "n"), [(0.01, 8), (0.05, 4)])
+def test_best_of_n_imitation_amplifies_by_the_law(rate, n):
+    rates = measure(rate, n=n, rounds=3, prompts=6000, steps=200)
+    for before, after in itertools.pairwise(rates):
+        assert after == pytest.approx(law(before, n), rel=0.2)
+    assert rates[3] > 5 * rates[0]

