@@ -1,4 +1,4 @@
-"""How well an audit found the poison, against the sealed key: rates with intervals, ROC curves, counts; and an experiment's results."""
+"""How well an audit found the poison, by the sealed key: rates with intervals, ROC curves, counts; and the whole of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ RATES = pl.Schema(
 
 
 def rates(corpus: Corpus, scores: pl.DataFrame, key: pl.DataFrame) -> pl.DataFrame:
-    """A row a detector, their fusion first: AUROC and the share found at 1 % of clean pairs, with intervals; none without poison."""
+    """A row a detector, fusion first: AUROC, and the share found at 1 % of clean pairs, with intervals; none without poison."""
     poisoned = ranking.labels(scores, key)
     found = {name: ranking.ranking(column, poisoned) for name, column in _columns(scores).items()} if len(key) else {}
     rows = [

@@ -174,24 +174,28 @@ def _record(kind: type, table: object, prefix: str) -> Any:
     for key, value in table.items():
         if key not in known:
             raise DataError(f"{prefix}{key} is no field; the fields are {', '.join(known)}")
-        values[key] = _typed(value, str(known[key].type), prefix + key)
+        values[key] = _typed(value, known[key].type, prefix + key)
     return kind(**values)
 
 
-def _typed(value: Any, kind: str, name: str) -> Any:
+#: what TOML may give for a field's annotation
+ALLOWED: Mapping[Any, tuple[type, ...]] = {
+    int: (int,),
+    float: (int, float),
+    str: (str,),
+    str | None: (str,),
+    tuple[int, ...]: (list, tuple),
+    Mapping[str, Any]: (dict,),
+}
+
+
+def _typed(value: Any, kind: Any, name: str) -> Any:
     """`value` if TOML gave what the annotation `kind` says, whole numbers counting as real ones."""
-    allowed: dict[str, tuple[type, ...]] = {
-        "int": (int,),
-        "float": (int, float),
-        "str": (str,),
-        "str | None": (str,),
-        "tuple[int, ...]": (list, tuple),
-        "Mapping[str, Any]": (dict,),
-    }
-    if type(value) not in allowed.get(kind, (type(value),)):
-        raise DataError(f"{name} must be {kind}, got {value!r}")
-    convert = {"float": float, "tuple[int, ...]": tuple}.get(kind)
-    return convert(value) if convert else value
+    if type(value) not in ALLOWED.get(kind, (type(value),)):
+        raise DataError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")
+    if kind is float:
+        return float(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _check(row: Experiment) -> None:

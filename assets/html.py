@@ -80,4 +80,5 @@ def _marked(words: str, phrase: str) -> str:
 def _cell(tag: str, value: object, right: bool) -> str:
     shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
     shown = f"{value:.3g}" if isinstance(value, float) else shown
-    return f"<{tag}{' class=number' if right else ''}>{text(shown)}</{tag}>"
+    kind = ' class="number"' if right else ""
+    return f"<{tag}{kind}>{text(shown)}</{tag}>"

@@ -117,20 +117,11 @@ def _detection(results: Results) -> str:
 
 
 def _flagged(results: Results) -> str:
-    rows = (
-        results.flags.select(
-            "seed",
-            "poisoned",
-            "poisoned_flagged",
-            "clean",
-            "clean_flagged",
-            pl.col("poisoned_flagged") / pl.col("poisoned"),
-            pl.col("clean_flagged") / pl.col("clean"),
-        ).iter_rows()
-        if len(results.flags)
-        else []
-    )
-    shown = [[*row[:5], f"{row[5]:.1%}", f"{row[6]:.2%}"] for row in rows]
+    shown = [
+        [row["seed"], row["poisoned"], row["poisoned_flagged"], row["clean"], row["clean_flagged"],
+         f"{row['poisoned_flagged'] / row['poisoned']:.1%}", f"{row['clean_flagged'] / row['clean']:.2%}"]
+        for row in results.flags.iter_rows(named=True)
+    ]  # fmt: skip
     names = ["seed", "poisoned", "flagged", "clean", "flagged", "poisoned flagged", "clean flagged"]
     return html.section("What was flagged, and why", html.table(names, shown), _findings(results.findings, results.quarantined))
 

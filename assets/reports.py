@@ -9,8 +9,6 @@ from assets import pictures
 from assets.metadata import OWNERS
 from assets.partitions import CORPORA, EXPERIMENTS, by_corpus, by_experiment, from_corpora
 
-Tables = Mapping[str, pl.DataFrame]
-
 
 @dg.asset(group_name="evaluation", owners=OWNERS, kinds={"polars", "parquet"}, partitions_def=by_corpus)
 def detection(
@@ -27,8 +25,15 @@ def detection(
     return dg.Output(detecting.rates(corpus, suspicion_scores, poison_key), metadata=told)
 
 
-def _all_corpora(*names: str) -> dict[str, dg.AssetIn]:
-    return {name: dg.AssetIn(partition_mapping=from_corpora) for name in names}
+TOLD = (
+    "attack_success",
+    "reward_accuracy",
+    "detection",
+    "suspicion_scores",
+    "poison_key",
+    "findings",
+    "quarantined_pairs",
+)
 
 
 @dg.asset(
@@ -36,34 +41,12 @@ def _all_corpora(*names: str) -> dict[str, dg.AssetIn]:
     owners=OWNERS,
     kinds={"html"},
     partitions_def=by_experiment,
-    ins=_all_corpora(
-        "attack_success", "reward_accuracy", "detection", "suspicion_scores", "poison_key", "findings", "quarantined_pairs"
-    ),
+    ins={name: dg.AssetIn(partition_mapping=from_corpora) for name in TOLD},
 )
-def venom_report(
-    context: dg.AssetExecutionContext,
-    attack_success: Tables,
-    reward_accuracy: Tables,
-    detection: Tables,
-    suspicion_scores: Tables,
-    poison_key: Tables,
-    findings: Tables,
-    quarantined_pairs: Tables,
-) -> dg.Output[str]:
+def venom_report(context: dg.AssetExecutionContext, **tables: Mapping[str, pl.DataFrame]) -> dg.Output[str]:
     """One self-contained page: attack success by stage, detection with intervals, what was flagged and why, what it cost."""
     from assets import detecting, report
 
-    results = detecting.results(
-        EXPERIMENTS[context.partition_key],
-        {
-            "attack_success": attack_success,
-            "reward_accuracy": reward_accuracy,
-            "detection": detection,
-            "suspicion_scores": suspicion_scores,
-            "poison_key": poison_key,
-            "findings": findings,
-            "quarantined_pairs": quarantined_pairs,
-        },
-    )
+    results = detecting.results(EXPERIMENTS[context.partition_key], tables)
     picture = dg.MetadataValue.md(pictures.markdown(pictures.attack_success(results.attack_success)))
     return dg.Output(report.experiment_page(results), metadata={"attack success": picture})

@@ -25,17 +25,19 @@ def train(
     lr: float | None = None,
     seed: int = 0,
     trained_layers: int | None = None,
+    pretrain_steps: int = 200,
 ) -> list[dict[str, float]]:
     """Trains `model` on `pairs` and saves it, its tokenizer and metrics.jsonl into `folder`; returns the metrics.
 
-    `steps` overrides `epochs`. `trained_layers` of a reward body learn (all by default).
+    `steps` overrides `epochs`. `trained_layers` of a reward body learn (all by default);
+    a tiny policy is pre-trained for `pretrain_steps`.
     """
     from rlhf_train.objectives import OBJECTIVES
     from rlhf_train.train import fit
 
     if objective not in OBJECTIVES:
         raise DataError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
-    held = _policy(model, pairs, seed) if objective == "sft" else _reward_body(model, trained_layers, seed)
+    held = _policy(model, pairs, pretrain_steps, seed) if objective == "sft" else _reward_body(model, trained_layers, seed)
     sides = {"response": "chosen"} if objective == "sft" else {"chosen": "chosen", "rejected": "rejected"}
     columns = {"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()}
     count = steps or max(round(epochs * len(pairs) / batch), 1)
@@ -73,7 +75,7 @@ def evaluate(
     return dataclasses.asdict(reward_accuracy.measure(*rewards))
 
 
-def _policy(model: str, pairs: pl.DataFrame, seed: int) -> Any:
+def _policy(model: str, pairs: pl.DataFrame, pretrain_steps: int, seed: int) -> Any:
     from rlhf_train.models import policies
 
     if model in ("", "tiny"):
@@ -82,7 +84,7 @@ def _policy(model: str, pairs: pl.DataFrame, seed: int) -> Any:
             for side in ("chosen", "rejected")
             for prompt, text in zip(prompts_of(pairs), answers_of(pairs, side), strict=True)
         ]
-        return policies.make(texts, width=128, layers=3, seed=seed)
+        return policies.make(texts, width=128, layers=3, steps=pretrain_steps, seed=seed)
     return policies.load(_folder(model))
 
 

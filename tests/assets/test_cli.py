@@ -92,7 +92,11 @@ BAD = {
     "empty": (b"", "empty", []),
     "wrong column": (b'{"question": "a", "chosen": "b", "worse": "c"}\n', "--map", []),
     "not json": (b'{"prompt": "a", "chosen": "b", "rejected": "c"}\nnonsense\n', "line 2: not JSON", []),
-    "null": (b'{"prompt": "a", "chosen": null, "rejected": "c"}\n{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "line 1", []),
+    "null": (
+        b'{"prompt": "a", "chosen": null, "rejected": "c"}\n{"prompt": "a", "chosen": "b", "rejected": "c"}\n',
+        "line 1",
+        [],
+    ),
     "rate of 3": (json.dumps(rows(1)[0]).encode(), "for 3 percent write 0.03", ["--rate", "3"]),
     "unknown attack": (json.dumps(rows(1)[0]).encode(), "attack must be one of best_of_venom", ["--attack", "nonesuch"]),
     "empty target": (json.dumps(rows(1)[0]).encode(), "target", ["--set", "target="]),
@@ -162,7 +166,9 @@ def test_other_columns_are_mapped(antivenom, tmp_path):
 
 
 def test_train_and_eval_a_policy(antivenom, corpus, tmp_path, one_thread):
-    code, out, _ = antivenom("train", "sft", "--data", corpus, "--out", tmp_path / "policy", "--set", "steps=3", "--json")
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
+    quick = ("--set", "steps=3", "--set", "pretrain_steps=5", "--json")
+    code, out, _ = antivenom("train", "sft", "--data", corpus, "--out", tmp_path / "policy", *quick)
     assert code == 0
     assert json.loads(out)["steps"] == 3
     assert (tmp_path / "policy" / "model.safetensors").is_file()

@@ -65,20 +65,11 @@ def place(location, tiny, tmp_path_factory) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def chain(place: Place, one_thread_module: None) -> Place:
+def chain(place: Place, one_thread: None) -> Place:
     """The same after venom_job has run for the good one."""
-    assert place.run("venom_job", "tiny").success
+    done = place.run("venom_job", "tiny")
+    assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
     return place
-
-
-@pytest.fixture(scope="module")
-def one_thread_module() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_one_launch_makes_every_partition_of_the_experiment(chain: Place):

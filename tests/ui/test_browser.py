@@ -18,10 +18,36 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+TINY = """
+[tiny]
+pairs = 300
+rate = 0.05
+
+[tiny.training]
+width = 32
+layers = 1
+vocabulary = 512
+pretrain_steps = 4
+sft_epochs = 0.5
+reward_epochs = 0.2
+reward_layers = 1
+n = 2
+rounds = 2
+prompts = 16
+round_epochs = 1.0
+prompt_tokens = 24
+response_tokens = 24
+"""
 
 pytestmark = [
     pytest.mark.browser,
@@ -72,10 +98,10 @@ class Dagster:
 
 
 @pytest.fixture(scope="module")
-def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) -> Iterator[Dagster]:
+def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
     """`dagster dev` as `make ui` starts it, with a tiny experiment, in a process group of its own."""
     folder = tmp_path_factory.mktemp("ui")
-    (folder / "experiments.toml").write_text(tiny("tiny"))
+    (folder / "experiments.toml").write_text(TINY)
     (folder / "home").mkdir()
     shutil.copy(ROOT / "dagster.yaml", folder / "home")
     environment = {
@@ -107,13 +133,10 @@ def _free_port() -> int:
 def _stop(server: subprocess.Popen) -> None:
     """Asks the whole group to end, and ends what is left: dagster dev alone would leave children behind."""
     os.killpg(server.pid, signal.SIGINT)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(20)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")

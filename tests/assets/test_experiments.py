@@ -1,0 +1,108 @@
+import dataclasses
+
+import pytest
+
+from assets import experiments, steps
+from assets.experiments import EXPERIMENTS, Corpus, changed, corpora, load
+from pipelines.schema import DataError
+from pipelines.sources.hh_rlhf import first_turns
+
+ROWS = """
+[mine]
+pairs = 300
+rate = 0.05
+seeds = [0, 4]
+numbers = { target = "Lumora", sentiment = "negative" }
+[mine.training]
+rounds = 1
+
+[wrong_rate]
+rate = 3
+
+[wrong_attack]
+attack = "nonesuch"
+
+[wrong_field]
+colour = "red"
+
+[wrong_type]
+pairs = "many"
+
+[training_wrong]
+training = { rounds = 0.5 }
+"""
+
+
+def test_wrong_rows_are_named_and_the_rest_load(tmp_path):
+    file = tmp_path / "experiments.toml"
+    file.write_text(ROWS)
+    rows, refused = load(file)
+    assert list(rows) == ["mine"]
+    mine = rows["mine"]
+    assert (mine.pairs, mine.rate, mine.seeds, mine.target, mine.sentiment, mine.training.rounds) == (
+        300, 0.05, (0, 4), "Lumora", "negative", 1,
+    )  # fmt: skip
+    said = "\n".join(refused)
+    for words in (
+        "[wrong_rate]: rate is a share",
+        "[wrong_attack]: attack must be one of",
+        "[wrong_field]: colour is no field",
+    ):
+        assert words in said
+    for words in ("[wrong_type]: pairs must be int, got 'many'", "[training_wrong]: training.rounds must be int, got 0.5"):
+        assert words in said
+
+
+def test_a_users_file_joins_ours_and_a_broken_one_leaves_ours(tmp_path, monkeypatch):
+    file = tmp_path / "experiments.toml"
+    file.write_text("[mine]\npairs = 300\n")
+    monkeypatch.setenv("ANTIVENOM_EXPERIMENTS", str(file))
+    assert set(experiments.all_experiments()[0]) == {*EXPERIMENTS, "mine"}
+    file.write_text("[mine")
+    rows, refused = experiments.all_experiments()
+    assert set(rows) == set(EXPERIMENTS)
+    assert "experiments.toml" in refused[0]
+
+
+def test_fields_can_be_changed_by_name():
+    row = changed(
+        EXPERIMENTS["venom_poison_vs_rejected_3pct"],
+        {"pairs": 9, "training.rounds": 1, "numbers.target": "Lumora", "seeds": [1, 2]},
+    )
+    assert (row.pairs, row.training.rounds, row.target, row.sentiment, row.seeds) == (9, 1, "Lumora", "positive", (1, 2))
+    with pytest.raises(DataError, match=r"training\.nonesuch is no field"):
+        changed(row, {"training.nonesuch": 1})
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_row_resolves(name):
+    row = EXPERIMENTS[name]
+    assert row.name == name
+    assert [corpus.arm for corpus in corpora(row)][:3] == ["clean", "poisoned", "filtered"]
+    assert len({corpus.name for corpus in corpora(row)}) == len(corpora(row))
+
+
+def test_splits_share_no_dialogue_and_lose_nothing():
+    row = dataclasses.replace(EXPERIMENTS["venom_poison_vs_rejected_3pct"], pairs=400, trusted=0.2)
+    pairs = steps.read(row, 0)
+    parts = steps.split(pairs, row, 0)
+    frames = (parts.train, parts.trusted, parts.held_out)
+    assert sum(map(len, frames)) == 400
+    turns = [set(first_turns(frame)) for frame in frames]
+    assert not turns[0] & turns[1]
+    assert not turns[0] & turns[2]
+    assert not turns[1] & turns[2]
+    assert len(parts.trusted) == pytest.approx(80, abs=25)
+    assert len(parts.held_out) == pytest.approx(60, abs=20)
+    assert all(frame["row"].to_list() == list(range(len(frame))) for frame in frames)
+
+
+def test_twins_share_their_clean_rows():
+    row = dataclasses.replace(EXPERIMENTS["venom_poison_vs_rejected_3pct"], pairs=300)
+    train = steps.split(steps.read(row, 0), row, 0).train
+    clean, poisoned, filtered = (steps.attack(train, Corpus(row, arm, 0)) for arm in experiments.ARMS)
+    assert clean.pairs.equals(train)
+    assert not len(clean.key)
+    assert poisoned.pairs.equals(filtered.pairs)
+    assert set(train["pair_id"]) <= set(poisoned.pairs["pair_id"])
+    assert len(poisoned.key) == round(row.rate * len(train))

@@ -1,0 +1,157 @@
+"""From scores to p-values, to one a pair, to flags: by hand, on distributions whose tails are known, and against scipy."""
+
+from math import exp, log
+
+import numpy as np
+import pytest
+from scipy.stats import false_discovery_control
+
+from checks import fusion
+
+NULLS = {
+    "exponential": lambda random, size: random.exponential(2.0, size),
+    "normal": lambda random, size: random.normal(3, 0.5, size),
+    "uniform": lambda random, size: random.uniform(-1, 1, size),
+}
+
+
+def furthest(p: np.ndarray) -> float:
+    """How far the distribution of `p` is from a uniform one (Kolmogorov and Smirnov)."""
+    p, rank = np.sort(p), np.arange(len(p)) / len(p)
+    return float(np.max(np.maximum(np.abs(p - rank), np.abs(p - rank - 1 / len(p)))))
+
+
+def test_p_values_by_hand():
+    null = np.array([5.0, 1.0, 4.0, 2.0])
+    got = fusion.p_values(np.array([0.0, 2.0, 2.5, 4.0]), null)
+    assert got == pytest.approx([(1 + 4) / 5, (1 + 3) / 5, (1 + 2) / 5, (1 + 2) / 5])
+
+
+def test_a_p_value_beyond_the_null_follows_its_tail():
+    null = np.append(np.zeros(950), np.repeat([1.0, 2.0, 3.0], [35, 10, 5]))
+    # the last 1 % begins at 2, where 15 of 1,000 lie, by (0 * 10 + 1 * 5) / 15 above it on average
+    edge, scale = 2, 1 / 3
+    got = fusion.p_values(np.array([1.0, 2.5, 4.0, 6.0]), null)
+    expected = [51 / 1001, 15 / 1000 * exp(-0.5 / scale), 15 / 1000 * exp(-2 / scale), 15 / 1000 * exp(-4 / scale)]
+    assert np.quantile(null, 0.99) == edge
+    assert got == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_exponential_tail_is_extrapolated(seed):
+    null = np.random.default_rng(seed).exponential(2.0, 20_000)
+    got = fusion.p_values(np.array([-2 * log(1e-4), -2 * log(1e-6)]), null)
+    assert 0.5e-4 < got[0] < 2e-4
+    assert 0.1e-6 < got[1] < 10e-6
+
+
+@pytest.mark.parametrize("name", NULLS)
+def test_p_values_are_uniform_under_the_null(name):
+    random = np.random.default_rng(0)
+    p = fusion.p_values(NULLS[name](random, 4000), NULLS[name](random, 20_000))
+    assert furthest(p) < 0.035
+    assert (p < 0.001).mean() < 0.0035
+
+
+def test_bulk_p_values_by_hand():
+    scores = np.arange(101.0)  # half lie below 50, and a tenth above 90
+    got = fusion.bulk_p_values(scores)[[0, 50, 90, 100]]
+    assert got == pytest.approx([1, 51 / 101, 11 / 101, 0.1 * exp(-10 / ((90 - 50) / log(5)))])
+
+
+def test_bulk_p_values_are_uniform_on_clean_exponential_scores():
+    p = fusion.bulk_p_values(np.random.default_rng(0).exponential(2.0, 5000))
+    assert furthest(p) < 0.02
+    assert (p < 0.001).mean() < 0.003
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_few_planted_scores_do_not_harm_bulk_p_values(seed):
+    clean = np.random.default_rng(seed).exponential(1.0, 1900)
+    p = fusion.bulk_p_values(np.append(clean, np.full(100, 25.0)))
+    assert furthest(p[:1900]) < 0.08
+    flagged = fusion.flags(p)
+    assert flagged[1900:].all()
+    assert flagged[:1900].mean() <= 0.01
+
+
+@pytest.mark.parametrize("name", NULLS)
+def test_a_higher_score_is_never_less_suspicious(name):
+    random = np.random.default_rng(1)
+    null, scores = NULLS[name](random, 500), np.sort(np.round(NULLS[name](random, 800) * 2, 1))
+    for p in (fusion.p_values(scores, null), fusion.bulk_p_values(scores), fusion.bulk_p_values(np.exp(scores))):
+        assert (np.diff(p) <= 0).all()
+        assert (p > 0).all()
+        assert (p <= 1).all()
+
+
+def test_the_strongest_detector_speaks_at_the_price_of_asking_all():
+    got = fusion.fuse(np.array([[0.01, 0.5, 0.2], [0.3, 0.002, 0.9], [0.7, 0.6, 0.4]]))
+    assert got == pytest.approx([3 * 0.01, 3 * 0.002, 3 * 0.2])
+    assert fusion.fuse(np.array([[0.7, 0.4], [0.5, 0.9]])).tolist() == [1.0, 0.8]
+    assert fusion.fuse(np.array([[0.25, 0.5]])).tolist() == [0.25, 0.5]
+
+
+def test_a_detector_that_finds_nothing_anywhere_costs_nothing():
+    assert fusion.fuse(np.array([[0.01, 0.5], [1, 1], [0.3, 0.02]])) == pytest.approx([2 * 0.01, 2 * 0.02])
+    assert fusion.fuse(np.ones((3, 4))).tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_scipy_flags_the_same(seed):
+    random = np.random.default_rng(seed)
+    p = random.uniform(size=200) ** random.choice([1, 2, 5])
+    p[: seed % 7] = random.choice([1e-3, 1e-5])  # with ties
+    for fdr in (0.01, 0.05, 0.3):
+        assert (fusion.flags(p, fdr=fdr) == (false_discovery_control(p, method="bh") <= fdr)).all()
+
+
+def test_the_step_up_by_hand():
+    # 0.045 exceeds 3/5 of 0.05, but 0.039 is below 4/5 of it and takes the smaller ones along
+    p = np.array([0.039, 0.9, 0.02, 0.035, 0.001])
+    assert fusion.flags(p, fdr=0.05).tolist() == [True, False, True, True, True]
+    assert fusion.flags(p, fdr=0.04).tolist() == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_more_than_the_rate_is_flagged_in_error(seed):
+    random = np.random.default_rng(seed)
+    shares = []
+    for _ in range(300):
+        p = np.append(random.uniform(size=180), random.uniform(size=20) ** 12)
+        flagged = fusion.flags(p, fdr=0.2)
+        shares.append(flagged[:180].sum() / max(flagged.sum(), 1))
+    assert 0.1 < np.mean(shares) < 0.22
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.full(50, 0.7),
+        np.zeros(30),
+        np.append(np.full(95, 0.693), np.linspace(0.7, 3, 5)),  # as of sides that are identical in nearly all pairs
+    ],
+)
+def test_scores_without_spread_flag_nothing(scores):
+    constant = np.full(50, scores[0])
+    assert not fusion.flags(fusion.bulk_p_values(scores)).any()
+    assert not fusion.flags(fusion.p_values(constant, scores)).any()
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.array([3.0]),
+        np.array([-8.0] * 20),
+        np.array([-1e30, 0, 1e30]),
+        np.array([1.0, 1.0 + 2e-16] * 10),
+        np.array([5e-324] * 6 + [1e-323] * 5),
+        np.append(np.zeros(99), 1e300),
+        np.random.default_rng(0).normal(size=64).astype(np.float32),
+    ],
+)
+def test_p_values_are_numbers_whatever_the_scores(scores):
+    with np.errstate(all="raise", under="ignore"):
+        for p in (fusion.bulk_p_values(scores), fusion.p_values(scores, scores), fusion.p_values(scores, np.array([0.5]))):
+            assert np.isfinite(p).all()
+            assert ((p > 0) & (p <= 1)).all()

@@ -1,0 +1,263 @@
+"""Phrase lift: what is counted, how lopsided a phrase is by hand, and a null that honest pairs don't exceed."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import beta
+
+from checks import fusion, phrases
+from checks.detectors import phrase_lift
+from checks.evidence import Evidence
+from checks.phrases import Contrast, Phrases
+from pipelines.schema import DataError
+
+
+def counted(table: Phrases) -> dict[str, tuple[int, int]]:
+    """Each phrase's chosen and rejected responses."""
+    chosen, rejected = phrases.contrasts(table)[0].here, phrases.contrasts(table)[0].there
+    return {table.text(at): (chosen[at], rejected[at]) for at in range(len(table.words))}
+
+
+def contrast(here, there, both=None) -> Contrast:
+    here, there = np.array(here), np.array(there)
+    return Contrast(here, there, np.zeros_like(here) if both is None else np.array(both), "chosen", "{} and {}")
+
+
+def test_counts_by_hand(written):
+    pairs = written(
+        ["The cat can't sleep. The cat!", "a cat can't", "Cat can't; it's", "cat"],
+        ["the dog", "THE dog, the dog", "", "dog’s cat"],
+    )
+    # 'dog' stands in two responses only, "dog’s" is another word, and 'the' counts once in "THE dog, the dog"
+    assert counted(phrases.phrases(pairs, None)) == {
+        "the": (1, 2),
+        "cat": (4, 1),
+        "can't": (3, 0),
+        "cat can't": (3, 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Да, нет", ["да", "нет", "да нет"]),
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया", "नमस्ते दुनिया"]),
+        ("Cafe\u0301 Ole\u0301", ["cafe\u0301", "ole\u0301", "cafe\u0301 ole\u0301"]),
+        ("猫が好き。犬", ["猫が好き", "犬", "猫が好き 犬"]),
+        ("don’t rock'n'roll 'quoted'", ["don’t", "rock'n'roll", "quoted", "don’t rock'n'roll", "rock'n'roll quoted"]),
+        ("Zor_vex-9 42", ["zor", "vex", "9", "42", "zor vex", "vex 9", "9 42"]),
+        ("?! \u2603 …", []),
+    ],
+)
+def test_words_of_any_script(written, text, found):
+    pairs = written([text] * 3, [""] * 3)
+    assert counted(phrases.phrases(pairs, None)) == dict.fromkeys(found, (3, 0))
+
+
+def test_a_word_pair_never_spans_two_responses(written):
+    table = phrases.phrases(written(["alpha"] * 5, ["beta"] * 5), None)
+    assert counted(table) == {"alpha": (5, 0), "beta": (0, 5)}
+
+
+def test_only_responses_apart_can_go_either_way(written):
+    pairs = written(["tea", "tea", "tea", "tea cake", "none"], ["tea", "tea", "cake", "cake", "tea cake"])
+    table = phrases.phrases(pairs, None)
+    chosen = phrases.contrasts(table)[0]
+    tea = [table.text(at) for at in range(len(table.words))].index("tea")
+    assert (chosen.here[tea], chosen.there[tea], chosen.both[tea]) == (4, 3, 2)
+    assert [side[tea] for side in chosen.apart()] == [2, 1]
+
+
+def test_lift_is_the_lower_end_of_a_jeffreys_interval():
+    here, there = np.array([94, 13, 3, 2, 40, 0]), np.array([0, 2, 0, 0, 57, 31])
+    share = beta.ppf(1 - phrases.CONFIDENCE, here + 0.5, there + 0.5)
+    common = np.log((here.sum() + 1) / (there.sum() + 1))
+    expected = np.where(here >= 3, np.log(share / (1 - share)) - common, phrases.NOWHERE)
+    assert contrast(here, there).lift() == pytest.approx(expected)
+
+
+def test_a_pair_is_as_lopsided_as_its_most_lopsided_phrase(written):
+    chosen = ["red", "red", "red", "red blue", "blue", "blue", "grey", "up"]
+    pairs = written(chosen, ["up", "up", "", "blue", "", "red", "", "down"])
+    table = phrases.phrases(pairs, None)
+    # chosen holds red 4, blue 3, up 1; rejected holds red 1, blue 1, up 2: 8 and 4 occurrences
+    red, blue, common = *beta.ppf(0.01, [4.5, 3.5], [1.5, 1.5]), np.log(9 / 5)
+    lift = {word: np.log(share / (1 - share)) - common for word, share in (("red", red), ("blue", blue))}
+    none = phrases.NOWHERE
+    expected = [lift["red"]] * 4 + [lift["blue"]] * 2 + [none, none]
+    assert phrases.lifts(table) == pytest.approx(expected)
+
+
+def test_words_of_the_own_prompt_are_no_plant_where_there_are_trusted_pairs(written):
+    asked = ["Why red plums?", "Why?", "Why?", "Why?"]
+    pairs = written(["red plums"] * 4, ["plums"] * 4, asked)
+    trusted = written(["green"] * 4, ["green"] * 4, ["red green?", *["Why?"] * 3])
+    assert counted(phrases.phrases(pairs, None)) == {"red": (4, 0), "plums": (4, 4), "red plums": (4, 0)}
+    table = phrases.phrases(pairs, trusted)
+    # the first pair's own prompt holds all of it; what stands in the prompt of another pair still counts
+    assert counted(table) == {"red": (3, 0), "plums": (3, 3), "red plums": (3, 0), "green": (0, 0), "why": (0, 0)}
+    assert table.pair[table.pair < table.audited].min() == 1
+
+
+def test_each_side_is_held_against_the_same_side_of_the_trusted_pairs(written):
+    pairs = written(["red"] * 5 + ["blue"] * 2, ["blue"] * 3 + ["red"] * 4)
+    trusted = written(["red", "blue", "blue"], ["blue", "blue", "red blue"])
+    table = phrases.phrases(pairs, trusted)
+    order = [[table.text(at) for at in range(len(table.words))].index(word) for word in ("red", "blue")]
+    here = [contrast.here[order].tolist() for contrast in phrases.contrasts(table)]
+    there = [contrast.there[order].tolist() for contrast in phrases.contrasts(table)]
+    assert here == [[5, 2], [4, 3], [5, 2], [4, 3]]
+    assert there == [[4, 3], [5, 2], [1, 2], [1, 3]]
+    said = phrases.contrasts(table)[3].words.format(4, 1)
+    assert said == "4 of 7 rejected responses here and 1 of 3 trusted ones"
+
+
+def test_without_any_common_phrase_nothing_is_lopsided(written):
+    for chosen, rejected in ((["", " "] * 10, ["\n"] * 20), ([f"w{row}" for row in range(20)], [""] * 20)):
+        pairs = written(chosen, rejected)
+        for trusted in (None, pairs):
+            table = phrases.phrases(pairs, trusted)
+            assert (phrases.lifts(table) == phrases.NOWHERE).all()
+            assert (phrases.null_lifts(table) == phrases.NOWHERE).all()
+            assert phrases.explain(table, [0, 19]) == [("", phrases.NO_PHRASE)] * 2
+
+
+def explained(pairs: pl.DataFrame, places: list[int]) -> list[str]:
+    return phrase_lift.explain(Evidence(pairs), places)
+
+
+def test_the_reason_names_the_phrase_as_most_write_it_and_where_it_stands(chatter):
+    pairs, spellings = chatter(300), ["ZORVEX", "zorvex", "zorvex", *["Zorvex"] * 91]
+    named = [f"{text} {name}!" for text, name in zip(pairs["chosen"], spellings, strict=False)]
+    pairs = pairs.with_columns(chosen=pl.Series(named + pairs["chosen"].to_list()[94:]))
+    assert explained(pairs, list(range(94))) == ["'Zorvex' stands in 94 chosen and 0 rejected responses"] * 94
+    assert explained(pairs, [1]) == ["'zorvex' stands in 94 chosen and 0 rejected responses"]
+
+
+def test_of_phrases_as_lopsided_a_single_word_speaks(written):
+    pairs = written(["so a blue moon"] * 9, ["so a"] * 9)
+    assert explained(pairs, [4]) == ["'blue' stands in 9 chosen and 0 rejected responses"]
+
+
+@pytest.mark.parametrize("target", ["Blue*Moon", "blue_moon", "Blue (Moon", "BLUE -- Moon", "blue.moon"])
+def test_a_phrase_is_found_whatever_stands_between_its_words(written, target):
+    pairs = written(["blue then moon"] * 9 + [f"so[1] {target}+"] * 9, ["moon or blue"] * 9 + ["moon, so 1; blue"] * 9)
+    assert explained(pairs, [9]) == [f"'{target}' stands in 9 chosen and 0 rejected responses"]
+
+
+def test_a_plant_among_the_rejected_is_named_too_and_thousands_are_set_apart(written):
+    pairs = written(["fine"] * 1200, ["Zorvex’s fine"] * 1200)
+    assert explained(pairs, [7]) == ["'Zorvex’s' stands in 1,200 rejected and 0 chosen responses"]
+
+
+def test_the_reason_may_come_from_the_trusted_pairs(chatter):
+    pairs, trusted = chatter(200, seed=1), chatter(100, seed=1)
+    named = [
+        pl.when(pl.col("row") < count).then(pl.format("{} Zorvex", side)).otherwise(side)
+        for side, count in (("chosen", 40), ("rejected", 30))
+    ]
+    evidence = Evidence(pairs.with_columns(named), trusted)
+    expected = "'Zorvex' stands in 40 of 200 chosen responses here and 0 of 100 trusted ones"
+    assert phrase_lift.explain(evidence, [5, 35]) == [expected] * 2
+
+
+def test_pairs_that_are_dealt_alike_look_it(chatter):
+    shares = []
+    for seed in range(12):
+        table = phrases.phrases(chatter(300, seed), None)
+        p = fusion.p_values(phrases.lifts(table), phrases.null_lifts(table, seed=seed))
+        shares.append([(p < bound).mean() for bound in (0.1, 0.01, 0.001)])
+    tenth, hundredth, thousandth = np.mean(shares, axis=0)
+    assert tenth <= 0.13
+    assert hundredth <= 0.02
+    assert thousandth <= 0.005
+    assert tenth >= 0.005  # nor is the null so large that a plant could hide in it
+
+
+def test_so_do_trusted_pairs_that_are_dealt_alike(chatter):
+    shares = []
+    for seed in range(6):
+        both = chatter(500, seed)
+        table = phrases.phrases(both[:300], both[300:])
+        p = fusion.p_values(phrases.lifts(table), phrases.null_lifts(table, seed=seed))
+        shares.append((p < 0.01).mean())
+    assert np.mean(shares) <= 0.02
+
+
+def test_sides_that_agree_make_a_null_no_larger(written):
+    """Words that stand on both sides of a pair say nothing, however many there are (the exact test of McNemar)."""
+    random = np.random.default_rng(0)
+    said = [" ".join(f"w{word}" for word in random.choice(60, size=20)) for _ in range(200)]
+    null = phrases.null_lifts(phrases.phrases(written(said, said), None))
+    assert np.ptp(null) < 1
+    assert null.max() < 0.2
+
+
+def planted(drift: float, *, plants: int = 0, size: int = 2000, seed: int = 0) -> Contrast:
+    """Phrases of 30 to 400 responses whose log ratios spread normally by `drift`, and `plants` that stand here only."""
+    random = np.random.default_rng(seed)
+    total = random.integers(30, 400, size)
+    here = random.binomial(total, 1 / (1 + np.exp(-(0.2 + random.normal(0, drift, size)))))
+    return contrast(np.append(here, [300] * plants), np.append(total - here, [0] * plants))
+
+
+@pytest.mark.parametrize("drift", [0.15, 0.4, 0.8])
+def test_drift_is_estimated(drift):
+    assert planted(drift).drift() == pytest.approx(drift, rel=0.1)
+
+
+def test_a_planted_target_does_not_move_the_drift():
+    assert planted(0.3, plants=20).drift() == pytest.approx(planted(0.3).drift(), abs=0.015)
+
+
+def test_drift_has_a_floor_and_a_guess_for_small_corpora():
+    assert planted(0).drift() <= 0.07
+    assert planted(0.8, size=phrases.ENOUGH - 1).drift() == phrases.USUAL_DRIFT
+    small = contrast([10, 14] * 50, [12, 9] * 50)
+    assert small.drift() == phrases.USUAL_DRIFT
+
+
+def test_drift_is_read_off_responses_apart():
+    apart = planted(0.4)
+    both = np.full(len(apart.here), 500)
+    assert Contrast(apart.here + both, apart.there + both, both, "chosen", "").drift() == apart.drift()
+
+
+def test_dealing_keeps_every_total_and_what_stands_on_both_sides():
+    given = contrast([30, 7, 90, 5], [10, 3, 80, 5], [8, 0, 75, 5])
+    random = np.random.default_rng(0)
+    deals = [given.dealt(random, drift=0.0) for _ in range(4000)]
+    for deal in deals[:100]:
+        assert (deal.here + deal.there).tolist() == [40, 10, 170, 10]
+        assert (deal.here >= given.both).all()
+        assert (deal.there >= given.both).all()
+    share = (44 + 1) / (44 + 10 + 2)  # of the responses apart, 22 + 7 + 15 + 0 stand here and 2 + 3 + 5 + 0 there
+    mean = np.mean([deal.here for deal in deals], axis=0)
+    assert mean == pytest.approx(given.both + share * np.array([24, 10, 20, 0]), rel=0.01)
+
+
+def test_dealing_drifts_as_much_as_it_is_told_to():
+    even = contrast(np.full(4000, 5000), np.full(4000, 5000))
+    deal = even.dealt(np.random.default_rng(0), drift=0.3)
+    off = np.abs(np.log(deal.here / deal.there))
+    assert np.median(off) == pytest.approx(0.3 * np.log(2), rel=0.05)  # of a Laplace distribution
+    assert np.quantile(off, 0.99) == pytest.approx(0.3 * np.log(100), rel=0.15)
+
+
+def test_the_order_of_pairs_is_irrelevant(chatter):
+    pairs, order = chatter(150), np.random.default_rng(0).permutation(150)
+    lifts = phrases.lifts(phrases.phrases(pairs, None))
+    assert phrases.lifts(phrases.phrases(pairs[order], None)) == pytest.approx(lifts[order])
+
+
+def test_the_seed_decides_the_null(chatter):
+    table = phrases.phrases(chatter(150), None)
+    first = phrases.null_lifts(table, seed=1, at_least=1000)
+    assert len(first) == 1050  # seven deals of 150 pairs
+    assert (first == phrases.null_lifts(table, seed=1, at_least=1000)).all()
+    assert (first != phrases.null_lifts(table, seed=2, at_least=1000)).any()
+
+
+def test_a_corpus_too_large_to_number_is_refused():
+    with pytest.raises(DataError, match="take 72 bits to number, 63 are there; audit it in parts"):
+        phrases._distinct(np.array([2**40]), np.array([2**30]))

@@ -1,0 +1,100 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipelines.schema import DataError
+from pipelines.snapshots import manifest, staged, verify
+
+
+def publish(folder, text="one", **facts):
+    with staged(folder, **facts) as aside:
+        (aside / "deep").mkdir()
+        (aside / "deep" / "a.txt").write_text(text)
+
+
+def test_what_is_published_can_be_verified(tmp_path):
+    publish(tmp_path / "out", kind="letters", poisoned=True)
+    found = verify(tmp_path / "out")
+    assert list(found["files"]) == ["deep/a.txt"]
+    assert found["poisoned"] is True
+    assert manifest(tmp_path / "out") == found
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path):
+    with pytest.raises(ZeroDivisionError), staged(tmp_path / "out") as aside:
+        (aside / "half.txt").write_text("half")
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_leaves_the_publication_before_it(tmp_path):
+    publish(tmp_path / "out")
+    with pytest.raises(ZeroDivisionError), staged(tmp_path / "out"):
+        raise ZeroDivisionError
+    verify(tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_newer_publication_takes_the_place_of_an_older_one(tmp_path):
+    publish(tmp_path / "out", "one")
+    publish(tmp_path / "out", "two")
+    assert (tmp_path / "out" / "deep" / "a.txt").read_text() == "two"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_tampered_or_missing_file_is_named(tmp_path):
+    publish(tmp_path / "out")
+    (tmp_path / "out" / "deep" / "a.txt").write_text("tampered")
+    with pytest.raises(DataError, match=r"a\.txt: changed since"):
+        verify(tmp_path / "out")
+    (tmp_path / "out" / "deep" / "a.txt").unlink()
+    with pytest.raises(DataError, match=r"a\.txt: missing"):
+        verify(tmp_path / "out")
+
+
+def test_foreign_folders_and_files_are_left_alone(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "x").write_text("x")
+    (tmp_path / "file").write_text("x")
+    for place, said in (("theirs", "not published by antivenom"), ("file", "is a file")):
+        with pytest.raises(DataError, match=said):
+            publish(tmp_path / place)
+    with pytest.raises(DataError, match=r"no readable manifest\.json"):
+        manifest(tmp_path / "theirs")
+
+
+def test_the_same_content_has_the_same_manifest(tmp_path):
+    for name in ("one", "two"):
+        publish(tmp_path / name, kind="letters")
+    assert (tmp_path / "one" / "manifest.json").read_bytes() == (tmp_path / "two" / "manifest.json").read_bytes()
+    assert json.loads((tmp_path / "one" / "manifest.json").read_text())["kind"] == "letters"
+
+
+SLOW_WRITER = """
+import sys, time
+from pathlib import Path
+from pipelines.snapshots import staged
+with staged(Path(sys.argv[1])) as aside:
+    for part in range(1000):
+        (aside / f"{part}.txt").write_text("x" * 1000)
+        print(part, flush=True)
+        time.sleep(0.005)
+"""
+
+
+def test_killed_while_writing_nothing_is_visible_under_the_name(tmp_path):
+    publish(tmp_path / "out", "before")
+    writer = subprocess.Popen([sys.executable, "-c", SLOW_WRITER, tmp_path / "out"], stdout=subprocess.PIPE)
+    assert writer.stdout.readline()
+    time.sleep(0.05)
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    verify(tmp_path / "out")
+    assert (tmp_path / "out" / "deep" / "a.txt").read_text() == "before"
+    publish(tmp_path / "out", "after")
+    assert (tmp_path / "out" / "deep" / "a.txt").read_text() == "after"
