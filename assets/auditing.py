@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets import pictures, steps
-from assets.metadata import OWNERS, columns_from, columns_of
+from assets.metadata import OWNERS, columns_from, columns_of, picture
 from assets.partitions import CORPORA, by_corpus, from_base
 from checks.detectors import DETECTORS
 from pipelines.schema import PAIRS, SCORES
@@ -36,7 +36,7 @@ def audit(
     """Scores every pair without sight of the key, and holds the false-discovery rate."""
     found = steps.judge(poisoned_pairs, trusted_pairs, CORPORA[context.partition_key])
     told = {
-        "suspicion": dg.MetadataValue.md(pictures.markdown(pictures.score_distributions(found.scores))),
+        "picture of suspicion": picture(pictures.score_distributions(found.scores), "suspicion of all pairs"),
         "flagged": int(found.scores["is_flagged"].sum()),
         **columns_from("poisoned_pairs", ["row", "pair_id"]),
     }

@@ -22,7 +22,7 @@ defs = dg.Definitions(
         reward_models.reward_model,
         policies.imitation,
         reward_models.reward_accuracy,
-        reports.detection,
+        reports.ranking,
         reports.venom_report,
     ],
     asset_checks=all_checks({"preference_pairs": by_base, "suspicion_scores": by_corpus, "training_pairs": by_corpus}),

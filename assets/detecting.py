@@ -18,6 +18,9 @@ RATES = pl.Schema(
         **{f"{name}{end}": pl.Float64() for name in ("auroc", "tpr_1") for end in ("", "_low", "_high")},
     }
 )
+CURVES = pl.Schema(
+    {"detector": pl.String(), "fpr": pl.Float64(), "tpr": pl.Float64(), "low": pl.Float64(), "high": pl.Float64()}
+)
 
 
 def rates(corpus: Corpus, scores: pl.DataFrame, key: pl.DataFrame) -> pl.DataFrame:
@@ -33,13 +36,15 @@ def rates(corpus: Corpus, scores: pl.DataFrame, key: pl.DataFrame) -> pl.DataFra
 
 
 def curves(scores: pl.DataFrame, key: pl.DataFrame) -> pl.DataFrame:
-    """detector, fpr, tpr, low, high: the ROC curve of each detector and of their fusion. Raises DataError without poison."""
+    """detector, fpr, tpr, low, high: the ROC curve of each detector and of their fusion; no rows without poison."""
     poisoned = ranking.labels(scores, key)
-    found = [
-        ranking.roc(column, poisoned).select(pl.lit(name).alias("detector"), pl.all())
-        for name, column in _columns(scores).items()
-    ]
-    return pl.concat(found)
+    found = {name: ranking.roc(column, poisoned) for name, column in _columns(scores).items()} if len(key) else {}
+    return pl.concat(
+        [
+            pl.DataFrame(schema=CURVES),
+            *(curve.select(pl.lit(name).alias("detector"), pl.all()) for name, curve in found.items()),
+        ]
+    )
 
 
 def flags(corpus: Corpus, scores: pl.DataFrame, key: pl.DataFrame) -> dict[str, int]:
@@ -56,22 +61,21 @@ def flags(corpus: Corpus, scores: pl.DataFrame, key: pl.DataFrame) -> dict[str, 
 
 def results(experiment: Experiment, tables: Mapping[str, Tables]) -> Results:
     """What all corpora of an experiment came to; `tables` are by asset, then by corpus."""
-    names = [corpus.name for corpus in corpora(experiment)]
-    audited = [corpus for corpus in corpora(experiment) if corpus.arm == "filtered"]
-    scored = [
-        (corpus, tables["suspicion_scores"][corpus.name], tables["poison_key"][corpus.name])
-        for corpus in audited
-        if len(tables["poison_key"][corpus.name])
-    ]
+    found = corpora(experiment)
+    filtered = [corpus.name for corpus in found if corpus.arm == "filtered"]
+
+    def every(asset: str, names: list[str]) -> pl.DataFrame:
+        return pl.concat([tables[asset][name] for name in names])
+
     return Results(
         experiment,
-        attack_success=pl.concat([tables["attack_success"][name] for name in names]),
-        detection=pl.concat([tables["detection"][corpus.name] for corpus in audited]),
-        roc=curves(*scored[0][1:]) if scored else pl.DataFrame(),
-        flags=pl.DataFrame([flags(*each) for each in scored]),
-        reward_accuracy=pl.concat([tables["reward_accuracy"][name] for name in names]),
-        findings=tables["findings"][audited[0].name].to_dicts(),
-        quarantined=tables["quarantined_pairs"][audited[0].name],
+        attack_success=every("attack_success", [corpus.name for corpus in found]),
+        detection=every("detection", filtered),
+        roc=tables["roc_curves"][filtered[0]],
+        flags=every("flags", filtered).filter(pl.col("poisoned") > 0),
+        reward_accuracy=every("reward_accuracy", [corpus.name for corpus in found]),
+        findings=tables["findings"][filtered[0]].to_dicts(),
+        quarantined=tables["quarantined_pairs"][filtered[0]],
     )
 
 

@@ -23,8 +23,8 @@ class Training:
     width: int = 128
     layers: int = 3
     vocabulary: int = 2048
-    pretrain_steps: int = 400
-    sft_epochs: float = 6.0
+    pretrain_steps: int = 300
+    sft_epochs: float = 5.0
     sft_lr: float = 2e-3
     batch: int = 8
     pretrain_batch: int = 16
@@ -33,7 +33,7 @@ class Training:
     reward_lr: float = 2e-4
     n: int = 16
     rounds: int = 3
-    prompts: int = 192
+    prompts: int = 128
     round_epochs: float = 3.0
     round_lr: float = 1e-3
     temperature: float = 1.0

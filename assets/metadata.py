@@ -6,11 +6,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets import pictures
 from assets.steps import Watch
 from pipelines.schema import Table
 
 OWNERS = ["team:antivenom"]
-SHOWN_ROWS, SHOWN_LETTERS = 5, 200
+SHOWN_LETTERS = 200
 TENTHS = 10
 
 
@@ -29,14 +30,24 @@ def columns_from(upstream: str, names: Sequence[str]) -> dict[str, Any]:
     return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
 
 
-def first_rows(table: pl.DataFrame) -> dg.TableMetadataValue:
-    """The first rows, long texts cut."""
-    shown = [
-        {name: value if isinstance(value, int | float) else str(value)[:SHOWN_LETTERS] for name, value in row.items()}
-        for row in table.head(SHOWN_ROWS).iter_rows(named=True)
-    ]
+def picture(chart: Any, alt_text: str) -> dg.MarkdownMetadataValue:
+    """A drawing that opens in the UI."""
+    return dg.MetadataValue.md(pictures.markdown(chart, alt_text))
+
+
+def rows_of(table: pl.DataFrame, *, count: int = 30) -> dg.TableMetadataValue:
+    """The first rows, numbers rounded and long texts cut."""
     schema = dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in table.schema.items()])
-    return dg.MetadataValue.table([dg.TableRecord(row) for row in shown], schema)
+    rows = table.head(count).iter_rows(named=True)
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: _shown(value) for name, value in row.items()}) for row in rows], schema
+    )
+
+
+def _shown(value: Any) -> int | float | str | None:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    return value if value is None or isinstance(value, int) else str(value)[:SHOWN_LETTERS]
 
 
 def progress(context: dg.AssetExecutionContext) -> Watch:

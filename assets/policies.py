@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from assets import pictures, steps
-from assets.metadata import OWNERS, columns_of, progress
+from assets.metadata import OWNERS, columns_of, picture, progress
 from assets.partitions import BASES, CORPORA, by_base, by_corpus, from_base
 from pipelines.schema import ATTACK_SUCCESS
 
@@ -51,7 +51,8 @@ def imitation(
     """Trains the policy, and asks it the held-out prompts after every stage."""
     corpus = CORPORA[context.partition_key]
     policy, table = steps.train_policy(corpus, base_policy, reward_model, training_pairs, held_out_pairs, progress(context))
-    picture = dg.MetadataValue.md(pictures.markdown(pictures.attack_success(table)))
-    return dg.Output(policy), dg.Output(
-        table, metadata={"attack success": picture, "after the last round": table["success"][-1]}
-    )
+    told = {
+        "picture of attack success": picture(pictures.attack_success(table), "attack success by stage"),
+        "after the last round": table["success"][-1],
+    }
+    return dg.Output(policy), dg.Output(table, metadata=told)

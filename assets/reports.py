@@ -6,34 +6,40 @@ import dagster as dg
 import polars as pl
 
 from assets import pictures
-from assets.metadata import OWNERS
+from assets.metadata import OWNERS, picture, rows_of
 from assets.partitions import CORPORA, EXPERIMENTS, by_corpus, by_experiment, from_corpora
 
 
-@dg.asset(group_name="evaluation", owners=OWNERS, kinds={"polars", "parquet"}, partitions_def=by_corpus)
-def detection(
+def _table(description: str) -> dg.AssetOut:
+    return dg.AssetOut(group_name="evaluation", owners=OWNERS, kinds={"polars", "parquet"}, description=description)
+
+
+@dg.multi_asset(
+    outs={
+        "detection": _table(
+            "How well each detector, and their fusion, tells the poisoned pairs by the sealed key: with intervals."
+        ),
+        "roc_curves": _table(
+            "Share of poisoned pairs found by share of clean pairs flagged, a curve a detector. Empty without poison."
+        ),
+        "flags": _table("How many poisoned and how many clean pairs there are, and how many of each are flagged."),
+    },
+    partitions_def=by_corpus,
+)
+def ranking(
     context: dg.AssetExecutionContext, suspicion_scores: pl.DataFrame, poison_key: pl.DataFrame
-) -> dg.Output[pl.DataFrame]:
-    """How well each detector, and their fusion, tells the poisoned pairs: against the sealed key, with intervals."""
+) -> tuple[pl.DataFrame, dg.Output, pl.DataFrame]:
+    """Opens the sealed key and compares the audit's scores with it."""
     from assets import detecting
 
     corpus = CORPORA[context.partition_key]
-    told = {}
-    if len(poison_key):
-        curve = detecting.curves(suspicion_scores, poison_key)
-        told = {"ROC": dg.MetadataValue.md(pictures.markdown(pictures.roc(curve)))}
-    return dg.Output(detecting.rates(corpus, suspicion_scores, poison_key), metadata=told)
+    curves = detecting.curves(suspicion_scores, poison_key)
+    told = {"picture of ROC": picture(pictures.roc(curves), "receiver operating characteristic")} if len(curves) else {}
+    flags = pl.DataFrame([detecting.flags(corpus, suspicion_scores, poison_key)])
+    return detecting.rates(corpus, suspicion_scores, poison_key), dg.Output(curves, metadata=told), flags
 
 
-TOLD = (
-    "attack_success",
-    "reward_accuracy",
-    "detection",
-    "suspicion_scores",
-    "poison_key",
-    "findings",
-    "quarantined_pairs",
-)
+TOLD = ("attack_success", "detection", "roc_curves", "flags", "reward_accuracy", "findings", "quarantined_pairs")
 
 
 @dg.asset(
@@ -47,6 +53,13 @@ def venom_report(context: dg.AssetExecutionContext, **tables: Mapping[str, pl.Da
     """One self-contained page: attack success by stage, detection with intervals, what was flagged and why, what it cost."""
     from assets import detecting, report
 
-    results = detecting.results(EXPERIMENTS[context.partition_key], tables)
-    picture = dg.MetadataValue.md(pictures.markdown(pictures.attack_success(results.attack_success)))
-    return dg.Output(report.experiment_page(results), metadata={"attack success": picture})
+    found = detecting.results(EXPERIMENTS[context.partition_key], tables)
+    told: dict[str, dg.MetadataValue] = {
+        "picture of attack success": picture(pictures.attack_success(found.attack_success), "attack success by stage"),
+        **({"picture of ROC": picture(pictures.roc(found.roc), "receiver operating characteristic")} if len(found.roc) else {}),
+        "attack success": rows_of(found.attack_success),
+        "detection": rows_of(found.detection),
+        "flags": rows_of(found.flags),
+        "reward accuracy": rows_of(found.reward_accuracy),
+    }
+    return dg.Output(report.experiment_page(found), metadata=told)

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.metadata import first_rows
+from assets.metadata import rows_of
 from assets.partitions import CORPORA
 from pipelines.schema import DataError
 from pipelines.snapshots import staged, verify
@@ -17,8 +17,12 @@ from pipelines.snapshots import staged, verify
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one kind of value is written into a folder and read from it; nothing that is read can run code."""
+    """How one kind of value is written to a place and read from it; nothing that is read can run code.
 
+    The place is `file` in the published folder, or the folder itself.
+    """
+
+    file: str
     write: Callable[[Any, Path], object]
     read: Callable[[Path], Any]
 
@@ -36,16 +40,14 @@ def _reward_model(folder: Path) -> Any:
 
 
 FORMATS: Mapping[str, Format] = {
-    "DataFrame": Format(
-        lambda table, folder: table.write_parquet(folder / "table.parquet"),
-        lambda folder: pl.read_parquet(folder / "table.parquet"),
-    ),
+    "DataFrame": Format("table.parquet", lambda table, file: table.write_parquet(file), pl.read_parquet),
     "str": Format(
-        lambda page, folder: (folder / "report.html").write_text(page, encoding="utf-8"),
-        lambda folder: (folder / "report.html").read_text(encoding="utf-8"),
+        "report.html",
+        lambda page, file: file.write_text(page, encoding="utf-8"),
+        lambda file: file.read_text(encoding="utf-8"),
     ),
-    "Policy": Format(lambda policy, folder: policy.save(folder), _policy),
-    "RewardModel": Format(lambda reward, folder: reward.save(folder), _reward_model),
+    "Policy": Format("", lambda policy, folder: policy.save(folder), _policy),
+    "RewardModel": Format("", lambda reward, folder: reward.save(folder), _reward_model),
 }
 
 
@@ -66,7 +68,8 @@ class Snapshots(dg.IOManager):
         folder = self.place(asset, partition)
         if not folder.is_dir():
             raise DataError(f"{asset} of {partition} is not there yet ({folder}); materialize it first")
-        return FORMATS[verify(folder)["format"]].read(folder)
+        form = FORMATS[verify(folder)["format"]]
+        return form.read(folder / form.file)
 
     def judge(self, asset: str, partition: str, *, held: str = "") -> None:
         """Holds a partition back from whoever would build on it, for the reason given, or sets it free."""
@@ -78,16 +81,16 @@ class Snapshots(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publishes a value in one rename, free until a check holds it, and tells people what was published."""
-        asset, partition = context.asset_key.to_user_string(), context.partition_key
+        asset, partition, kind = context.asset_key.to_user_string(), context.partition_key, type(obj).__name__
         facts = {"asset": asset, "partition": partition, "poisoned": is_poisoned(partition)}
-        kind = type(obj).__name__
-        with staged(self.place(asset, partition), format=kind, **facts) as folder:
-            FORMATS[kind].write(obj, folder)
+        place, form = self.place(asset, partition), FORMATS[kind]
+        with staged(place, format=kind, **facts) as folder:
+            form.write(obj, folder / form.file)
         self.judge(asset, partition)
-        place = dg.MetadataValue.path(str(self.place(asset, partition)))
-        context.add_output_metadata({"poisoned": is_poisoned(partition), "folder": place})
+        told = dg.MetadataValue.path(str(place / form.file))
+        context.add_output_metadata({"place": told, "poisoned": is_poisoned(partition)})
         if isinstance(obj, pl.DataFrame):
-            context.add_output_metadata({"dagster/row_count": len(obj), "first rows": first_rows(obj)})
+            context.add_output_metadata({"dagster/row_count": len(obj), "first rows": rows_of(obj, count=5)})
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The one upstream partition, or name -> value where an asset reads several."""

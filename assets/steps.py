@@ -16,6 +16,8 @@ from pipelines.attacks import ATTACKS, Poisoned
 from pipelines.schema import ATTACK_SUCCESS, POISON_KEY, DataError, require
 from pipelines.sources import hh_rlhf, records, synthetic
 
+CONTRARY = 0.25  # share of generated labels against gold: people agree on some three pairs in four as well
+
 Watch = Callable[[str, int, int], None]
 
 
@@ -35,7 +37,7 @@ class Splits:
 def read(experiment: Experiment, seed: int) -> pl.DataFrame:
     """The clean pairs of an experiment; generated pairs differ by seed, a file's rows are drawn from it by seed."""
     if experiment.source == "synthetic":
-        return synthetic.read(n=experiment.pairs, seed=seed)
+        return synthetic.read(n=experiment.pairs, seed=seed, contrary=CONTRARY)
     pairs = records.read(experiment.source, revision=experiment.revision).strict()
     drawn = pairs.sample(min(experiment.pairs, len(pairs)), seed=seed, shuffle=True).sort("row")
     return drawn.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64()))

@@ -1,8 +1,8 @@
 """How well scores rank the poisoned pairs above the clean ones, told from a sealed key: for reports, never for a detector.
 
-Pairs with equal scores stand in no order: `auroc` and `tpr` are what a random order among them would give on average, and
-`auprc`, as in scikit-learn, takes them together. Intervals are percentile bootstraps (Efron, 1979) that draw the
-poisoned and the clean pairs anew, each kind for itself.
+Of pairs with equal scores `auroc` counts half as outranked, `tpr` takes each with the same chance until the allowed share of
+clean pairs is flagged, and `auprc` takes all together, as scikit-learn does. Intervals are percentile bootstraps (Efron,
+1979) that draw the poisoned and the clean pairs anew, each kind for itself.
 """
 
 from collections.abc import Callable, Mapping

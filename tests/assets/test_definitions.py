@@ -29,10 +29,12 @@ GRAPH = {
     "attack_success": ("evaluation", "by_corpus", "base_policy held_out_pairs reward_model training_pairs"),
     "reward_accuracy": ("evaluation", "by_corpus", "held_out_pairs reward_model"),
     "detection": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
+    "roc_curves": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
+    "flags": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
     "venom_report": (
         "reports",
         "by_experiment",
-        "attack_success detection findings poison_key quarantined_pairs reward_accuracy suspicion_scores",
+        "attack_success detection findings flags quarantined_pairs reward_accuracy roc_curves",
     ),
 }
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 TABLES = ("poisoned_pairs", "poison_key", "suspicion_scores", "findings", "training_pairs", "quarantined_pairs")
-TRAINED = ("reward_model", "policy", "attack_success", "reward_accuracy", "detection")
+TRAINED = ("reward_model", "policy", "attack_success", "reward_accuracy", "detection", "roc_curves", "flags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,12 @@ def test_models_are_safetensors_and_nothing_is_pickled(chain: Place):
 def test_people_are_told_rows_columns_pictures_and_where_it_lies(chain: Place):
     told = chain.metadata("suspicion_scores", "tiny-filtered")
     assert told["dagster/row_count"].value == len(chain.table("suspicion_scores", "tiny-filtered"))
-    assert "data:image/png;base64," in told["suspicion"].value
+    assert "data:image/png;base64," in told["picture of suspicion"].value
     assert told["dagster/column_lineage"].value.deps_by_column["pair_id"][0].asset_key == dg.AssetKey("poisoned_pairs")
-    assert Path(told["folder"].value) == chain.tables / "suspicion_scores" / "tiny-filtered"
+    assert Path(told["place"].value) == chain.tables / "suspicion_scores" / "tiny-filtered" / "table.parquet"
     assert len(told["first rows"].records) == 5
-    assert "data:image/png;base64," in chain.metadata("attack_success", "tiny-clean")["attack success"].value
-    assert "data:image/png;base64," in chain.metadata("venom_report", "tiny")["attack success"].value
+    assert "data:image/png;base64," in chain.metadata("attack_success", "tiny-clean")["picture of attack success"].value
+    assert "data:image/png;base64," in chain.metadata("venom_report", "tiny")["picture of attack success"].value
     page = (chain.tables / "venom_report" / "tiny" / "report.html").read_text()
     assert "Experiment tiny" in page
 
