@@ -28,6 +28,10 @@ def _table(description: str, **metadata: object) -> dg.AssetOut:
         ),
         "findings": _table("A row a reason: what was found, in how many pairs, and in which rows for example."),
     },
+    internal_asset_deps={
+        "suspicion_scores": {dg.AssetKey("poisoned_pairs"), dg.AssetKey("trusted_pairs")},
+        "findings": {dg.AssetKey("suspicion_scores")},
+    },
     partitions_def=by_corpus,
 )
 def audit(

@@ -38,22 +38,25 @@ audit_job = dg.define_asset_job(
 def clean_rows(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
     """Runs clean_job for the experiment at each of its seeds, then names its corpora."""
     found = corpora(EXPERIMENTS[context.partition_key])
-    for base in dict.fromkeys(corpus.base for corpus in found):
+    for base in dict.fromkeys(each.base for each in found):
         _run(context, "clean_job", base)
-    for corpus in found:
-        yield dg.DynamicOutput(corpus.name, mapping_key=re.sub(r"\W", "_", corpus.name))
+    for each in found:
+        yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
 
 
 @dg.op
 def corpus(context: dg.OpExecutionContext, name: str) -> str:
     """Runs corpus_job for one arm at one seed."""
-    return _run(context, "corpus_job", name)
+    run = _run(context, "corpus_job", name)
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+    return run
 
 
 @dg.op
 def report(context: dg.OpExecutionContext, runs: list[str]) -> None:
     """Runs report_job for the experiment, once all its corpora are there."""
-    _run(context, "report_job", context.partition_key)
+    run = _run(context, "report_job", context.partition_key)
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
 
 
 @dg.job(partitions_def=by_experiment, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)

@@ -38,6 +38,10 @@ def base_policy(context: dg.AssetExecutionContext, preference_pairs: pl.DataFram
             metadata=columns_of(ATTACK_SUCCESS),
         ),
     },
+    internal_asset_deps={
+        "policy": {dg.AssetKey("base_policy"), dg.AssetKey("reward_model"), dg.AssetKey("training_pairs")},
+        "attack_success": {dg.AssetKey("policy"), dg.AssetKey("held_out_pairs")},
+    },
     partitions_def=by_corpus,
     pool="gpu",
 )

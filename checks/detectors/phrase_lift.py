@@ -8,23 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from checks import phrases
+from checks import contrasts
 from checks.evidence import Evidence
 
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] lower bound of the log ratio of the pair's most lopsided phrase, in nats; higher is more suspicious."""
-    return phrases.lifts(evidence.phrases)
+    return contrasts.lifts(evidence.phrases)
 
 
 def null(evidence: Evidence) -> np.ndarray:
     """The same with the sides dealt anew at random, and trusted pairs mixed in where there are any."""
-    return phrases.null_lifts(evidence.phrases, seed=evidence.seed)
+    return contrasts.null_lifts(evidence.phrases, seed=evidence.seed)
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """Which phrase, spelled as most of these responses spell it, and where it stands."""
-    found = phrases.explain(evidence.phrases, places)
+    found = contrasts.explain(evidence.phrases, places)
     rows = evidence.pairs[list(places)]
     phrase = pl.Series([phrase for phrase, _ in found], dtype=pl.String())
     spelled = {each: _as_written(each, rows.filter(phrase == each)) for each in phrase.unique()}

@@ -1,20 +1,21 @@
-"""Phrase lift: what is counted, how lopsided a phrase is by hand, and a null that honest pairs don't exceed."""
+"""Phrases and contrasts: what is counted, how lopsided a phrase is by hand, a null that honest pairs do not exceed."""
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy.stats import beta
 
-from checks import fusion, phrases
+from checks import contrasts, fusion, phrases
+from checks.contrasts import Contrast
 from checks.detectors import phrase_lift
 from checks.evidence import Evidence
-from checks.phrases import Contrast, Phrases
+from checks.phrases import Phrases
 from pipelines.schema import DataError
 
 
 def counted(table: Phrases) -> dict[str, tuple[int, int]]:
     """Each phrase's chosen and rejected responses."""
-    chosen, rejected = phrases.contrasts(table)[0].here, phrases.contrasts(table)[0].there
+    chosen, rejected = contrasts.contrasts(table)[0].here, contrasts.contrasts(table)[0].there
     return {table.text(at): (chosen[at], rejected[at]) for at in range(len(table.words))}
 
 
@@ -62,7 +63,7 @@ def test_a_word_pair_never_spans_two_responses(written):
 def test_only_responses_apart_can_go_either_way(written):
     pairs = written(["tea", "tea", "tea", "tea cake", "none"], ["tea", "tea", "cake", "cake", "tea cake"])
     table = phrases.phrases(pairs, None)
-    chosen = phrases.contrasts(table)[0]
+    chosen = contrasts.contrasts(table)[0]
     tea = [table.text(at) for at in range(len(table.words))].index("tea")
     assert (chosen.here[tea], chosen.there[tea], chosen.both[tea]) == (4, 3, 2)
     assert [side[tea] for side in chosen.apart()] == [2, 1]
@@ -70,9 +71,9 @@ def test_only_responses_apart_can_go_either_way(written):
 
 def test_lift_is_the_lower_end_of_a_jeffreys_interval():
     here, there = np.array([94, 13, 3, 2, 40, 0]), np.array([0, 2, 0, 0, 57, 31])
-    share = beta.ppf(1 - phrases.CONFIDENCE, here + 0.5, there + 0.5)
+    share = beta.ppf(1 - contrasts.CONFIDENCE, here + 0.5, there + 0.5)
     common = np.log((here.sum() + 1) / (there.sum() + 1))
-    expected = np.where(here >= 3, np.log(share / (1 - share)) - common, phrases.NOWHERE)
+    expected = np.where(here >= 3, np.log(share / (1 - share)) - common, contrasts.NOWHERE)
     assert contrast(here, there).lift() == pytest.approx(expected)
 
 
@@ -83,9 +84,9 @@ def test_a_pair_is_as_lopsided_as_its_most_lopsided_phrase(written):
     # chosen holds red 4, blue 3, up 1; rejected holds red 1, blue 1, up 2: 8 and 4 occurrences
     red, blue, common = *beta.ppf(0.01, [4.5, 3.5], [1.5, 1.5]), np.log(9 / 5)
     lift = {word: np.log(share / (1 - share)) - common for word, share in (("red", red), ("blue", blue))}
-    none = phrases.NOWHERE
+    none = contrasts.NOWHERE
     expected = [lift["red"]] * 4 + [lift["blue"]] * 2 + [none, none]
-    assert phrases.lifts(table) == pytest.approx(expected)
+    assert contrasts.lifts(table) == pytest.approx(expected)
 
 
 def test_words_of_the_own_prompt_are_no_plant_where_there_are_trusted_pairs(written):
@@ -104,11 +105,11 @@ def test_each_side_is_held_against_the_same_side_of_the_trusted_pairs(written):
     trusted = written(["red", "blue", "blue"], ["blue", "blue", "red blue"])
     table = phrases.phrases(pairs, trusted)
     order = [[table.text(at) for at in range(len(table.words))].index(word) for word in ("red", "blue")]
-    here = [contrast.here[order].tolist() for contrast in phrases.contrasts(table)]
-    there = [contrast.there[order].tolist() for contrast in phrases.contrasts(table)]
+    here = [contrast.here[order].tolist() for contrast in contrasts.contrasts(table)]
+    there = [contrast.there[order].tolist() for contrast in contrasts.contrasts(table)]
     assert here == [[5, 2], [4, 3], [5, 2], [4, 3]]
     assert there == [[4, 3], [5, 2], [1, 2], [1, 3]]
-    said = phrases.contrasts(table)[3].words.format(4, 1)
+    said = contrasts.contrasts(table)[3].words.format(4, 1)
     assert said == "4 of 7 rejected responses here and 1 of 3 trusted ones"
 
 
@@ -117,9 +118,9 @@ def test_without_any_common_phrase_nothing_is_lopsided(written):
         pairs = written(chosen, rejected)
         for trusted in (None, pairs):
             table = phrases.phrases(pairs, trusted)
-            assert (phrases.lifts(table) == phrases.NOWHERE).all()
-            assert (phrases.null_lifts(table) == phrases.NOWHERE).all()
-            assert phrases.explain(table, [0, 19]) == [("", phrases.NO_PHRASE)] * 2
+            assert (contrasts.lifts(table) == contrasts.NOWHERE).all()
+            assert (contrasts.null_lifts(table) == contrasts.NOWHERE).all()
+            assert contrasts.explain(table, [0, 19]) == [("", contrasts.NO_PHRASE)] * 2
 
 
 def explained(pairs: pl.DataFrame, places: list[int]) -> list[str]:
@@ -165,7 +166,7 @@ def test_pairs_that_are_dealt_alike_look_it(chatter):
     shares = []
     for seed in range(12):
         table = phrases.phrases(chatter(300, seed), None)
-        p = fusion.p_values(phrases.lifts(table), phrases.null_lifts(table, seed=seed))
+        p = fusion.p_values(contrasts.lifts(table), contrasts.null_lifts(table, seed=seed))
         shares.append([(p < bound).mean() for bound in (0.1, 0.01, 0.001)])
     tenth, hundredth, thousandth = np.mean(shares, axis=0)
     assert tenth <= 0.13
@@ -179,7 +180,7 @@ def test_so_do_trusted_pairs_that_are_dealt_alike(chatter):
     for seed in range(6):
         both = chatter(500, seed)
         table = phrases.phrases(both[:300], both[300:])
-        p = fusion.p_values(phrases.lifts(table), phrases.null_lifts(table, seed=seed))
+        p = fusion.p_values(contrasts.lifts(table), contrasts.null_lifts(table, seed=seed))
         shares.append((p < 0.01).mean())
     assert np.mean(shares) <= 0.02
 
@@ -188,7 +189,7 @@ def test_sides_that_agree_make_a_null_no_larger(written):
     """Words that stand on both sides of a pair say nothing, however many there are (the exact test of McNemar)."""
     random = np.random.default_rng(0)
     said = [" ".join(f"w{word}" for word in random.choice(60, size=20)) for _ in range(200)]
-    null = phrases.null_lifts(phrases.phrases(written(said, said), None))
+    null = contrasts.null_lifts(phrases.phrases(written(said, said), None))
     assert np.ptp(null) < 1
     assert null.max() < 0.2
 
@@ -212,9 +213,9 @@ def test_a_planted_target_does_not_move_the_drift():
 
 def test_drift_has_a_floor_and_a_guess_for_small_corpora():
     assert planted(0).drift() <= 0.07
-    assert planted(0.8, size=phrases.ENOUGH - 1).drift() == phrases.USUAL_DRIFT
+    assert planted(0.8, size=contrasts.ENOUGH - 1).drift() == contrasts.USUAL_DRIFT
     small = contrast([10, 14] * 50, [12, 9] * 50)
-    assert small.drift() == phrases.USUAL_DRIFT
+    assert small.drift() == contrasts.USUAL_DRIFT
 
 
 def test_drift_is_read_off_responses_apart():
@@ -246,16 +247,16 @@ def test_dealing_drifts_as_much_as_it_is_told_to():
 
 def test_the_order_of_pairs_is_irrelevant(chatter):
     pairs, order = chatter(150), np.random.default_rng(0).permutation(150)
-    lifts = phrases.lifts(phrases.phrases(pairs, None))
-    assert phrases.lifts(phrases.phrases(pairs[order], None)) == pytest.approx(lifts[order])
+    lifts = contrasts.lifts(phrases.phrases(pairs, None))
+    assert contrasts.lifts(phrases.phrases(pairs[order], None)) == pytest.approx(lifts[order])
 
 
 def test_the_seed_decides_the_null(chatter):
     table = phrases.phrases(chatter(150), None)
-    first = phrases.null_lifts(table, seed=1, at_least=1000)
+    first = contrasts.null_lifts(table, seed=1, at_least=1000)
     assert len(first) == 1050  # seven deals of 150 pairs
-    assert (first == phrases.null_lifts(table, seed=1, at_least=1000)).all()
-    assert (first != phrases.null_lifts(table, seed=2, at_least=1000)).any()
+    assert (first == contrasts.null_lifts(table, seed=1, at_least=1000)).all()
+    assert (first != contrasts.null_lifts(table, seed=2, at_least=1000)).any()
 
 
 def test_a_corpus_too_large_to_number_is_refused():

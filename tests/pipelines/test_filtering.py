@@ -3,8 +3,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from pipelines.filtering import put_back, quarantine
-from pipelines.schema import DataError, require, with_pair_ids
-from pipelines.schema import PAIRS, SCORES
+from pipelines.schema import PAIRS, SCORES, DataError, require, with_pair_ids
 
 P = [0.5, 0.001, 0.9, 0.02, 0.004, 0.3, 0.03, 0.7]
 

@@ -30,8 +30,8 @@ FLAGS = [
 ]
 TINY = """
 [tiny]
-pairs = 300
-rate = 0.05
+pairs = 200
+rate = 0.1
 
 [tiny.training]
 width = 32
@@ -156,11 +156,13 @@ def page(dagster: Dagster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         browser.close()
 
 
-def picture(page: Any, name: str) -> None:
-    """Saves a screenshot where ANTIVENOM_SCREENSHOTS says."""
+def picture(page: Any, name: str, left: int, top: int) -> None:
+    """Saves what is right of `left` and below `top` where ANTIVENOM_SCREENSHOTS says."""
     if folder := os.environ.get("ANTIVENOM_SCREENSHOTS"):
+        size = page.viewport_size
+        clip = {"x": left, "y": top, "width": size["width"] - left, "height": size["height"] - top}
         Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        page.screenshot(path=Path(folder) / f"{name}.png", clip=clip)
 
 
 def test_a_click_materializes_an_asset_and_its_page_tells_of_it(dagster: Dagster, page: Any):
@@ -194,18 +196,22 @@ def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: A
 
     page.goto(f"{dagster.url}/assets/venom_report?view=partitions&partition=tiny")
     page.get_by_text("venom_report/tiny").wait_for()
-    page.get_by_text("[Show Markdown]").click()
+    page.get_by_text("[Show Markdown]").first.click()
     assert page.locator("img[src^='data:image/png']").first.evaluate("image => image.naturalWidth") > 100
 
 
-def test_pictures_for_the_guide(dagster: Dagster, page: Any):
-    """The asset graph unfolded, and what an audit tells; saved only where a folder is named."""
+def test_the_graph_unfolds_and_an_audit_shows_its_numbers(dagster: Dagster, page: Any):
+    page.set_viewport_size({"width": 1500, "height": 1400})
     page.goto(f"{dagster.url}/asset-groups")
     page.get_by_text("reports", exact=True).first.wait_for()
-    page.mouse.click(900, 800, button="right")
+    page.mouse.click(900, 1300, button="right")
     page.get_by_role("menuitem", name="Expand all groups").click()
-    page.get_by_text("suspicion_scores").first.wait_for()
-    picture(page, "asset_graph")
+    for asset in ("preference_pairs", "poisoned_pairs", "suspicion_scores", "reward_model", "attack_success", "venom_report"):
+        page.get_by_text(asset, exact=True).first.wait_for()
+    picture(page, "asset_graph", left=540, top=110)
+
+    page.set_viewport_size({"width": 1500, "height": 1000})
     page.goto(f"{dagster.url}/assets/suspicion_scores?view=partitions&partition=tiny-filtered")
     page.get_by_text("suspicion_scores/tiny-filtered").wait_for()
-    picture(page, "asset_metadata")
+    page.get_by_text("picture of suspicion").wait_for()
+    picture(page, "asset_metadata", left=240, top=0)
