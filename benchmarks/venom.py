@@ -55,7 +55,8 @@ def gathered(name: str, folders: list[Path]) -> list[dict[str, object]]:
     """A line a corpus and seed: success after the last round with its interval, flags, accuracy."""
     found = []
     for folder in folders:
-        success = pl.read_parquet(folder / "attack_success.parquet").group_by("corpus", "seed", maintain_order=True).last()
+        success = pl.read_parquet(folder / "attack_success.parquet")
+        success = success.group_by("corpus", "seed", maintain_order=True).last()
         accuracy = dict(pl.read_parquet(folder / "reward_accuracy.parquet").select("corpus", "accuracy").iter_rows())
         flags = pl.read_parquet(folder / "flags.parquet").row(0, named=True)
         for row in success.iter_rows(named=True):

@@ -36,10 +36,11 @@ response_tokens = 8
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("experiment")
     (place / "experiments.toml").write_text(TINY)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
-        words = ["experiment", "tiny", "--file", str(place / "experiments.toml"), "--out", str(place / "out"), "--json"]
+    words = ["experiment", "tiny", "--file", str(place / "experiments.toml"), "--out", str(place / "out"), "--json"]
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["antivenom", *words])
-        cli.main()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
     assert not stop.value.code
     return place / "out"
 
