@@ -7,36 +7,15 @@ Each row is kept as it is finished, so that an interrupted run goes on where it 
 
 import argparse
 import dataclasses
-import os
 from pathlib import Path
 
 import _report
 import polars as pl
+from _rows import rows
 
 from assets import comparison, report
-from assets.experiments import EXPERIMENTS, Experiment
+from assets.experiments import Experiment
 from pipelines.snapshots import staged
-
-REAL = {
-    "harmless": ["hh_harmless_base/test_first1500.jsonl.gz"],
-    "helpful": ["hh_helpful_mixed/helpful_test_sample_dev.jsonl.gz", "hh_helpful_pro/helpful_base_online_dev.jsonl.gz"],
-}
-
-
-def rows(out: Path, seeds: tuple[int, ...]) -> dict[str, Experiment]:
-    """The generated corpus, and the real ones where ANTIVENOM_REAL_DATA says they are."""
-    plain = dataclasses.replace(EXPERIMENTS["venom_poison_vs_rejected_3pct"], seeds=seeds)
-    found = {"synthetic": plain}
-    place = os.environ.get("ANTIVENOM_REAL_DATA")
-    for name, files in REAL.items() if place else ():
-        folder = out / "sources" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            link = folder / Path(file).name
-            if not link.exists():
-                link.symlink_to(Path(place or "", file).resolve())
-        found[name] = dataclasses.replace(plain, source=str(folder), pairs=1500)
-    return {name: dataclasses.replace(row, name=f"venom_{name}") for name, row in found.items()}
 
 
 def run(row: Experiment, folder: Path) -> report.Results | None:
@@ -63,7 +42,8 @@ def gathered(name: str, folders: list[Path]) -> list[dict[str, object]]:
             found.append(
                 {
                     "pairs of": name, "seed": row["seed"], "trained on": row["corpus"], "mentions": row["mentions"],
-                    "success": row["success"], "low": row["low"], "high": row["high"], "reward accuracy": accuracy[row["corpus"]],
+                    "success": row["success"], "low": row["low"], "high": row["high"],
+                    "reward accuracy": accuracy[row["corpus"]],
                     "poisoned flagged": f"{flags['poisoned_flagged']} of {flags['poisoned']}",
                     "clean flagged": f"{flags['clean_flagged']} of {flags['clean']}",
                 }
