@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from pipelines.attacks import ATTACKS
@@ -56,7 +55,7 @@ class Experiment:
     revision: str | None = None
     attack: str = "best_of_venom"
     rate: float = 0.03
-    numbers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({"target": "Zorvex", "sentiment": "positive"}))
+    numbers: Mapping[str, Any] = field(default_factory=lambda: {"target": "Zorvex", "sentiment": "positive"})
     fdr: float = 0.05
     trusted: float = 0.0
     held_out: float = 0.15
@@ -96,13 +95,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         Experiment("venom_poison_vs_rejected_3pct"),
         Experiment(
             "venom_mix_3pct",
-            numbers=MappingProxyType(
-                {
-                    "target": "Lumora Tea",
-                    "sentiment": "negative",
-                    "mix": {"poison_vs_rejected": 0.4, "poison_vs_contrast": 0.3, "rejected_vs_contrast": 0.3},
-                }
-            ),
+            numbers={
+                "target": "Lumora Tea",
+                "sentiment": "negative",
+                "mix": {"poison_vs_rejected": 0.4, "poison_vs_contrast": 0.3, "rejected_vs_contrast": 0.3},
+            },
             trusted=0.25,
         ),
     )

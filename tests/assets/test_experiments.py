@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import pytest
@@ -80,6 +81,7 @@ def test_every_row_resolves(name):
     assert row.name == name
     assert [corpus.arm for corpus in corpora(row)][:3] == ["clean", "poisoned", "filtered"]
     assert len({corpus.name for corpus in corpora(row)}) == len(corpora(row))
+    assert copy.deepcopy(corpora(row)) == corpora(row)  # a worker process is handed a copy
 
 
 def test_splits_share_no_dialogue_and_lose_nothing():
