@@ -367,7 +367,9 @@ def _working(what: str, *, quiet: bool) -> Iterator[Any]:
 
 def main() -> None:
     """Runs the command line; unusable input is one line on standard error and exit code 2."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    quiet = {"TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}  # our bars suffice
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
     try:
         app()
     except (DataError, OSError) as error:
