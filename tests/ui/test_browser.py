@@ -201,10 +201,10 @@ def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: A
 
 
 def test_the_graph_unfolds_and_an_audit_shows_its_numbers(dagster: Dagster, page: Any):
-    page.set_viewport_size({"width": 1500, "height": 1160})
+    page.set_viewport_size({"width": 1500, "height": 1400})
     page.goto(f"{dagster.url}/asset-groups")
     page.get_by_text("reports", exact=True).first.wait_for()
-    page.mouse.click(900, 1100, button="right")
+    page.mouse.click(900, 1300, button="right")
     page.get_by_role("menuitem", name="Expand all groups").click()
     for asset in ("preference_pairs", "poisoned_pairs", "suspicion_scores", "reward_model", "attack_success", "venom_report"):
         page.get_by_text(asset, exact=True).first.wait_for()
