@@ -49,7 +49,7 @@ def score_distributions(scores: pl.DataFrame, *, bins: int = 40) -> Any:
         alt.Chart(counts.with_columns(end=pl.col("suspicion") + top / bins))
         .mark_bar()
         .encode(
-            x=alt.X("suspicion:Q", title="suspicion (-log10 p)"),
+            x=alt.X("suspicion:Q", bin="binned", title="suspicion (-log10 p)"),
             x2="end",
             y=alt.Y("pairs:Q", scale=alt.Scale(type="sqrt"), stack=True),
             color=alt.Color(
