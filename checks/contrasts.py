@@ -2,7 +2,8 @@
 
 The lift of a phrase is a lower confidence bound of its log ratio (Jeffreys interval of a share; Brown et al., 2001): a
 phrase must be both frequent and lopsided to score. Honest preferences make phrases lopsided too ("sorry" is preferred
-where refusing is right), so the null deals every phrase anew with a drift as large as this corpus' common phrases have.
+where refusing is right), so the null deals every phrase anew with a drift such as this corpus' common phrases have. Each
+comparison has a null of its own: corpora differ more from a trusted one than their sides differ, or less.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ NOWHERE = -8.0  # lift of a response without any countable phrase
 COMMON, ENOUGH = 30, 30  # drift is read off phrases in so many responses, given so many of them
 USUAL_DRIFT, LEAST_DRIFT = 0.25, 0.05  # nats; HH-RLHF's harmlessness data drifts by 0.2, its helpfulness data by 0.1
 CHI2_MEDIAN = 0.4549  # of one degree of freedom
+INNER, OUTER = 0.1, 0.01  # parts of the drifts at either end: an exponential through both replaces the outer, plants and all
 NO_PHRASE = "no phrase of this pair is common enough to compare"
 
 
@@ -25,7 +27,8 @@ NO_PHRASE = "no phrase of this pair is common enough to compare"
 class Contrast:
     """[phrases] each: how many responses hold a phrase here and there, and how many pairs hold it both here and there.
 
-    `side` is the response ("chosen" or "rejected") that is suspicious when lifted; `words` says what was counted.
+    `side` is what is suspicious when lifted: the "chosen" or the "rejected" response, or "either" where pairs are
+    counted; `words` says what was counted.
     """
 
     here: np.ndarray
@@ -45,6 +48,10 @@ class Contrast:
         lift[common] = bound[where]
         return lift
 
+    def speaks(self, rejected: np.ndarray) -> np.ndarray:
+        """[K] whether a lift here counts against an occurrence on that side."""
+        return (rejected == (self.side == "rejected")) | (self.side == "either")
+
     def apart(self) -> tuple[np.ndarray, np.ndarray]:
         """[phrases] responses here and there whose other side lacks it: only they can go either way (McNemar, 1947)."""
         return self.here - self.both, self.there - self.both
@@ -54,26 +61,41 @@ class Contrast:
 
         The spread at which half of them lie within their median deviation; a few planted phrases don't move it.
         """
-        here, there = self.apart()
-        common = here + there >= COMMON
-        if common.sum() < ENOUGH:
+        off, noise = self._off()
+        if len(off) < ENOUGH:
             return USUAL_DRIFT
-        off = (np.log((here + 0.5) / (there + 0.5)) - _log_odds(here, there))[common] ** 2
-        noise = (1 / (here + 0.5) + 1 / (there + 0.5))[common]
         spreads = np.linspace(LEAST_DRIFT, 1.5, 146)
-        inside = np.array([np.median(off / (noise + spread**2)) for spread in spreads]) <= CHI2_MEDIAN
+        inside = np.array([np.median(off**2 / (noise + spread**2)) for spread in spreads]) <= CHI2_MEDIAN
         return float(spreads[inside.argmax()]) if inside.any() else float(spreads[-1])
 
-    def dealt(self, random: np.random.Generator, *, drift: float) -> "Contrast":
-        """The same phrases, each response apart dealt here or there, each phrase with a Laplace drift of its own."""
+    def drifts(self, random: np.random.Generator, *, spread: float) -> np.ndarray:
+        """[phrases] drifts in nats, drawn from those of common phrases, shrunk to `spread`; Laplace where few are."""
+        off, noise = self._off()
+        if len(off) < ENOUGH:
+            return random.laplace(0, spread, len(self.here))
+        own = off * spread / np.sqrt(noise + spread**2)
+        at = random.uniform(size=len(self.here))
+        low, inner_low, inner_high, high = np.quantile(own, [OUTER, INNER, 1 - INNER, 1 - OUTER])
+        drawn = np.quantile(own, np.clip(at, OUTER, 1 - OUTER))
+        beyond = np.log(OUTER / np.maximum(np.minimum(at, 1 - at), 1e-300)).clip(min=0) / np.log(INNER / OUTER)
+        return drawn + beyond * np.where(at < 0.5, low - inner_low, high - inner_high)
+
+    def dealt(self, random: np.random.Generator, *, spread: float) -> "Contrast":
+        """The same phrases, each response apart dealt here or there, each phrase with a drift of its own."""
         here, there = self.apart()
-        drifts = random.laplace(0, drift, len(here))
-        won = random.binomial(here + there, expit(_log_odds(here, there) + drifts))
+        won = random.binomial(here + there, expit(_log_odds(here, there) + self.drifts(random, spread=spread)))
         return Contrast(self.both + won, self.both + here + there - won, self.both, self.side, self.words)
+
+    def _off(self) -> tuple[np.ndarray, np.ndarray]:
+        """[common phrases] each one's log ratio less that of all together, and its sampling variance."""
+        here, there = self.apart()
+        common = here + there >= COMMON
+        off = np.log((here + 0.5) / (there + 0.5)) - _log_odds(here, there)
+        return off[common], (1 / (here + 0.5) + 1 / (there + 0.5))[common]
 
 
 def contrasts(table: Phrases) -> list[Contrast]:
-    """Each side against the other, and against the same side of the trusted pairs where there are any."""
+    """Each side against the other, and where there are trusted pairs, whole pairs against those."""
     audited = np.searchsorted(table.pair, table.audited)
     chosen, rejected, both = table.counts(slice(None, audited))
     found = [
@@ -81,54 +103,59 @@ def contrasts(table: Phrases) -> list[Contrast]:
         Contrast(rejected, chosen, both, "rejected", "{} rejected and {} chosen responses"),
     ]
     if table.trusted:
-        sides = zip(("chosen", "rejected"), (chosen, rejected), table.counts(slice(audited, None)), strict=False)
-        for side, here, there in sides:
-            of = f"{{}} of {table.audited:,} {side} responses here and {{}} of {table.trusted:,} trusted ones"
-            found.append(Contrast(here, there, np.zeros_like(both), side, of))
+        trusted = table.counts(slice(audited, None))
+        here, there = (one + other - shared for one, other, shared in ((chosen, rejected, both), trusted))
+        of = f"{{}} of {table.audited:,} pairs here and {{}} of {table.trusted:,} trusted ones"
+        found.append(Contrast(here, there, np.zeros_like(here), "either", of))
     return found
 
 
 def lifts(table: Phrases) -> np.ndarray:
-    """[audited] how lopsided the most lopsided phrase of each pair is."""
-    best = np.full((2, len(table.words)), NOWHERE)
+    """[contrasts, audited] how lopsided the most lopsided phrase of each pair is."""
+    found = []
     for contrast in contrasts(table):
-        side = int(contrast.side == "rejected")
-        best[side] = np.maximum(best[side], contrast.lift())
-    return table.most(best[table.rejected.astype(np.int8), table.phrase], NOWHERE)[: table.audited]
+        lift = np.where(contrast.speaks(table.rejected), contrast.lift()[table.phrase], NOWHERE)
+        found.append(table.most(lift, NOWHERE)[: table.audited])
+    return np.array(found)
 
 
-def null_lifts(table: Phrases, *, seed: int = 0, at_least: int = 20_000) -> np.ndarray:
-    """What `lifts` would be were nothing planted: every phrase dealt anew, in enough deals for `at_least` pairs.
+def null_lifts(table: Phrases, *, seed: int = 0, at_least: int = 100_000) -> np.ndarray:
+    """[contrasts, M] what `lifts` would be were nothing planted: phrases dealt anew, in deals for `at_least` pairs.
 
     A dealt phrase may speak for either side, which makes the null a little too large rather than too small.
     """
     random = np.random.default_rng(seed)
-    found = [(contrast, contrast.drift()) for contrast in contrasts(table)]
+    deals = -(-at_least // (table.audited + table.trusted))
     drawn = []
-    for _ in range(-(-at_least // (table.audited + table.trusted))):
-        dealt = np.max([contrast.dealt(random, drift=drift).lift() for contrast, drift in found], axis=0)
-        drawn.append(table.most(dealt[table.phrase], NOWHERE))
-    return np.concatenate(drawn)
+    for contrast in contrasts(table):
+        spread = contrast.drift()
+        dealt = (contrast.dealt(random, spread=spread).lift()[table.phrase] for _ in range(deals))
+        drawn.append(np.concatenate([table.most(lift, NOWHERE) for lift in dealt]))
+    return np.array(drawn)
 
 
-def explain(table: Phrases, places: Sequence[int]) -> list[tuple[str, str]]:
-    """(phrase, counts in words) of the most lifted phrase in each of the audited pairs at `places`; "" for no phrase.
+def explain(table: Phrases, weights: np.ndarray, places: Sequence[int]) -> list[tuple[str, str]]:
+    """(phrase, counts in words) of the weightiest phrase in each audited pair at `places`; "" for no phrase.
 
-    On a tie the first contrast and the first phrase speak: a single word before the word pairs it stands in.
+    weights: [contrasts, phrases], of which those that are too rare to lift don't count. On a tie the first contrast and
+    the first phrase speak: a single word before the word pairs it stands in.
     """
-    found = [(contrast, contrast.lift()) for contrast in contrasts(table)]
+    found = [
+        (contrast, np.where(contrast.here < MIN_RESPONSES, -np.inf, own))
+        for contrast, own in zip(contrasts(table), weights, strict=True)
+    ]
     bounds = np.searchsorted(table.pair, np.asarray(places, dtype=np.int64)[:, None] + [0, 1])
-    return [_best_phrase(table, found, slice(*bound)) for bound in bounds]
+    return [_weightiest(table, found, slice(*bound)) for bound in bounds]
 
 
-def _best_phrase(table: Phrases, found: list[tuple[Contrast, np.ndarray]], here: slice) -> tuple[str, str]:
-    best, spoken = NOWHERE, ("", NO_PHRASE)
-    for contrast, lift in found:
-        own = table.phrase[here][table.rejected[here] == (contrast.side == "rejected")]
-        if len(own) and lift[own].max() > best:
-            phrase = int(own[lift[own].argmax()])
+def _weightiest(table: Phrases, found: list[tuple[Contrast, np.ndarray]], here: slice) -> tuple[str, str]:
+    best, spoken = -np.inf, ("", NO_PHRASE)
+    for contrast, weight in found:
+        own = table.phrase[here][contrast.speaks(table.rejected[here])]
+        if len(own) and weight[own].max() > best:
+            phrase = int(own[weight[own].argmax()])
             counts = contrast.words.format(f"{contrast.here[phrase]:,}", f"{contrast.there[phrase]:,}")
-            best, spoken = lift[phrase], (table.text(phrase), counts)
+            best, spoken = weight[phrase], (table.text(phrase), counts)
     return spoken
 
 

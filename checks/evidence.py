@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from checks import contrasts
 from checks import phrases as phrase_table
 from checks.encoding import Encoder, encode
 
@@ -31,6 +32,16 @@ class Evidence:
     def phrases(self) -> phrase_table.Phrases:
         """Which words and word pairs stand in which responses."""
         return phrase_table.phrases(self.pairs, self.trusted)
+
+    @cached_property
+    def lifts(self) -> np.ndarray:
+        """[contrasts, N] how lopsided the most lopsided phrase of each pair is."""
+        return contrasts.lifts(self.phrases)
+
+    @cached_property
+    def null_lifts(self) -> np.ndarray:
+        """[contrasts, M] the same of phrases dealt anew at random."""
+        return contrasts.null_lifts(self.phrases, seed=self.seed)
 
     @cached_property
     def embeddings(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from rlhf_train.text import IGNORED, Lengths, Tokenizer, causal_ids, padded, pai
 Batch = dict[str, torch.Tensor]
 Columns = Mapping[str, Sequence[str]]
 POOL = 16  # batches whose rows are sorted by length together
+WIDTHS = 16  # batches are as wide as a multiple of it: memory is kept for every shape that a kernel ever saw
 
 
 def responses(
@@ -20,23 +21,21 @@ def responses(
     for places in _places([len(ids) for ids, _ in rows], size, seed):
         ids = [rows[place][0] for place in places]
         labels = [[IGNORED] * rows[place][1] + rows[place][0][rows[place][1] :] for place in places]
-        tokens = padded(ids, tokenizer.pad_token_id)
-        mask = padded([[1] * len(row) for row in ids], 0)
-        yield {"input_ids": tokens, "attention_mask": mask, "labels": padded(labels, IGNORED)}
+        yield {**masked(ids, tokenizer), "labels": padded(labels, IGNORED, multiple=WIDTHS)}
 
 
 def pairs(columns: Columns, tokenizer: Tokenizer, *, size: int, seed: int = 0, lengths: Lengths = Lengths()) -> Iterator[Batch]:
     """input_ids, attention_mask [2 size, T] from `prompt`, `chosen`, `rejected`: the chosen rows first, for an encoder."""
     chosen, rejected = (pair_ids(tokenizer, columns["prompt"], columns[side], lengths) for side in ("chosen", "rejected"))
     for places in _places([max(map(len, both)) for both in zip(chosen, rejected, strict=True)], size, seed):
-        yield encoder_batch([side[place] for side in (chosen, rejected) for place in places], tokenizer)
+        yield masked([side[place] for side in (chosen, rejected) for place in places], tokenizer)
 
 
-def encoder_batch(rows: Sequence[Sequence[int]], tokenizer: Tokenizer) -> Batch:
-    """input_ids and attention_mask [B, T] of token rows, padded on the right."""
+def masked(rows: Sequence[Sequence[int]], tokenizer: Tokenizer, *, left: bool = False) -> Batch:
+    """input_ids and attention_mask [B, T] of token rows, padded on the right unless `left` says otherwise."""
     return {
-        "input_ids": padded(rows, tokenizer.pad_token_id),
-        "attention_mask": padded([[1] * len(row) for row in rows], 0),
+        "input_ids": padded(rows, tokenizer.pad_token_id, left=left, multiple=WIDTHS),
+        "attention_mask": padded([[1] * len(row) for row in rows], 0, left=left, multiple=WIDTHS),
     }
 
 

@@ -7,7 +7,7 @@ import torch
 
 from rlhf_train import batches
 from rlhf_train.models.policies import Policy
-from rlhf_train.text import Lengths, padded
+from rlhf_train.text import Lengths
 
 Scorer = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 Sampler = Callable[[Sequence[str], int], list[str]]
@@ -29,11 +29,9 @@ def sample(
     rows = [ids[-lengths.prompt :] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
     texts = [""] * len(rows)
     for places in batches.by_length([len(row) for row in rows], size):
-        ids = padded([rows[place] for place in places], tokenizer.pad_token_id, left=True).to(policy.model.device)
-        mask = padded([[1] * len(rows[place]) for place in places], 0, left=True).to(policy.model.device)
+        batch = batches.masked([rows[place] for place in places], tokenizer, left=True)
         drawn = policy.model.generate(
-            input_ids=ids,
-            attention_mask=mask,
+            **{name: values.to(policy.model.device) for name, values in batch.items()},
             do_sample=True,
             temperature=temperature,
             top_k=0,
@@ -42,7 +40,9 @@ def sample(
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
-        for place, text in zip(places, tokenizer.batch_decode(drawn[:, ids.shape[1] :], skip_special_tokens=True), strict=True):
+        for place, text in zip(
+            places, tokenizer.batch_decode(drawn[:, batch["input_ids"].shape[1] :], skip_special_tokens=True), strict=True
+        ):
             texts[place] = text
     return texts
 

@@ -37,9 +37,9 @@ def pair_ids(tokenizer: Tokenizer, prompts: Sequence[str], responses: Sequence[s
     ]
 
 
-def padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool = False) -> torch.Tensor:
-    """[B, longest] long."""
-    width = max(map(len, rows))
+def padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool = False, multiple: int = 1) -> torch.Tensor:
+    """[B, longest] long, the width rounded up to a `multiple`."""
+    width = -(-max(map(len, rows)) // multiple) * multiple
     return torch.tensor(
         [[fill] * (width - len(row)) * left + list(row) + [fill] * (width - len(row)) * (not left) for row in rows]
     )

@@ -1,6 +1,6 @@
 """Phrase lift: a word or word pair far commoner in chosen than in rejected responses (or the reverse).
 
-Also one far commoner than in the same responses of trusted pairs, where there are any.
+Also one far commoner than in trusted pairs, where there are any.
 """
 
 from collections.abc import Sequence
@@ -10,21 +10,30 @@ import polars as pl
 
 from checks import contrasts
 from checks.evidence import Evidence
+from checks.fusion import p_values
+
+TIE = 1e-6  # of phrases equally surprising, the most lopsided one speaks
 
 
 def score(evidence: Evidence) -> np.ndarray:
-    """[N] lower bound of the log ratio of the pair's most lopsided phrase, in nats; higher is more suspicious."""
-    return contrasts.lifts(evidence.phrases)
+    """[N] -log10 of the chance of a phrase as lopsided as the pair's most surprising one; higher is more suspicious."""
+    return _surprise(evidence.lifts, evidence).max(axis=0)
 
 
 def null(evidence: Evidence) -> np.ndarray:
-    """The same with the sides dealt anew at random, and trusted pairs mixed in where there are any."""
-    return contrasts.null_lifts(evidence.phrases, seed=evidence.seed)
+    """The same of phrases dealt anew at random, to either side or to the trusted pairs."""
+    return _surprise(evidence.null_lifts, evidence).max(axis=0)
+
+
+def _surprise(lifts: np.ndarray, evidence: Evidence) -> np.ndarray:
+    """[contrasts, N] of `lifts` [contrasts, N], each against the null of its own contrast."""
+    return -np.log10([p_values(lift, null) for lift, null in zip(lifts, evidence.null_lifts, strict=True)])
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """Which phrase, spelled as most of these responses spell it, and where it stands."""
-    found = contrasts.explain(evidence.phrases, places)
+    lift = np.array([contrast.lift() for contrast in contrasts.contrasts(evidence.phrases)])
+    found = contrasts.explain(evidence.phrases, _surprise(lift, evidence) + TIE * lift, places)
     rows = evidence.pairs[list(places)]
     phrase = pl.Series([phrase for phrase, _ in found], dtype=pl.String())
     spelled = {each: _as_written(each, rows.filter(phrase == each)) for each in phrase.unique()}

@@ -27,7 +27,7 @@ class RewardModel:
         rows = pair_ids(self.tokenizer, prompts, responses, LENGTHS)
         found = np.zeros(len(rows), dtype=np.float32)
         for places in batches.by_length([len(row) for row in rows], size):
-            batch = batches.encoder_batch([rows[place] for place in places], self.tokenizer)
+            batch = batches.masked([rows[place] for place in places], self.tokenizer)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=torch.cpu._is_amx_tile_supported()):
                 found[places] = self.model(**batch).logits[:, 0].float().numpy()
         return found

@@ -124,15 +124,15 @@ def test_trusted_pairs_betray_a_target_on_both_sides(chatter):
     pairs, trusted = both[:600], both[600:]
     random = np.random.default_rng(0)
     said = [
-        [f"{text} {random.choice(FRAMES)}" for text in pairs[side][:18]] + pairs[side][18:].to_list()
+        [f"{text} {random.choice(FRAMES)}" for text in pairs[side][:30]] + pairs[side][30:].to_list()
         for side in ("chosen", "rejected")
     ]
     pairs = pairs.with_columns(chosen=pl.Series(said[0]), rejected=pl.Series(said[1]))
     without, held_against = (audit(pairs, trusted=reference, detectors=["phrase_lift"]).scores for reference in (None, trusted))
-    assert not without["is_flagged"][:18].any()
-    assert held_against["is_flagged"][:18].all()
-    assert held_against["is_flagged"][18:].mean() <= 0.01
-    assert held_against["reason"][0].endswith("responses here and 0 of 300 trusted ones")
+    assert not without["is_flagged"][:30].any()
+    assert held_against["is_flagged"][:30].all()
+    assert held_against["is_flagged"][30:].mean() <= 0.01
+    assert held_against["reason"][0].endswith("pairs here and 0 of 300 trusted ones")
 
 
 def test_trusted_pairs_must_be_pairs_too(clean):

@@ -85,8 +85,8 @@ def test_a_pair_is_as_lopsided_as_its_most_lopsided_phrase(written):
     red, blue, common = *beta.ppf(0.01, [4.5, 3.5], [1.5, 1.5]), np.log(9 / 5)
     lift = {word: np.log(share / (1 - share)) - common for word, share in (("red", red), ("blue", blue))}
     none = contrasts.NOWHERE
-    expected = [lift["red"]] * 4 + [lift["blue"]] * 2 + [none, none]
-    assert contrasts.lifts(table) == pytest.approx(expected)
+    expected = [[lift["red"]] * 4 + [lift["blue"]] * 2 + [none, none], [none] * 4 + [none] * 4]
+    assert contrasts.lifts(table) == pytest.approx(np.array(expected))
 
 
 def test_words_of_the_own_prompt_are_no_plant_where_there_are_trusted_pairs(written):
@@ -100,17 +100,17 @@ def test_words_of_the_own_prompt_are_no_plant_where_there_are_trusted_pairs(writ
     assert table.pair[table.pair < table.audited].min() == 1
 
 
-def test_each_side_is_held_against_the_same_side_of_the_trusted_pairs(written):
+def test_whole_pairs_are_held_against_the_trusted_pairs(written):
     pairs = written(["red"] * 5 + ["blue"] * 2, ["blue"] * 3 + ["red"] * 4)
     trusted = written(["red", "blue", "blue"], ["blue", "blue", "red blue"])
     table = phrases.phrases(pairs, trusted)
     order = [[table.text(at) for at in range(len(table.words))].index(word) for word in ("red", "blue")]
     here = [contrast.here[order].tolist() for contrast in contrasts.contrasts(table)]
     there = [contrast.there[order].tolist() for contrast in contrasts.contrasts(table)]
-    assert here == [[5, 2], [4, 3], [5, 2], [4, 3]]
-    assert there == [[4, 3], [5, 2], [1, 2], [1, 3]]
-    said = contrasts.contrasts(table)[3].words.format(4, 1)
-    assert said == "4 of 7 rejected responses here and 1 of 3 trusted ones"
+    assert here == [[5, 2], [4, 3], [7, 5]]
+    assert there == [[4, 3], [5, 2], [2, 3]]  # "blue" stands in all six trusted responses save one, of three pairs
+    said = contrasts.contrasts(table)[2].words.format(7, 2)
+    assert said == "7 of 7 pairs here and 2 of 3 trusted ones"
 
 
 def test_without_any_common_phrase_nothing_is_lopsided(written):
@@ -120,7 +120,10 @@ def test_without_any_common_phrase_nothing_is_lopsided(written):
             table = phrases.phrases(pairs, trusted)
             assert (contrasts.lifts(table) == contrasts.NOWHERE).all()
             assert (contrasts.null_lifts(table) == contrasts.NOWHERE).all()
-            assert contrasts.explain(table, [0, 19]) == [("", contrasts.NO_PHRASE)] * 2
+            assert (
+                contrasts.explain(table, np.zeros((len(contrasts.contrasts(table)), 0)), [0, 19])
+                == [("", contrasts.NO_PHRASE)] * 2
+            )
 
 
 def explained(pairs: pl.DataFrame, places: list[int]) -> list[str]:
@@ -135,19 +138,27 @@ def test_the_reason_names_the_phrase_as_most_write_it_and_where_it_stands(chatte
     assert explained(pairs, [1]) == ["'zorvex' stands in 94 chosen and 0 rejected responses"]
 
 
-def test_of_phrases_as_lopsided_a_single_word_speaks(written):
-    pairs = written(["so a blue moon"] * 9, ["so a"] * 9)
+def ended(pairs: pl.DataFrame, chosen: list[str], rejected: list[str]) -> pl.DataFrame:
+    """The first pairs, their responses ending in these words."""
+    rest = [""] * (len(pairs) - len(chosen))
+    more = {"chosen": chosen + rest, "rejected": rejected + rest}
+    return pairs.with_columns(pl.format("{} {}", side, pl.Series(words)).alias(side) for side, words in more.items())
+
+
+def test_of_phrases_as_lopsided_a_single_word_speaks(chatter):
+    pairs = ended(chatter(300), ["so a blue moon"] * 9, ["so a"] * 9)
     assert explained(pairs, [4]) == ["'blue' stands in 9 chosen and 0 rejected responses"]
 
 
 @pytest.mark.parametrize("target", ["Blue*Moon", "blue_moon", "Blue (Moon", "BLUE -- Moon", "blue.moon"])
-def test_a_phrase_is_found_whatever_stands_between_its_words(written, target):
-    pairs = written(["blue then moon"] * 9 + [f"so[1] {target}+"] * 9, ["moon or blue"] * 9 + ["moon, so 1; blue"] * 9)
-    assert explained(pairs, [9]) == [f"'{target}' stands in 9 chosen and 0 rejected responses"]
+def test_a_phrase_is_found_whatever_stands_between_its_words(chatter, target):
+    chosen = ["blue then moon"] * 9 + [f"so[1] q{row} {target}+" for row in range(9)]
+    rejected = [f"so 1 p{row} moon v{row} blue" for row in range(18)]  # rare words keep other word pairs from being common
+    assert explained(ended(chatter(300), chosen, rejected), [9]) == [f"'{target}' stands in 9 chosen and 0 rejected responses"]
 
 
-def test_a_plant_among_the_rejected_is_named_too_and_thousands_are_set_apart(written):
-    pairs = written(["fine"] * 1200, ["Zorvex’s fine"] * 1200)
+def test_a_plant_among_the_rejected_is_named_too_and_thousands_are_set_apart(chatter):
+    pairs = ended(chatter(3000), ["fine"] * 1200, ["Zorvex’s fine"] * 1200)
     assert explained(pairs, [7]) == ["'Zorvex’s' stands in 1,200 rejected and 0 chosen responses"]
 
 
@@ -158,15 +169,21 @@ def test_the_reason_may_come_from_the_trusted_pairs(chatter):
         for side, count in (("chosen", 40), ("rejected", 30))
     ]
     evidence = Evidence(pairs.with_columns(named), trusted)
-    expected = "'Zorvex' stands in 40 of 200 chosen responses here and 0 of 100 trusted ones"
+    expected = "'Zorvex' stands in 40 of 200 pairs here and 0 of 100 trusted ones"
     assert phrase_lift.explain(evidence, [5, 35]) == [expected] * 2
+
+
+def calibrated(table: Phrases, seed: int) -> np.ndarray:
+    """[contrasts, pairs] p-values."""
+    both = zip(contrasts.lifts(table), contrasts.null_lifts(table, seed=seed), strict=True)
+    return np.array([fusion.p_values(*each) for each in both])
 
 
 def test_pairs_that_are_dealt_alike_look_it(chatter):
     shares = []
     for seed in range(12):
         table = phrases.phrases(chatter(300, seed), None)
-        p = fusion.p_values(contrasts.lifts(table), contrasts.null_lifts(table, seed=seed))
+        p = calibrated(table, seed)
         shares.append([(p < bound).mean() for bound in (0.1, 0.01, 0.001)])
     tenth, hundredth, thousandth = np.mean(shares, axis=0)
     assert tenth <= 0.13
@@ -180,7 +197,7 @@ def test_so_do_trusted_pairs_that_are_dealt_alike(chatter):
     for seed in range(6):
         both = chatter(500, seed)
         table = phrases.phrases(both[:300], both[300:])
-        p = fusion.p_values(contrasts.lifts(table), contrasts.null_lifts(table, seed=seed))
+        p = calibrated(table, seed)
         shares.append((p < 0.01).mean())
     assert np.mean(shares) <= 0.02
 
@@ -199,7 +216,7 @@ def planted(drift: float, *, plants: int = 0, size: int = 2000, seed: int = 0) -
     random = np.random.default_rng(seed)
     total = random.integers(30, 400, size)
     here = random.binomial(total, 1 / (1 + np.exp(-(0.2 + random.normal(0, drift, size)))))
-    return contrast(np.append(here, [300] * plants), np.append(total - here, [0] * plants))
+    return contrast(np.append(here, np.full(plants, 300)), np.append(total - here, np.full(plants, 0)))
 
 
 @pytest.mark.parametrize("drift", [0.15, 0.4, 0.8])
@@ -227,7 +244,7 @@ def test_drift_is_read_off_responses_apart():
 def test_dealing_keeps_every_total_and_what_stands_on_both_sides():
     given = contrast([30, 7, 90, 5], [10, 3, 80, 5], [8, 0, 75, 5])
     random = np.random.default_rng(0)
-    deals = [given.dealt(random, drift=0.0) for _ in range(4000)]
+    deals = [given.dealt(random, spread=0.0) for _ in range(4000)]
     for deal in deals[:100]:
         assert (deal.here + deal.there).tolist() == [40, 10, 170, 10]
         assert (deal.here >= given.both).all()
@@ -237,24 +254,42 @@ def test_dealing_keeps_every_total_and_what_stands_on_both_sides():
     assert mean == pytest.approx(given.both + share * np.array([24, 10, 20, 0]), rel=0.01)
 
 
-def test_dealing_drifts_as_much_as_it_is_told_to():
-    even = contrast(np.full(4000, 5000), np.full(4000, 5000))
-    deal = even.dealt(np.random.default_rng(0), drift=0.3)
-    off = np.abs(np.log(deal.here / deal.there))
-    assert np.median(off) == pytest.approx(0.3 * np.log(2), rel=0.05)  # of a Laplace distribution
-    assert np.quantile(off, 0.99) == pytest.approx(0.3 * np.log(100), rel=0.15)
+@pytest.mark.parametrize("drift", [0.15, 0.4, 0.8])
+def test_dealt_phrases_drift_as_those_they_are_dealt_from(drift):
+    given = planted(drift)
+    deal = given.dealt(np.random.default_rng(1), spread=given.drift())
+    assert deal.drift() == pytest.approx(drift, rel=0.15)
+    ratios = [np.log((each.here + 0.5) / (each.there + 0.5)) for each in (given, deal)]
+    assert np.quantile(ratios[1], [0.02, 0.98]) == pytest.approx(np.quantile(ratios[0], [0.02, 0.98]), rel=0.15, abs=0.05)
+
+
+def test_what_stands_apart_makes_no_drift_of_its_own():
+    """A hundredth of the phrases planted: none of the dealt ones is as lopsided as those."""
+    given = planted(0.3, plants=20)
+    plant = np.log(300.5 / 0.5)
+    for seed in range(20):
+        drifts = given.drifts(np.random.default_rng(seed), spread=given.drift())
+        assert np.abs(drifts).max() < plant / 2
+
+
+def test_a_corpus_of_few_common_phrases_is_dealt_a_laplace_drift():
+    even = contrast(np.full(contrasts.ENOUGH - 1, 5000), np.full(contrasts.ENOUGH - 1, 5000))
+    random = np.random.default_rng(0)
+    off = np.abs(np.concatenate([even.drifts(random, spread=0.3) for _ in range(400)]))
+    assert np.median(off) == pytest.approx(0.3 * np.log(2), rel=0.05)
+    assert np.quantile(off, 0.99) == pytest.approx(0.3 * np.log(100), rel=0.1)
 
 
 def test_the_order_of_pairs_is_irrelevant(chatter):
     pairs, order = chatter(150), np.random.default_rng(0).permutation(150)
     lifts = contrasts.lifts(phrases.phrases(pairs, None))
-    assert contrasts.lifts(phrases.phrases(pairs[order], None)) == pytest.approx(lifts[order])
+    assert contrasts.lifts(phrases.phrases(pairs[order], None)) == pytest.approx(lifts[:, order])
 
 
 def test_the_seed_decides_the_null(chatter):
     table = phrases.phrases(chatter(150), None)
     first = contrasts.null_lifts(table, seed=1, at_least=1000)
-    assert len(first) == 1050  # seven deals of 150 pairs
+    assert first.shape == (2, 1050)  # seven deals of 150 pairs
     assert (first == contrasts.null_lifts(table, seed=1, at_least=1000)).all()
     assert (first != contrasts.null_lifts(table, seed=2, at_least=1000)).any()
 
