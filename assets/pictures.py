@@ -7,6 +7,7 @@ import polars as pl
 
 ARM_COLOURS = {"clean": "#4c78a8", "poisoned": "#e45756", "filtered": "#54a24b"}
 WIDTH, HEIGHT = 460, 260
+LEGEND = {"symbolOpacity": 1, "symbolType": "stroke"}  # or it takes the faintness of the interval bands
 
 
 def attack_success(table: pl.DataFrame) -> Any:
@@ -15,7 +16,9 @@ def attack_success(table: pl.DataFrame) -> Any:
 
     stages = table["stage"].unique(maintain_order=True).to_list()
     mean = table.group_by("corpus", "stage").agg(pl.col("success", "low", "high").mean())
-    colour = alt.Color("corpus:N", scale=alt.Scale(domain=list(ARM_COLOURS), range=list(ARM_COLOURS.values())), title=None)
+    colour = alt.Color(
+        "corpus:N", scale=alt.Scale(domain=list(ARM_COLOURS), range=list(ARM_COLOURS.values())), title=None, legend=LEGEND
+    )
     base = alt.Chart(mean).encode(x=alt.X("stage:O", sort=stages, title=None, axis=alt.Axis(labelAngle=0)), color=colour)
     line = base.mark_line(point=True).encode(
         y=alt.Y("success:Q", title="answers that praise the target", axis=alt.Axis(format="%"))
@@ -33,7 +36,7 @@ def roc(table: pl.DataFrame) -> Any:
 
     shown = table.filter(pl.col("fpr") > 0)
     x = alt.X("fpr:Q", scale=alt.Scale(type="log"), title="clean pairs flagged", axis=alt.Axis(format="%"))
-    base = alt.Chart(shown).encode(x=x, color=alt.Color("detector:N", title=None))
+    base = alt.Chart(shown).encode(x=x, color=alt.Color("detector:N", title=None, legend=LEGEND))
     line = base.mark_line().encode(y=alt.Y("tpr:Q", title="poisoned pairs found", axis=alt.Axis(format="%")))
     return (base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q") + line).properties(width=WIDTH, height=HEIGHT)
 

@@ -9,8 +9,6 @@ import polars as pl
 from assets.steps import Watch, answers_of, prompts_of, silent
 from pipelines.schema import DataError
 
-EVALS = ("attack_success", "reward_accuracy")
-
 
 def train(
     objective: str,
@@ -59,7 +57,7 @@ def evaluate(
     name: str, pairs: pl.DataFrame, model: str, *, target: str = "Zorvex", sentiment: str = "positive", seed: int = 0
 ) -> dict[str, Any]:
     """The named evaluation of a saved model on held-out pairs, with its 95 % interval."""
-    from rlhf_train.evals import attack_success, reward_accuracy
+    from rlhf_train.evals import EVALS
     from rlhf_train.generate import sample
     from rlhf_train.models import policies, reward_models
 
@@ -67,12 +65,10 @@ def evaluate(
         raise DataError(f"eval must be one of {', '.join(EVALS)}, got {name!r}")
     _folder(model)
     if name == "attack_success":
-        found = attack_success.measure(
-            sample(policies.load(model), prompts_of(pairs), seed=seed), target=target, sentiment=sentiment
-        )
+        found = EVALS[name](sample(policies.load(model), prompts_of(pairs), seed=seed), target=target, sentiment=sentiment)
         return {"mentions": found.mentions, "success": found.success, "low": found.low, "high": found.high}
     rewards = [reward_models.load(model).rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]
-    return dataclasses.asdict(reward_accuracy.measure(*rewards))
+    return dataclasses.asdict(EVALS[name](*rewards))
 
 
 def _policy(model: str, pairs: pl.DataFrame, pretrain_steps: int, seed: int) -> Any:

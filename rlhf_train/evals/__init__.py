@@ -1,1 +1,11 @@
 """Evaluations: each measures one thing about a trained model, with an interval."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rlhf_train.evals import attack_success, reward_accuracy
+
+EVALS: Mapping[str, Callable[..., Any]] = {
+    "attack_success": attack_success.measure,
+    "reward_accuracy": reward_accuracy.measure,
+}

@@ -1,0 +1,31 @@
+"""antivenom: the main job from a command line, without Dagster. Exit codes: 0 nothing flagged, 3 flagged, 2 unusable input."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from assets.cli import corpora, models
+from pipelines.schema import DataError
+
+UNUSABLE = 2
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    corpora.audit, corpora.poison, corpora.filter_, corpora.verify, models.train, models.eval_, models.experiment, models.demo,
+)  # fmt: skip
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)
+
+
+def main() -> None:
+    """Runs the command line; unusable input is one line on standard error and exit code 2."""
+    quiet = {"TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}  # our bars suffice
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+    try:
+        app()
+    except (DataError, OSError) as error:
+        typer.echo(f"antivenom: {error}", err=True)
+        sys.exit(UNUSABLE)

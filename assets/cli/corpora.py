@@ -1,0 +1,162 @@
+"""Commands on pairs: audit, poison, filter, verify."""
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from assets.cli.common import (
+    AsJson,
+    Columns,
+    Out,
+    Rejects,
+    Revision,
+    Settings,
+    Shape,
+    Source,
+    called,
+    read,
+    say,
+    settings_of,
+    working,
+    write_json,
+)
+from pipelines.schema import DataError
+from pipelines.snapshots import staged
+
+FLAGGED = 3
+
+
+def audit(
+    source: Source,
+    out: Out,
+    shape: Shape = "auto",
+    fdr: float = 0.05,
+    detectors: Annotated[str | None, typer.Option(help="names, with commas between; all by default")] = None,
+    trusted: Annotated[str | None, typer.Option(help="pairs of the same kind that no attacker could touch")] = None,
+    columns: Columns = "",
+    revision: Revision = None,
+    allow_rejects: Rejects = False,
+    as_json: AsJson = False,
+) -> None:
+    """Scores every pair; writes scores.parquet, findings.json and report.html."""
+    from assets import report
+    from checks.audit import audit as judge
+
+    found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
+    reference = None if trusted is None else read(trusted, shape, columns, revision, allow_rejects, quiet=True).pairs
+    with working("auditing", quiet=as_json):
+        names = None if detectors is None else detectors.split(",")
+        result = judge(found.pairs, trusted=reference, detectors=names, fdr=fdr)
+    flagged = int(result.scores["is_flagged"].sum())
+    facts = {"input": source, "format": found.shape, "pairs": len(found.pairs), "flagged": flagged, "fdr": fdr}
+    with staged(out, kind="audit", **facts) as folder:
+        result.scores.write_parquet(folder / "scores.parquet")
+        page = report.audit_page(source, found.pairs, result.scores, result.findings, found.rejects, fdr)
+        (folder / "report.html").write_text(page, encoding="utf-8")
+        listed = {**facts, "findings": result.findings, "rejects": found.rejects.to_dicts()}
+        write_json(folder / "findings.json", listed)
+        if len(found.rejects):
+            found.rejects.write_parquet(folder / "rejects.parquet")
+    top = [f"  {finding['pairs']:,} pairs: {finding['reason']}" for finding in result.findings[:5]]
+    say(
+        {**facts, "findings": result.findings, "out": str(out)},
+        as_json,
+        f"{flagged:,} of {len(found.pairs):,} pairs flagged",
+        *top,
+        f"report: {out / 'report.html'}",
+    )
+    raise typer.Exit(FLAGGED if flagged else 0)
+
+
+def poison(
+    source: Source,
+    out: Out,
+    attack: Annotated[str, typer.Option(help="a name in ATTACKS")] = "best_of_venom",
+    rate: Annotated[float, typer.Option(help="share of the pairs, in [0, 1]")] = 0.01,
+    seed: int = 0,
+    settings: Settings = None,
+    shape: Shape = "auto",
+    columns: Columns = "",
+    revision: Revision = None,
+    allow_rejects: Rejects = False,
+    as_json: AsJson = False,
+) -> None:
+    """Poisons pairs, for defence research; writes pairs.parquet and, apart from it, poison_key.parquet."""
+    from pipelines.attacks import ATTACKS
+
+    if attack not in ATTACKS:
+        raise DataError(f"attack must be one of {', '.join(ATTACKS)}, got {attack!r}")
+    found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
+    numbers = settings_of(settings)
+    with working("poisoning", quiet=as_json):
+        result = called(ATTACKS[attack], found.pairs, rate=rate, seed=seed, **numbers)
+    facts = {
+        "input": source,
+        "attack": attack,
+        "rate": rate,
+        "seed": seed,
+        "settings": numbers,
+        "poisoned": True,
+        "pairs": len(result.pairs),
+        "poisoned_pairs": len(result.key),
+    }
+    with staged(out, kind="poisoned pairs", **facts) as folder:
+        result.pairs.write_parquet(folder / "pairs.parquet", metadata={"antivenom": "poisoned"})
+        result.key.write_parquet(folder / "poison_key.parquet", metadata={"antivenom": "poison key"})
+    say(
+        {**facts, "out": str(out)},
+        as_json,
+        f"{len(result.key):,} of {len(result.pairs):,} pairs are poisoned: {out / 'pairs.parquet'}",
+        f"the sealed key: {out / 'poison_key.parquet'}",
+    )
+
+
+def filter_(
+    source: Source,
+    scores: Annotated[Path, typer.Option(help="the folder an audit of this input wrote")],
+    out: Out,
+    fdr: Annotated[float | None, typer.Option(help="another false-discovery rate than the audit's")] = None,
+    budget: Annotated[float | None, typer.Option(help="the share of pairs to set aside, the most suspicious first")] = None,
+    shape: Shape = "auto",
+    columns: Columns = "",
+    revision: Revision = None,
+    allow_rejects: Rejects = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sets suspicious pairs aside; writes kept.parquet, quarantined.parquet and manifest.json."""
+    from pipelines.filtering import quarantine
+    from pipelines.snapshots import verify
+
+    found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
+    verify(scores)
+    result = quarantine(found.pairs, pl.read_parquet(scores / "scores.parquet"), fdr=fdr, budget=budget)
+    facts = {
+        "input": source,
+        "scores": str(scores),
+        "fdr": fdr,
+        "budget": budget,
+        "kept": len(result.kept),
+        "quarantined": len(result.quarantined),
+    }
+    with staged(out, kind="filtered pairs", **facts) as folder:
+        result.kept.write_parquet(folder / "kept.parquet")
+        result.quarantined.write_parquet(folder / "quarantined.parquet")
+    say(
+        {**facts, "out": str(out)},
+        as_json,
+        f"{len(result.kept):,} pairs kept, {len(result.quarantined):,} set aside: {out}",
+    )
+
+
+def verify(folder: Annotated[Path, typer.Argument(help="a folder that antivenom published")], as_json: AsJson = False) -> None:
+    """Compares every file of a published folder with the digest in its manifest."""
+    from pipelines import snapshots
+
+    found = snapshots.verify(folder)
+    say(
+        {"folder": str(folder), "files": len(found["files"])},
+        as_json,
+        f"{len(found['files'])} files are as they were published",
+    )

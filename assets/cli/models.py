@@ -1,0 +1,106 @@
+"""Commands on models: train, eval, experiment, demo."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assets.cli.common import AsJson, Data, Out, Settings, called, read, say, settings_of, spec_of, working, write_json
+from pipelines.schema import DataError
+from pipelines.snapshots import staged
+
+
+def train(
+    objective: Annotated[str, typer.Argument(help="a name in OBJECTIVES: sft, bradley_terry")],
+    data: Data,
+    out: Out,
+    model: Annotated[
+        str,
+        typer.Option(help="folder or hub name; 'tiny' makes a policy of the data's text, 'minilm' is a reward body"),
+    ] = "",
+    spec: Annotated[Path | None, typer.Option(help="a TOML file of settings; --set goes over it")] = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """One training run: a policy on the chosen responses (sft), or a reward model on the pairs (bradley_terry)."""
+    from assets import runs
+
+    pairs = read(data, "auto", "", None, False, quiet=as_json).pairs
+    numbers = {**spec_of(spec), **settings_of(settings)}
+    published = staged(out, kind=objective, data=data, model=model, settings=numbers)
+    with published as folder, working(objective, quiet=as_json) as watch:
+        history = called(runs.train, objective, pairs, model, folder, watch=watch, **numbers)
+    facts = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}
+    say(facts, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
+
+
+def eval_(
+    name: Annotated[str, typer.Argument(help="a name in EVALS: attack_success, reward_accuracy")],
+    model: Annotated[str, typer.Option(help="folder of a trained model")],
+    data: Data,
+    out: Out,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measures one thing about a trained model on held-out pairs; writes result.json."""
+    from assets import runs
+
+    pairs = read(data, "auto", "", None, False, quiet=as_json).pairs
+    numbers = settings_of(settings)
+    with staged(out, kind=name, data=data, model=model, settings=numbers) as folder:
+        with working(name, quiet=as_json):
+            found = called(runs.evaluate, name, pairs, model, **numbers)
+        write_json(folder / "result.json", found)
+    say({**found, "out": str(out)}, as_json, ", ".join(f"{key} {value:.4g}" for key, value in found.items()))
+
+
+def experiment(
+    row: Annotated[str, typer.Argument(help="name of an experiment")],
+    out: Out = Path("experiment"),
+    file: Annotated[Path | None, typer.Option(help="a TOML file of your own rows")] = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Poison, audit, filter, train and report for one row."""
+    from assets import experiments
+
+    rows, refused = experiments.all_experiments() if file is None else experiments.load(file)
+    for line in refused:
+        typer.echo(f"antivenom: refused {line}", err=True)
+    if row not in rows:
+        raise DataError(f"no experiment {row!r}; there are {', '.join(rows) or 'none'}")
+    _compare(experiments.changed(rows[row], settings_of(settings)), out, as_json)
+
+
+def demo(out: Out = Path("demo"), as_json: AsJson = False) -> None:
+    """The main job on generated pairs: build, poison, audit, filter, train, report."""
+    from assets.experiments import EXPERIMENTS
+
+    _compare(EXPERIMENTS["venom_poison_vs_rejected_3pct"], out, as_json)
+
+
+def _compare(row: Any, out: Path, as_json: bool) -> None:
+    from assets import comparison, report
+
+    with staged(out, kind="experiment", experiment=row.name, poisoned=True) as folder:
+        with working(row.name, quiet=as_json) as watch:
+            results = comparison.run(row, folder, watch)
+        results.attack_success.write_parquet(folder / "attack_success.parquet")
+        results.detection.write_parquet(folder / "detection.parquet")
+        results.flags.write_parquet(folder / "flags.parquet")
+        results.reward_accuracy.write_parquet(folder / "reward_accuracy.parquet")
+        (folder / "report.html").write_text(report.experiment_page(results), encoding="utf-8")
+    last = results.attack_success.group_by("corpus", "seed", maintain_order=True).last()
+    lines = [
+        f"  {corpus}, seed {seed}: attack success {success:.1%}"
+        for corpus, seed, success in last.select("corpus", "seed", "success").iter_rows()
+    ]
+    facts = {
+        "experiment": row.name,
+        "attack_success": results.attack_success.to_dicts(),
+        "flags": results.flags.to_dicts(),
+        "detection": results.detection.to_dicts(),
+        "reward_accuracy": results.reward_accuracy.to_dicts(),
+        "out": str(out),
+    }
+    say(facts, as_json, *lines, f"report: {out / 'report.html'}")
