@@ -1,7 +1,8 @@
-"""Poison found and clean pairs flagged by the whole audit (three detectors, fdr 0.05), 3 % poison vs rejected, three seeds.
+"""Poison found and clean pairs flagged by the whole audit (three detectors, fdr 0.05), 3 % poison, three seeds.
 
-Each seed draws its rows, its poisoned pairs and its sentences anew; hosts stay beside the poisoned pairs. The clean twin of
-each is audited too: whatever is flagged there is a false alarm.
+Poison vs rejected without trusted pairs, then a mix of the three builders with a quarter of the pairs trusted. Each seed draws
+its rows, its poisoned pairs and its sentences anew; hosts stay beside the poisoned pairs. The clean twin of each is audited
+too: whatever is flagged there is a false alarm.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import torch
 from _rows import rows
 
 from assets import detecting, steps
-from assets.experiments import Corpus, Experiment
+from assets.experiments import EXPERIMENTS, Corpus, Experiment
 from checks.encoding import encode
 from pipelines.schema import POISON_KEY
 
@@ -22,15 +23,18 @@ SEEDS = (0, 1, 2)
 
 def measured(name: str, row: Experiment, seed: int) -> dict[str, object]:
     """One audit of the poisoned corpus and one of its clean twin."""
-    train = steps.split(steps.read(row, seed), row, seed).train
+    splits = steps.split(steps.read(row, seed), row, seed)
+    train = splits.train
     poisoned, clean = Corpus(row, "poisoned", seed), Corpus(row, "clean", seed)
     attacked = steps.attack(train, poisoned)
-    found = steps.judge(attacked.pairs, train.clear(), poisoned).scores
-    twin = steps.judge(train, train.clear(), clean).scores
+    found = steps.judge(attacked.pairs, splits.trusted, poisoned).scores
+    twin = steps.judge(train, splits.trusted, clean).scores
     flags, quiet = detecting.flags(poisoned, found, attacked.key), detecting.flags(clean, twin, POISON_KEY.empty())
     best = detecting.rates(poisoned, found, attacked.key).row(0, named=True)
     return {
         "pairs of": name,
+        "attack": "mix" if "mix" in row.numbers else "poison vs rejected",
+        "trusted": len(splits.trusted),
         "seed": seed,
         "poisoned": flags["poisoned"],
         "found": f"{flags['poisoned_flagged'] / flags['poisoned']:.1%}",
@@ -42,12 +46,15 @@ def measured(name: str, row: Experiment, seed: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Every corpus at every seed."""
+    """Every corpus and attack at every seed."""
     torch.set_num_threads(1)
     encode(["a first text, so that loading the encoder is not part of anything"])
     with tempfile.TemporaryDirectory() as folder:
         found = rows(Path(folder), SEEDS)
-        table = [measured(name, dataclasses.replace(row, seeds=(seed,)), seed) for name, row in found.items() for seed in SEEDS]
+        mix = EXPERIMENTS["venom_mix_3pct"]
+        mixed = {name: dataclasses.replace(row, numbers=mix.numbers, trusted=mix.trusted) for name, row in found.items()}
+        every = [*found.items(), *mixed.items()]
+        table = [measured(name, dataclasses.replace(row, seeds=(seed,)), seed) for name, row in every for seed in SEEDS]
     _report.save("detection", table)
 
 

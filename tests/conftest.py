@@ -1,6 +1,7 @@
-"""What every test shares: no telemetry and no hub, real rows where they are, one thread for tiny models."""
+"""What every test shares: no telemetry, no hub, real rows where they are, one thread for tiny models, a tiny experiment."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,28 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+TINY = """
+[{name}]
+source = "{source}"
+pairs = 150
+rate = 0.1
+
+[{name}.training]
+width = 32
+layers = 1
+vocabulary = 512
+pretrain_steps = 4
+sft_epochs = 0.5
+reward_epochs = 0.2
+reward_layers = 1
+n = 2
+rounds = 1
+prompts = 8
+round_epochs = 1.0
+prompt_tokens = 24
+response_tokens = 16
+"""
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +50,9 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., str]:
+    """`tiny(name, source)`: TOML of an experiment of seconds: 150 pairs, 32 wide, one layer, a few steps."""
+    return lambda name, source="synthetic": TINY.format(name=name, source=source)

@@ -1,12 +1,10 @@
 """Rows of a file or folder, one at a time, each with the place it came from; a row that can't be read says why."""
 
-import csv
 import gzip
 import json
 import os
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
@@ -15,20 +13,11 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from pipelines.schema import DataError, is_encodable
+from pipelines.schema import DataError
+from pipelines.sources.csv_rows import csv_rows
+from pipelines.sources.row import MAX_LINE, Row, most_frequent, refuse_repeated
 
-MAX_LINE = 16 * 2**20  # bytes; a longer line is no preference pair, and reading on must not cost memory
 ENDINGS = (".jsonl", ".jsonl.gz", ".ndjson", ".json", ".csv", ".csv.gz", ".parquet")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One input row: the file's name, its 1-based line (or table row) and its values, or why there are none."""
-
-    source: str
-    line: int
-    values: dict[str, Any] | None
-    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ def _rows_of(file: Path, name: str) -> Iterator[Row]:
         return
     with gzip.open(file) if file.name.endswith(".gz") else file.open("rb") as stream:
         if file.name.endswith((".csv", ".csv.gz")):
-            yield from _csv(stream, file, name)
+            yield from csv_rows(stream, file, name)
         elif file.name.endswith(".json"):
             yield from _array(stream, file, name)
         else:
@@ -89,7 +78,7 @@ def _rows_of(file: Path, name: str) -> Iterator[Row]:
 def _parquet(file: Path, name: str) -> Iterator[Row]:
     """Rows by pyarrow: polars panics on some damaged files, and a panic can't be caught and worded."""
     with parquet.ParquetFile(file) as table:
-        _refuse_repeated(table.schema_arrow.names, file)
+        refuse_repeated(table.schema_arrow.names, file)
         found = (values for batch in table.iter_batches(batch_size=1024) for values in batch.to_pylist())
         yield from (Row(name, number, values) for number, values in enumerate(found, 1))
 
@@ -125,16 +114,7 @@ def _parsed(line: bytes, name: str, number: int) -> Row:
 
 def _object(items: list[tuple[str, Any]]) -> dict[str, Any] | RepeatedKey:
     values = dict(items)
-    return values if len(values) == len(items) else RepeatedKey(_most_frequent(key for key, _ in items))
-
-
-def _most_frequent(names: Iterable[str]) -> str:
-    return Counter(names).most_common(1)[0][0]
-
-
-def _refuse_repeated(columns: Sequence[str], file: Path) -> None:
-    if len(set(columns)) < len(columns):
-        raise DataError(f"{file}: column {_most_frequent(columns)!r} stands twice; rename or drop one")
+    return values if len(values) == len(items) else RepeatedKey(most_frequent(key for key, _ in items))
 
 
 def _record(values: object, name: str, number: int) -> Row:
@@ -155,41 +135,6 @@ def _array(stream: BufferedIOBase, file: Path, name: str) -> Iterator[Row]:
     if not isinstance(values, list):
         raise DataError(f"{file}: expected a JSON array, got {type(values).__name__}; use .jsonl for JSON lines")
     yield from (_record(value, name, number) for number, value in enumerate(values, 1))
-
-
-def _csv(stream: BufferedIOBase, file: Path, name: str) -> Iterator[Row]:
-    """CSV under a header; a row may span lines and bears the number of its first."""
-    csv.field_size_limit(MAX_LINE)
-    reader = csv.reader(_decoded(stream), strict=True)  # else a stray quote would swallow the rows after it
-    last = 0
-    try:
-        header = next(filter(None, reader), [])
-        _refuse_repeated(header, file)
-        last = reader.line_num
-        for cells in reader:
-            first, last = last + 1, reader.line_num
-            if cells:
-                yield _cells(header, cells, name, first)
-    except csv.Error as error:
-        raise DataError(f"{file} line {last + 1}: not CSV ({error}); mend the quotes or the line") from None
-
-
-def _decoded(stream: BufferedIOBase) -> Iterator[str]:
-    """Lines of text in which a byte that is no UTF-8 stays to be seen, as half a surrogate pair."""
-    encoding = "utf-8-sig"
-    while line := stream.readline(MAX_LINE + 1):
-        if len(line) > MAX_LINE:
-            raise csv.Error(f"line is longer than {MAX_LINE // 2**20} MiB")
-        yield line.decode(encoding, "surrogateescape")
-        encoding = "utf-8"
-
-
-def _cells(header: Sequence[str], cells: Sequence[str], name: str, number: int) -> Row:
-    if len(cells) != len(header):
-        return Row(name, number, None, f"expected {len(header)} fields, got {len(cells)}")
-    values = dict(zip(header, cells, strict=True))
-    broken = [column for column, cell in values.items() if not is_encodable(cell)]
-    return Row(name, number, None, f"not UTF-8 in column {broken[0]!r}") if broken else Row(name, number, values)
 
 
 def _first_line(error: Exception) -> str:

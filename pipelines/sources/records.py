@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from pipelines.schema import PAIRS, REJECTS, DataError, require, with_pair_ids
-from pipelines.sources.files import ENDINGS, Row, printable, rows
+from pipelines.sources.files import ENDINGS, printable, rows
+from pipelines.sources.row import Row
 from pipelines.sources.shapes import SHAPES, BadRow, detect
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")

@@ -1,4 +1,4 @@
-"""A tiny experiment, and the code location as it is with a user's own experiments file."""
+"""The code location as it is with a user's own experiments file."""
 
 import importlib
 import sys
@@ -8,34 +8,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-TINY = """
-[{name}]
-source = "{source}"
-pairs = 150
-rate = 0.1
-
-[{name}.training]
-width = 32
-layers = 1
-vocabulary = 512
-pretrain_steps = 4
-sft_epochs = 0.5
-reward_epochs = 0.2
-reward_layers = 1
-n = 2
-rounds = 1
-prompts = 8
-round_epochs = 1.0
-prompt_tokens = 24
-response_tokens = 16
-"""
-
-
-@pytest.fixture(scope="session")
-def tiny() -> Callable[..., str]:
-    """`tiny(name, source)`: TOML of an experiment of seconds: 150 pairs, 32 wide, one layer, a few steps."""
-    return lambda name, source="synthetic": TINY.format(name=name, source=source)
 
 
 @pytest.fixture(scope="session")

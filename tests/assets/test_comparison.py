@@ -10,32 +10,11 @@ from assets import cli
 from pipelines.schema import ATTACK_SUCCESS, require
 from pipelines.snapshots import verify
 
-TINY = """
-[tiny]
-pairs = 240
-rate = 0.1
-held_out = 0.1
-[tiny.training]
-width = 32
-layers = 1
-vocabulary = 400
-pretrain_steps = 4
-sft_epochs = 0.2
-reward_epochs = 0.2
-reward_layers = 1
-n = 2
-rounds = 1
-prompts = 6
-round_epochs = 1.0
-prompt_tokens = 16
-response_tokens = 8
-"""
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, tiny):
     place = tmp_path_factory.mktemp("experiment")
-    (place / "experiments.toml").write_text(TINY)
+    (place / "experiments.toml").write_text(tiny("tiny"))
     words = ["experiment", "tiny", "--file", str(place / "experiments.toml"), "--out", str(place / "out"), "--json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["antivenom", *words])

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.schema import PAIRS, REJECTS, DataError, digest
-from pipelines.sources import files, records
+from pipelines.sources import csv_rows, files, records
 from pipelines.sources.shapes import SHAPES
 
 WORDS = {"user": "Human", "assistant": "Assistant", "system": "System"}
@@ -454,7 +454,7 @@ def test_a_bad_csv_row_is_rejected_with_its_first_line(what, tmp_path):
 
 @pytest.mark.parametrize(("field", "cause"), [(b"x" * 99, "line is longer than"), (b"x\n" * 50, "field larger than")])
 def test_a_csv_that_would_cost_memory_is_refused(field, cause, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "MAX_LINE", 64)
+    monkeypatch.setattr(csv_rows, "MAX_LINE", 64)
     (tmp_path / "x.csv").write_bytes(CSV_HEAD + b'p,a,"' + field + b'"\np,a,b\n')
     with pytest.raises(DataError, match=rf"x\.csv line 6: not CSV \({cause}.*; mend the quotes or the line"):
         records.read(tmp_path / "x.csv")

@@ -28,27 +28,6 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-TINY = """
-[tiny]
-pairs = 200
-rate = 0.1
-
-[tiny.training]
-width = 32
-layers = 1
-vocabulary = 512
-pretrain_steps = 4
-sft_epochs = 0.5
-reward_epochs = 0.2
-reward_layers = 1
-n = 2
-rounds = 2
-prompts = 16
-round_epochs = 1.0
-prompt_tokens = 24
-response_tokens = 24
-"""
-
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it (Debian: apt-get install chromium)"),
@@ -98,10 +77,10 @@ class Dagster:
 
 
 @pytest.fixture(scope="module")
-def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
+def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) -> Iterator[Dagster]:
     """`dagster dev` as `make ui` starts it, with a tiny experiment, in a process group of its own."""
     folder = tmp_path_factory.mktemp("ui")
-    (folder / "experiments.toml").write_text(TINY)
+    (folder / "experiments.toml").write_text(tiny("tiny"))
     (folder / "home").mkdir()
     shutil.copy(ROOT / "dagster.yaml", folder / "home")
     environment = {
