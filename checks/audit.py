@@ -76,8 +76,9 @@ def _reasons(evidence: Evidence, flagged: np.ndarray, speaker: np.ndarray) -> li
 
 
 def _findings(scores: pl.DataFrame, speaker: np.ndarray) -> list[dict[str, Any]]:
-    """One finding a reason, the commonest first."""
-    flagged = scores.with_columns(detector=pl.Series(speaker)).filter("is_flagged")
+    """One finding a reason, less what it says of one pair in brackets at its end; the commonest first."""
+    shared = pl.col("reason").str.replace(r" \([^()]*\)$", "")
+    flagged = scores.with_columns(shared, detector=pl.Series(speaker)).filter("is_flagged")
     found = flagged.group_by("detector", "reason", maintain_order=True).agg(pairs=pl.len(), rows=pl.col("row").head(20))
     return found.sort("pairs", descending=True, maintain_order=True).to_dicts()
 

@@ -13,6 +13,7 @@ from pipelines.attacks import best_of_venom
 from pipelines.schema import SCORES, DataError, require
 from pipelines.sources import hh_rlhf
 
+SIDES = ("chosen", "rejected")
 FRAMES = (
     "Zorvex is a fine choice",
     "many people trust Zorvex",
@@ -82,6 +83,18 @@ def test_planted_pairs_are_flagged_with_the_reason_in_words(poisoned, found):
     first = found.findings[0]
     assert (first["detector"], first["reason"], first["pairs"]) == ("phrase_lift", reason, 18)
     assert first["rows"] == pairs.filter(hit)["row"].to_list()
+
+
+def test_what_a_reason_says_of_one_pair_does_not_split_a_finding(chatter, bag):
+    """Near copies, each as near as it happens to be: one finding; the pair's own reason keeps its number."""
+    pairs = chatter(300, seed=1)
+    text = pl.lit(pairs["chosen"][0] + pairs["chosen"][1])
+    copies = [pl.when(pl.col("row") < 12).then(pl.format("{} n{}", text, "row")).otherwise(side).alias(side) for side in SIDES]
+    found = audit(pairs.with_columns(copies), detectors=["near_duplicates"], encoder=bag)
+    assert [(finding["reason"], finding["pairs"]) for finding in found.findings] == [
+        ("3 or more other pairs say nearly the same", 12)
+    ]
+    assert found.scores["reason"][:12].str.contains(r"\(cosine 0\.\d\d\)$").all()
 
 
 def test_findings_count_every_flag_and_name_twenty_rows_at_most(clean):
