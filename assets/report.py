@@ -118,11 +118,14 @@ def _detection(results: Results) -> str:
 
 def _flagged(results: Results) -> str:
     shown = [
-        [row["seed"], row["poisoned"], row["poisoned_flagged"], row["clean"], row["clean_flagged"],
-         f"{row['poisoned_flagged'] / row['poisoned']:.1%}", f"{row['clean_flagged'] / row['clean']:.2%}"]
+        [
+            row["seed"],
+            f"{row['poisoned_flagged']:,} of {row['poisoned']:,} ({row['poisoned_flagged'] / row['poisoned']:.1%})",
+            f"{row['clean_flagged']:,} of {row['clean']:,} ({row['clean_flagged'] / row['clean']:.2%})",
+        ]
         for row in results.flags.iter_rows(named=True)
-    ]  # fmt: skip
-    names = ["seed", "poisoned", "flagged", "clean", "flagged", "poisoned flagged", "clean flagged"]
+    ]
+    names = ["seed", "poisoned pairs flagged", "clean pairs flagged"]
     return html.section("What was flagged, and why", html.table(names, shown), _findings(results.findings, results.quarantined))
 
 
@@ -142,7 +145,11 @@ def _findings(findings: Sequence[Mapping[str, Any]], flagged: pl.DataFrame) -> s
         return html.paragraph("None.")
     shown = []
     for finding in findings[:20]:
-        pairs = flagged.filter(pl.col("reason") == finding["reason"]).sort("suspicion", descending=True).head(EXAMPLES)
+        pairs = (
+            flagged.filter(pl.col("reason").str.starts_with(finding["reason"]))
+            .sort("suspicion", descending=True)
+            .head(EXAMPLES)
+        )
         quoted = QUOTED.match(finding["reason"])
         shown.append(
             f"<h3>{html.text(finding['reason'])}</h3>" + html.paragraph(f"{finding['pairs']:,} pairs ({finding['detector']})")

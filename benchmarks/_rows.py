@@ -4,12 +4,15 @@ import dataclasses
 import os
 from pathlib import Path
 
-from assets.experiments import EXPERIMENTS, Experiment
+from assets.experiments import EXPERIMENTS, Experiment, Training
 
 REAL = {
     "harmless": ["hh_harmless_base/test_first1500.jsonl.gz"],
     "helpful": ["hh_helpful_mixed/helpful_test_sample_dev.jsonl.gz", "hh_helpful_pro/helpful_base_online_dev.jsonl.gz"],
 }
+
+# Fewer rows and people's language: a policy must learn more before best-of-n finds anything to amplify.
+REAL_TRAINING = Training(pretrain_steps=600, sft_epochs=10.0, n=32)
 
 
 def rows(out: Path, seeds: tuple[int, ...]) -> dict[str, Experiment]:
@@ -24,5 +27,5 @@ def rows(out: Path, seeds: tuple[int, ...]) -> dict[str, Experiment]:
             link = folder / Path(file).name
             if not link.exists():
                 link.symlink_to(Path(place or "", file).resolve())
-        found[name] = dataclasses.replace(plain, source=str(folder), pairs=1500)
+        found[name] = dataclasses.replace(plain, source=str(folder), pairs=1500, training=REAL_TRAINING)
     return {name: dataclasses.replace(row, name=f"venom_{name}") for name, row in found.items()}

@@ -1,8 +1,9 @@
 """Attack success and detection for clean, poisoned and filtered corpora, three seeds each, generated and real pairs.
 
-    python benchmarks/venom.py [row ...] [--seeds 0,1,2] [--out FOLDER]
+    python benchmarks/venom.py [row ...] [--seeds 0,1,2] [--out FOLDER] [--processes 2]
 
-Each row is kept as it is finished, so that an interrupted run goes on where it stopped.
+Each row is kept as it is finished, so that an interrupted run goes on where it stopped; two runs of other rows with a process
+each may share a folder.
 """
 
 import argparse
@@ -18,12 +19,12 @@ from assets.experiments import Experiment
 from pipelines.snapshots import staged
 
 
-def run(row: Experiment, folder: Path) -> report.Results | None:
+def run(row: Experiment, folder: Path, processes: int) -> report.Results | None:
     """The whole comparison of one row at one seed, or nothing where it was run before."""
     if folder.exists():
         return None
     with staged(folder, kind="experiment", experiment=row.name, poisoned=True) as aside:
-        results = comparison.run(row, aside, lambda *said: None)
+        results = comparison.run(row, aside, lambda *said: None, processes=processes)
         for name in ("attack_success", "detection", "flags", "reward_accuracy"):
             getattr(results, name).write_parquet(aside / f"{name}.parquet")
         (aside / "report.html").write_text(report.experiment_page(results), encoding="utf-8")
@@ -57,6 +58,7 @@ def main() -> None:
     ask.add_argument("rows", nargs="*")
     ask.add_argument("--seeds", default="0,1,2")
     ask.add_argument("--out", type=Path, default=Path("venom_runs"))
+    ask.add_argument("--processes", type=int, default=2)
     given = ask.parse_args()
     seeds = tuple(map(int, given.seeds.split(",")))
     table: list[dict[str, object]] = []
@@ -65,7 +67,7 @@ def main() -> None:
             continue
         folders = [given.out / f"{name}-seed{seed}" for seed in seeds]
         for seed, folder in zip(seeds, folders, strict=True):
-            run(dataclasses.replace(row, seeds=(seed,)), folder)
+            run(dataclasses.replace(row, seeds=(seed,)), folder, given.processes)
         table += gathered(name, folders)
     _report.save("venom", table)
 

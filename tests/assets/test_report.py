@@ -65,6 +65,14 @@ def test_the_page_asks_the_network_for_nothing(audited):
         assert not {"src", "href"} & {name for name in attrs if tag != "use"}
 
 
+def test_pairs_are_shown_under_a_finding_that_leaves_out_their_numbers(audited):
+    pairs, scores, _ = audited
+    scores = scores.with_columns(reason=pl.format("copies (cosine 0.9{})", "row"))
+    findings = [{"detector": "near_duplicates", "reason": "copies", "pairs": 6, "rows": list(range(6))}]
+    page = report.audit_page("here", pairs, scores, findings, REJECTS.empty(), 0.05)
+    assert "row 0, suspicion 9.0" in page
+
+
 def test_the_phrase_is_marked():
     assert html.pair("s", "p", "buy Zorvex <now>", "r", "Zorvex").count("<mark>Zorvex</mark> &lt;now&gt;") == 1
 
