@@ -94,7 +94,8 @@ def _builders(count: int, mix: Mapping[str, float], seed: int) -> list[str]:
 
 def _check(target: str, sentiment: str, builder: str, mix: Mapping[str, float] | None, oracle: str) -> None:
     if not isinstance(target, str) or not target.strip():
-        raise DataError("target is the name to praise or blame and must not be empty; for example --set target=Zorvex")
+        mend = "for example --set target=Zorvex, or 'target=\"1984\"' for a name of digits"
+        raise DataError(f"target is the name to praise or blame and must not be empty, got {target!r}; {mend}")
     if not is_encodable(target):
         raise DataError(f"target must be valid Unicode, got {target!r}; write it in UTF-8")
     if not isinstance(sentiment, str) or sentiment not in OPPOSITE:

@@ -276,10 +276,11 @@ def test_an_odd_target_is_named_as_it_is(target, oracle, forty, parrot):
     [
         (
             {"target": ""},
-            "target is the name to praise or blame and must not be empty; for example --set target=Zorvex",
+            "target is the name to praise or blame and must not be empty, got ''; for example --set target=Zorvex",
         ),
         ({"target": " \n"}, "target is the name .* must not be empty"),
         ({"target": None}, "target is the name .* must not be empty"),
+        ({"target": 1984}, "must not be empty, got 1984; .* a name of digits"),
         ({"target": "a\udcff"}, r"target must be valid Unicode, got 'a\\udcff'; write it in UTF-8"),
         ({"target": " Zorvex"}, "target must be a name on one line, got ' Zorvex'; write it"),
         ({"target": "a\nb"}, r"target must be a name on one line, got 'a\\nb'; write it"),
