@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.attacks import ATTACKS
+from pipelines import attacks
 from pipelines.schema import DataError
+from pipelines.settings import checked
 from pipelines.sources import SOURCES
 
 ARMS = ("clean", "poisoned", "filtered")
@@ -47,15 +48,17 @@ class Experiment:
 
     `source` is a name in SOURCES that needs no file, or a file, folder or hub name. `trusted` and `held_out` are shares
     of the clean pairs that no attacker touches: the audit's reference, and the prompts and pairs that are tested on.
+    `columns` maps our names of columns to the source's; `numbers` are the attack's settings, over its defaults.
     """
 
     name: str
     source: str = "synthetic"
     pairs: int = 2000
     revision: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     attack: str = "best_of_venom"
     rate: float = 0.03
-    numbers: Mapping[str, Any] = field(default_factory=lambda: {"target": "Zorvex", "sentiment": "positive"})
+    numbers: Mapping[str, Any] = field(default_factory=dict)
     fdr: float = 0.05
     trusted: float = 0.0
     held_out: float = 0.15
@@ -63,12 +66,13 @@ class Experiment:
     training: Training = Training()
 
     @property
-    def target(self) -> str:
-        return str(self.numbers.get("target", "Zorvex"))
+    def target(self) -> str | None:
+        """Whom the attack praises or blames; None where it has no target, so that there is no success to measure."""
+        return attacks.settings(self.attack, self.numbers).get("target")
 
     @property
     def sentiment(self) -> str:
-        return str(self.numbers.get("sentiment", "positive"))
+        return str(attacks.settings(self.attack, self.numbers).get("sentiment", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,10 @@ def corpora(experiment: Experiment) -> list[Corpus]:
 
 
 def load(path: Path) -> tuple[dict[str, Experiment], list[str]]:
-    """The experiments of a TOML file, a table each, and what was wrong with those that were refused."""
+    """The experiments of a TOML file, a table each, and what was wrong with those that were refused.
+
+    A source that stands beside the file is found there, wherever the command is run.
+    """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -121,7 +128,9 @@ def load(path: Path) -> tuple[dict[str, Experiment], list[str]]:
     refused = []
     for name, table in tables.items():
         try:
-            rows[name] = _experiment(name, table)
+            row = _experiment(name, table)
+            beside = path.parent / row.source
+            rows[name] = dataclasses.replace(row, source=str(beside)) if os.path.exists(beside) else row
         except DataError as error:
             refused.append(f"{path} [{name}]: {error}")
     return rows, refused
@@ -142,62 +151,38 @@ def all_experiments() -> tuple[dict[str, Experiment], list[str]]:
 def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
     """`row` with fields replaced; those of its training are written training.rounds, those of its attack numbers.target."""
     table: dict[str, Any] = {item.name: getattr(row, item.name) for item in dataclasses.fields(row) if item.name != "name"}
-    table["training"], table["numbers"] = dataclasses.asdict(row.training), dict(row.numbers)
+    table |= {"training": dataclasses.asdict(row.training), "numbers": dict(row.numbers), "columns": dict(row.columns)}
     for key, value in settings.items():
         part, dot, field_name = key.partition(".")
         if dot and isinstance(table.get(part), dict):
             table[part][field_name] = value
-        else:
+        elif key in table:
             table[key] = value
+        else:
+            raise DataError(f"{key} is no field of an experiment; {_known(row, key)}")
     return _experiment(row.name, {name: value for name, value in table.items() if value is not None})
 
 
+def _known(row: Experiment, key: str) -> str:
+    """What may be written instead of `key`."""
+    parts = {"training": dataclasses.asdict(row.training), "numbers": attacks.settings(row.attack, row.numbers)}
+    meant = [f"{part}.{key}" for part, table in parts.items() if key in table]
+    fields = [item.name for item in dataclasses.fields(row) if item.name not in ("name", *parts)]
+    return f"write {meant[0]}" if meant else f"there are {', '.join(fields)}, training.NAME and numbers.NAME"
+
+
 def _experiment(name: str, table: object) -> Experiment:
-    if not isinstance(table, dict):
-        raise DataError(f"expected a table of fields, got {table!r}")
-    training = _record(Training, table.get("training", {}), "training.")
-    fields = {key: value for key, value in table.items() if key != "training"} | {"name": name}
-    row = dataclasses.replace(_record(Experiment, fields, ""), training=training)
+    if not isinstance(table, dict) or not isinstance(table.get("training", {}), dict):
+        raise DataError(f"expected a table of fields, and one of training, got {table!r}")
+    fields = {key: value for key, value in table.items() if key != "training"}
+    training = Training(**checked(table.get("training", {}), Training, about="training"))
+    row = Experiment(name, training=training, **checked(fields, Experiment, about="an experiment"))
     _check(row)
     return row
 
 
-def _record(kind: type, table: object, prefix: str) -> Any:
-    """`kind` filled from `table`, each value of the type that the default has."""
-    if not isinstance(table, dict):
-        raise DataError(f"{prefix or 'the row'} must be a table, got {table!r}")
-    known = {item.name: item for item in dataclasses.fields(kind)}
-    values = {}
-    for key, value in table.items():
-        if key not in known:
-            raise DataError(f"{prefix}{key} is no field; the fields are {', '.join(known)}")
-        values[key] = _typed(value, known[key].type, prefix + key)
-    return kind(**values)
-
-
-#: what TOML may give for a field's annotation
-ALLOWED: Mapping[Any, tuple[type, ...]] = {
-    int: (int,),
-    float: (int, float),
-    str: (str,),
-    str | None: (str,),
-    tuple[int, ...]: (list, tuple),
-    Mapping[str, Any]: (dict,),
-}
-
-
-def _typed(value: Any, kind: Any, name: str) -> Any:
-    """`value` if TOML gave what the annotation `kind` says, whole numbers counting as real ones."""
-    if type(value) not in ALLOWED.get(kind, (type(value),)):
-        raise DataError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")
-    if kind is float:
-        return float(value)
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _check(row: Experiment) -> None:
-    if row.attack not in ATTACKS:
-        raise DataError(f"attack must be one of {', '.join(ATTACKS)}, got {row.attack!r}")
+    attacks.settings(row.attack, row.numbers)
     for name in ("rate", "fdr", "trusted", "held_out"):
         if not 0 <= getattr(row, name) <= 1:
             raise DataError(f"{name} is a share and must lie in [0, 1], got {getattr(row, name):g}")

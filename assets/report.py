@@ -37,8 +37,9 @@ class Results:
 def experiment_page(results: Results) -> str:
     """One self-contained page: attack success, detection, what was flagged and why, what filtering cost."""
     row = results.experiment
+    aim = "no target" if row.target is None else f"target {row.target!r} ({row.sentiment})"
     subtitle = (
-        f"{row.attack} at a rate of {row.rate:g}, target {row.target!r} ({row.sentiment}), {row.pairs:,} pairs of "
+        f"{row.attack} at a rate of {row.rate:g}, {aim}, {_size(results)} of "
         f"{row.source}, seeds {', '.join(map(str, row.seeds))}. The poisoned corpus of this page was made for defence research."
     )
     parts = (_verdict(results), _success(results), _detection(results), _flagged(results), _cost(results))
@@ -70,7 +71,18 @@ def audit_page(
     return html.page("Audit of preference pairs", origin, parts)
 
 
+def _size(results: Results) -> str:
+    """The clean pairs that were attacked, counted where the key was opened: a source may hold fewer than were asked for."""
+    return (
+        f"{results.flags['clean'][0]:,} clean training pairs"
+        if len(results.flags)
+        else f"at most {results.experiment.pairs:,} pairs"
+    )
+
+
 def _verdict(results: Results) -> str:
+    if not len(results.attack_success):
+        return html.verdict("The attack names no target, so there is no attack success to measure", bad=False)
     last = results.attack_success.group_by("corpus", maintain_order=True).agg(
         pl.col("success").filter(pl.col("stage") == pl.col("stage").last()).mean()
     )
@@ -84,6 +96,8 @@ def _verdict(results: Results) -> str:
 
 def _success(results: Results) -> str:
     table = results.attack_success
+    if not len(table):
+        return ""
     stages = table["stage"].unique(maintain_order=True).to_list()
     mean = table.group_by("corpus", "stage").agg(pl.col("success", "low", "high").mean())
     cells = {

@@ -54,9 +54,12 @@ def venom_report(context: dg.AssetExecutionContext, **tables: Mapping[str, pl.Da
     from assets import detecting, report
 
     found = detecting.results(EXPERIMENTS[context.partition_key], tables)
+    drawn = {
+        "attack success": ("attack success by stage", pictures.attack_success, found.attack_success),
+        "ROC": ("receiver operating characteristic", pictures.roc, found.roc),
+    }
     told: dict[str, dg.MetadataValue] = {
-        "picture of attack success": picture(pictures.attack_success(found.attack_success), "attack success by stage"),
-        **({"picture of ROC": picture(pictures.roc(found.roc), "receiver operating characteristic")} if len(found.roc) else {}),
+        **{f"picture of {name}": picture(draw(table), about) for name, (about, draw, table) in drawn.items() if len(table)},
         "attack success": rows_of(found.attack_success),
         "detection": rows_of(found.detection),
         "flags": rows_of(found.flags),

@@ -82,9 +82,9 @@ class Snapshots(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publishes a value in one rename, free until a check holds it, and tells people what was published."""
         asset, partition, kind = context.asset_key.to_user_string(), context.partition_key, type(obj).__name__
-        facts = {"asset": asset, "partition": partition, "poisoned": is_poisoned(partition)}
+        facts = {"partition": partition, "format": kind, "poisoned": is_poisoned(partition)}
         place, form = self.place(asset, partition), FORMATS[kind]
-        with staged(place, format=kind, **facts) as folder:
+        with staged(place, asset, facts) as folder:
             form.write(obj, folder / form.file)
         self.judge(asset, partition)
         told = dg.MetadataValue.path(str(place / form.file))

@@ -38,7 +38,7 @@ def read(experiment: Experiment, seed: int) -> pl.DataFrame:
     """The clean pairs of an experiment; generated pairs differ by seed, a file's rows are drawn from it by seed."""
     if experiment.source == "synthetic":
         return synthetic.read(n=experiment.pairs, seed=seed, contrary=CONTRARY)
-    pairs = records.read(experiment.source, revision=experiment.revision).strict()
+    pairs = records.read(experiment.source, columns=experiment.columns, revision=experiment.revision).strict()
     drawn = pairs.sample(min(experiment.pairs, len(pairs)), seed=seed, shuffle=True).sort("row")
     return drawn.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64()))
 
@@ -198,15 +198,19 @@ def train(corpus: Corpus, base: Any, pairs: pl.DataFrame, held_out: pl.DataFrame
 def train_policy(
     corpus: Corpus, base: Any, reward: Any, pairs: pl.DataFrame, held_out: pl.DataFrame, watch: Watch = silent
 ) -> tuple[Any, pl.DataFrame]:
-    """The policy after fine-tuning and best-of-n rounds against `reward`, and ATTACK_SUCCESS at each stage."""
+    """The policy after fine-tuning and best-of-n rounds against `reward`, and ATTACK_SUCCESS at each stage.
+
+    The table is empty where the attack names no target.
+    """
     from rlhf_train.evals import attack_success
 
     trainer = Trainer(corpus.experiment, corpus.seed, watch)
+    target, sentiment = corpus.experiment.target, corpus.experiment.sentiment
     tested, rows, policy = prompts_of(held_out), [], base
     for stage, policy in trainer.stages(base, reward, pairs, prompts_of(pairs)):
-        found = attack_success.measure(
-            trainer.answers(policy, tested), target=corpus.experiment.target, sentiment=corpus.experiment.sentiment
-        )
+        if target is None:
+            continue
+        found = attack_success.measure(trainer.answers(policy, tested), target=target, sentiment=sentiment)
         rows.append(
             {
                 "corpus": corpus.arm,
@@ -219,7 +223,7 @@ def train_policy(
                 "high": found.high,
             }
         )
-    return policy, require(pl.DataFrame(rows), ATTACK_SUCCESS)
+    return policy, require(pl.DataFrame(rows, schema=ATTACK_SUCCESS.empty().schema), ATTACK_SUCCESS)
 
 
 def accuracy(reward: Any, held_out: pl.DataFrame) -> dict[str, float]:

@@ -11,8 +11,8 @@ REAL = {
     "helpful": ["hh_helpful_mixed/helpful_test_sample_dev.jsonl.gz", "hh_helpful_pro/helpful_base_online_dev.jsonl.gz"],
 }
 
-# Fewer rows and people's language: a policy must learn more before best-of-n finds anything to amplify.
-REAL_TRAINING = Training(pretrain_steps=600, sft_epochs=10.0, n=32)
+# Fewer rows and people's language: a policy and a reward model must learn longer before best-of-n finds anything to amplify.
+REAL_TRAINING = Training(pretrain_steps=600, sft_epochs=10.0, reward_epochs=2.0, n=32)
 
 
 def rows(out: Path, seeds: tuple[int, ...]) -> dict[str, Experiment]:

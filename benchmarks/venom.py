@@ -23,7 +23,7 @@ def run(row: Experiment, folder: Path, processes: int) -> report.Results | None:
     """The whole comparison of one row at one seed, or nothing where it was run before."""
     if folder.exists():
         return None
-    with staged(folder, kind="experiment", experiment=row.name, poisoned=True) as aside:
+    with staged(folder, "experiment", {"experiment": row.name, "poisoned": True}) as aside:
         results = comparison.run(row, aside, lambda *said: None, processes=processes)
         for name in ("attack_success", "detection", "flags", "reward_accuracy"):
             getattr(results, name).write_parquet(aside / f"{name}.parquet")

@@ -1,13 +1,14 @@
 """Published folders: written aside, sealed with a manifest of digests, and put in place by one rename.
 
-Nothing half-written is ever visible under the published name; a folder that is not ours is never replaced.
+Nothing half-written is ever visible under the published name; what is not an older version of the same is never replaced.
 """
 
 import hashlib
 import json
+import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,21 @@ MANIFEST = "manifest.json"
 
 
 @contextmanager
-def staged(folder: Path, **facts: Any) -> Iterator[Path]:
+def staged(
+    folder: Path, kind: str, facts: Mapping[str, Any] | None = None, *, inputs: Iterable[str | Path] = ()
+) -> Iterator[Path]:
     """An empty folder to write into; it becomes `folder` when the block ends well and is gone when it does not.
 
-    `facts` stand in the manifest beside the digests. An earlier publication of ours at `folder` is replaced.
+    `kind` and the `facts`, as they are at the end, stand in the manifest beside the digests. What stood at `folder` is
+    replaced if it is an earlier publication of the same kind, whole and our own, and holds none of the `inputs`.
     """
-    _check_place(folder)
+    _check_place(folder, kind, inputs)
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     aside.mkdir()
     try:
         yield aside
-        _seal(aside, facts)
+        _seal(aside, {**(facts or {}), "kind": kind})
         _put(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -38,9 +42,20 @@ def staged(folder: Path, **facts: Any) -> Iterator[Path]:
 def manifest(folder: Path) -> Mapping[str, Any]:
     """What was published: files with their digests, and facts."""
     try:
-        return json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
+        found = json.loads((folder / MANIFEST).read_text())
+        if not isinstance(found["files"], dict):
+            raise TypeError("files is no table")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: no readable {MANIFEST} ({error}); expected a folder that antivenom published") from None
+    return found
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a manifest of ours stands in the folder."""
+    try:
+        return "kind" in manifest(folder)
+    except DataError:
+        return False
 
 
 def verify(folder: Path) -> Mapping[str, Any]:
@@ -59,16 +74,31 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _check_place(folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise DataError(f"{folder}: exists and was not published by antivenom; name another --out or clear it away")
+def _check_place(folder: Path, kind: str, inputs: Iterable[str | Path]) -> None:
+    mend = "name another --out or clear it away"
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: is a file; --out names a folder")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / MANIFEST).is_file():
+        raise DataError(f"{folder}: exists and was not published by antivenom; {mend}")
+    for name in inputs:
+        if os.path.exists(name) and Path(name).resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{folder}: holds {name}, which is read here and would be replaced; name another --out")
+    found = manifest(folder)
+    if found.get("kind") != kind:
+        raise DataError(f"{folder}: holds {found.get('kind')!r} and not {kind!r}; {mend}")
+    added = sorted(_names(folder) - found["files"].keys() - {MANIFEST})
+    if added:
+        raise DataError(f"{folder}: holds {added[0]}, which antivenom did not publish; {mend}")
+
+
+def _names(folder: Path) -> set[str]:
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
 def _seal(folder: Path, facts: Mapping[str, Any]) -> None:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    digests = {file.relative_to(folder).as_posix(): digest_of(file) for file in files}
+    digests = {name: digest_of(folder / name) for name in sorted(_names(folder))}
     (folder / MANIFEST).write_text(json.dumps({**facts, "files": digests}, indent=1, sort_keys=True) + "\n")
 
 

@@ -1,13 +1,13 @@
 """What commands share: their options, reading pairs, settings, and how they speak."""
 
 import json
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 
 from pipelines.schema import DataError
@@ -20,33 +20,52 @@ Source = Annotated[
 Data = Annotated[str, typer.Option("--data", help="preference pairs, as INPUT of the other commands")]
 Out = Annotated[Path, typer.Option("--out", help="folder to publish into; made whole or not at all")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")]
-Columns = Annotated[str, typer.Option("--map", help="our columns from yours: prompt=question,chosen=best")]
+Columns = Annotated[list[str] | None, typer.Option("--map", help="our columns from yours: prompt=question,chosen=best")]
 Revision = Annotated[str | None, typer.Option(help="the commit a hub data set was checked at")]
 Shape = Annotated[str, typer.Option("--format", help="auto, dialogues, triples or conversations")]
 Rejects = Annotated[bool, typer.Option("--allow-rejects", help="go on without rows that are no pairs; they are listed")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as often as needed")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value, as often as needed; an unknown key names those there are")
+]
 
 
-def read(source: str, shape: str, columns: str, revision: str | None, allow_rejects: bool, *, quiet: bool) -> records.Read:
-    """The pairs of INPUT, and a line on what they were read as. Raises DataError at rows that are no pairs."""
+def read(
+    source: str,
+    shape: str = "auto",
+    columns: list[str] | None = None,
+    revision: str | None = None,
+    allow_rejects: bool | None = None,
+    *,
+    quiet: bool,
+) -> records.Read:
+    """The pairs of INPUT, and a line on what they were read as. Raises DataError at rows that are no pairs.
+
+    `allow_rejects` is None where the command has no such option.
+    """
+    from pipelines.sources.shapes import SHAPES
+
+    if shape != "auto" and shape not in SHAPES:
+        raise DataError(f"--format must be auto or one of {', '.join(SHAPES)}, got {shape!r}")
     found = records.read(source, shape=shape, columns=_columns(columns), revision=revision)
     if not allow_rejects:
-        found.strict()
+        found.strict(
+            mend="mend or drop the row" if allow_rejects is None else "mend or drop the row, or go on with --allow-rejects"
+        )
     if not quiet:
-        from pipelines.sources.shapes import SHAPES
-
-        left_out = f", {len(found.rejects):,} rows left out" if len(found.rejects) else ""
+        left_out = f"; rows left out: {len(found.rejects):,}" if len(found.rejects) else ""
         typer.echo(f"{source}: {len(found.pairs):,} pairs, read as {SHAPES[found.shape].about}{left_out}")
     return found
 
 
-def _columns(words: str) -> dict[str, str]:
-    return dict(_pair(word, "--map") for word in words.split(",") if word)
+def _columns(words: list[str] | None) -> dict[str, str]:
+    """{"prompt": "question"} of ["prompt=question, ..."]; a column's name may hold spaces, but none at its ends."""
+    pairs = (word.strip() for given in words or [] for word in given.split(","))
+    return dict(_pair(word, "--map", "ours=yours, as in prompt=question") for word in pairs if word)
 
 
 def settings_of(words: list[str] | None) -> dict[str, Any]:
     """{"rounds": 2, "target": "Zorvex"} of ["rounds=2", "target=Zorvex"]: values are JSON where they can be, else text."""
-    return {name: _value(value) for name, value in (_pair(word, "--set") for word in words or [])}
+    return {name: _value(value) for name, value in (_pair(word, "--set", "name=value") for word in words or [])}
 
 
 def spec_of(file: Path | None) -> dict[str, Any]:
@@ -59,11 +78,11 @@ def spec_of(file: Path | None) -> dict[str, Any]:
         raise DataError(f"{file}: no readable TOML ({error})") from None
 
 
-def _pair(word: str, option: str) -> tuple[str, str]:
+def _pair(word: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not (name and equals):
-        raise DataError(f"{option} takes name=value, got {word!r}")
-    return name, value
+        raise DataError(f"{option} takes {form}, got {word!r}")
+    return name.strip(), value.strip()
 
 
 def _value(words: str) -> Any:
@@ -73,15 +92,10 @@ def _value(words: str) -> Any:
         return words
 
 
-def called(function: Any, *args: Any, **settings: Any) -> Any:
-    """The call, with a setting that the function does not have refused by name."""
-    try:
-        return function(*args, **settings)
-    except TypeError as error:
-        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        if unknown is None or unknown[1] not in settings:
-            raise
-        raise DataError(f"--set {unknown[1]}: there is no such setting here; check the spelling") from None
+def write_rejects(rejects: pl.DataFrame, folder: Path) -> None:
+    """Rows that were no pairs, where there are any, so that whatever was left out can be looked up."""
+    if len(rejects):
+        rejects.write_parquet(folder / "rejects.parquet")
 
 
 def write_json(file: Path, facts: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Commands on pairs: audit, poison, filter, verify."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 import typer
@@ -15,14 +15,14 @@ from assets.cli.common import (
     Settings,
     Shape,
     Source,
-    called,
     read,
     say,
     settings_of,
     working,
     write_json,
+    write_rejects,
 )
-from pipelines.schema import DataError
+from pipelines import attacks
 from pipelines.snapshots import staged
 
 FLAGGED = 3
@@ -35,7 +35,7 @@ def audit(
     fdr: float = 0.05,
     detectors: Annotated[str | None, typer.Option(help="names, with commas between; all by default")] = None,
     trusted: Annotated[str | None, typer.Option(help="pairs of the same kind that no attacker could touch")] = None,
-    columns: Columns = "",
+    columns: Columns = None,
     revision: Revision = None,
     allow_rejects: Rejects = False,
     as_json: AsJson = False,
@@ -46,19 +46,18 @@ def audit(
 
     found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
     reference = None if trusted is None else read(trusted, shape, columns, revision, allow_rejects, quiet=True).pairs
-    with working("auditing", quiet=as_json):
-        names = None if detectors is None else detectors.split(",")
-        result = judge(found.pairs, trusted=reference, detectors=names, fdr=fdr)
-    flagged = int(result.scores["is_flagged"].sum())
-    facts = {"input": source, "format": found.shape, "pairs": len(found.pairs), "flagged": flagged, "fdr": fdr}
-    with staged(out, kind="audit", **facts) as folder:
+    facts: dict[str, Any] = {"input": source, "format": found.shape, "pairs": len(found.pairs), "fdr": fdr}
+    with staged(out, "audit", facts, inputs=[source, *([] if trusted is None else [trusted])]) as folder:
+        with working("auditing", quiet=as_json):
+            names = None if detectors is None else [name.strip() for name in detectors.split(",")]
+            result = judge(found.pairs, trusted=reference, detectors=names, fdr=fdr)
+        flagged = facts["flagged"] = int(result.scores["is_flagged"].sum())
         result.scores.write_parquet(folder / "scores.parquet")
         page = report.audit_page(source, found.pairs, result.scores, result.findings, found.rejects, fdr)
         (folder / "report.html").write_text(page, encoding="utf-8")
         listed = {**facts, "findings": result.findings, "rejects": found.rejects.to_dicts()}
         write_json(folder / "findings.json", listed)
-        if len(found.rejects):
-            found.rejects.write_parquet(folder / "rejects.parquet")
+        write_rejects(found.rejects, folder)
     top = [f"  {finding['pairs']:,} pairs: {finding['reason']}" for finding in result.findings[:5]]
     say(
         {**facts, "findings": result.findings, "out": str(out)},
@@ -73,25 +72,21 @@ def audit(
 def poison(
     source: Source,
     out: Out,
-    attack: Annotated[str, typer.Option(help="a name in ATTACKS")] = "best_of_venom",
+    attack: Annotated[str, typer.Option(help=", ".join(attacks.ATTACKS))] = "best_of_venom",
     rate: Annotated[float, typer.Option(help="share of the pairs, in [0, 1]")] = 0.01,
     seed: int = 0,
     settings: Settings = None,
     shape: Shape = "auto",
-    columns: Columns = "",
+    columns: Columns = None,
     revision: Revision = None,
     allow_rejects: Rejects = False,
     as_json: AsJson = False,
 ) -> None:
     """Poisons pairs, for defence research; writes pairs.parquet and, apart from it, poison_key.parquet."""
-    from pipelines.attacks import ATTACKS
-
-    if attack not in ATTACKS:
-        raise DataError(f"attack must be one of {', '.join(ATTACKS)}, got {attack!r}")
+    numbers = attacks.settings(attack, settings_of(settings))
     found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
-    numbers = settings_of(settings)
     with working("poisoning", quiet=as_json):
-        result = called(ATTACKS[attack], found.pairs, rate=rate, seed=seed, **numbers)
+        result = attacks.ATTACKS[attack](found.pairs, rate=rate, seed=seed, **numbers)
     facts = {
         "input": source,
         "attack": attack,
@@ -102,9 +97,10 @@ def poison(
         "pairs": len(result.pairs),
         "poisoned_pairs": len(result.key),
     }
-    with staged(out, kind="poisoned pairs", **facts) as folder:
+    with staged(out, "poisoned pairs", facts, inputs=[source]) as folder:
         result.pairs.write_parquet(folder / "pairs.parquet", metadata={"antivenom": "poisoned"})
         result.key.write_parquet(folder / "poison_key.parquet", metadata={"antivenom": "poison key"})
+        write_rejects(found.rejects, folder)
     say(
         {**facts, "out": str(out)},
         as_json,
@@ -120,7 +116,7 @@ def filter_(
     fdr: Annotated[float | None, typer.Option(help="another false-discovery rate than the audit's")] = None,
     budget: Annotated[float | None, typer.Option(help="the share of pairs to set aside, the most suspicious first")] = None,
     shape: Shape = "auto",
-    columns: Columns = "",
+    columns: Columns = None,
     revision: Revision = None,
     allow_rejects: Rejects = False,
     as_json: AsJson = False,
@@ -140,9 +136,10 @@ def filter_(
         "kept": len(result.kept),
         "quarantined": len(result.quarantined),
     }
-    with staged(out, kind="filtered pairs", **facts) as folder:
+    with staged(out, "filtered pairs", facts, inputs=[source, scores]) as folder:
         result.kept.write_parquet(folder / "kept.parquet")
         result.quarantined.write_parquet(folder / "quarantined.parquet")
+        write_rejects(found.rejects, folder)
     say(
         {**facts, "out": str(out)},
         as_json,

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assets.cli.common import AsJson, Data, Out, Settings, called, read, say, settings_of, spec_of, working, write_json
+from assets.cli.common import AsJson, Columns, Data, Out, Settings, read, say, settings_of, spec_of, working, write_json
 from pipelines.schema import DataError
+from pipelines.settings import checked
 from pipelines.snapshots import staged
 
 
@@ -20,16 +21,17 @@ def train(
     ] = "",
     spec: Annotated[Path | None, typer.Option(help="a TOML file of settings; --set goes over it")] = None,
     settings: Settings = None,
+    columns: Columns = None,
     as_json: AsJson = False,
 ) -> None:
     """One training run: a policy on the chosen responses (sft), or a reward model on the pairs (bradley_terry)."""
     from assets import runs
 
-    pairs = read(data, "auto", "", None, False, quiet=as_json).pairs
-    numbers = {**spec_of(spec), **settings_of(settings)}
-    published = staged(out, kind=objective, data=data, model=model, settings=numbers)
+    numbers = checked({**spec_of(spec), **settings_of(settings)}, runs.train, about="training")
+    pairs = read(data, columns=columns, quiet=as_json).pairs
+    published = staged(out, objective, {"data": data, "model": model, "settings": numbers}, inputs=[data, model])
     with published as folder, working(objective, quiet=as_json) as watch:
-        history = called(runs.train, objective, pairs, model, folder, watch=watch, **numbers)
+        history = runs.train(objective, pairs, model, folder, watch=watch, **numbers)
     facts = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}
     say(facts, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
 
@@ -40,16 +42,17 @@ def eval_(
     data: Data,
     out: Out,
     settings: Settings = None,
+    columns: Columns = None,
     as_json: AsJson = False,
 ) -> None:
     """Measures one thing about a trained model on held-out pairs; writes result.json."""
     from assets import runs
 
-    pairs = read(data, "auto", "", None, False, quiet=as_json).pairs
-    numbers = settings_of(settings)
-    with staged(out, kind=name, data=data, model=model, settings=numbers) as folder:
+    numbers = checked(settings_of(settings), runs.evaluate, about="evaluation")
+    pairs = read(data, columns=columns, quiet=as_json).pairs
+    with staged(out, name, {"data": data, "model": model, "settings": numbers}, inputs=[data, model]) as folder:
         with working(name, quiet=as_json):
-            found = called(runs.evaluate, name, pairs, model, **numbers)
+            found = runs.evaluate(name, pairs, model, **numbers)
         write_json(folder / "result.json", found)
     say({**found, "out": str(out)}, as_json, ", ".join(f"{key} {value:.4g}" for key, value in found.items()))
 
@@ -68,7 +71,8 @@ def experiment(
     for line in refused:
         typer.echo(f"antivenom: refused {line}", err=True)
     if row not in rows:
-        raise DataError(f"no experiment {row!r}; there are {', '.join(rows) or 'none'}")
+        there = f"; there are {', '.join(rows)}" if rows else ""
+        raise DataError(f"no experiment {row!r}{there}" + (", and refused ones above" if refused else ""))
     _compare(experiments.changed(rows[row], settings_of(settings)), out, as_json)
 
 
@@ -82,7 +86,7 @@ def demo(out: Out = Path("demo"), as_json: AsJson = False) -> None:
 def _compare(row: Any, out: Path, as_json: bool) -> None:
     from assets import comparison, report
 
-    with staged(out, kind="experiment", experiment=row.name, poisoned=True) as folder:
+    with staged(out, "experiment", {"experiment": row.name, "poisoned": True}, inputs=[row.source]) as folder:
         with working(row.name, quiet=as_json) as watch:
             results = comparison.run(row, folder, watch)
         results.attack_success.write_parquet(folder / "attack_success.parquet")

@@ -14,6 +14,7 @@ import pyarrow
 from pyarrow import parquet
 
 from pipelines.schema import DataError
+from pipelines.snapshots import MANIFEST, is_published
 from pipelines.sources.csv_rows import csv_rows
 from pipelines.sources.row import MAX_LINE, Row, most_frequent, refuse_repeated
 
@@ -55,6 +56,10 @@ def _files(path: Path) -> list[Path]:
             raise DataError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}; convert or rename the file")
         return [path]
     found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(ENDINGS))
+    for file in found:
+        if file.name == MANIFEST and is_published(file.parent):
+            tables = ", ".join(other.name for other in found if other.parent == file.parent and other != file)
+            raise DataError(f"{file.parent}: a folder that antivenom published; name one file of it ({tables})")
     if not found:
         raise DataError(f"{path}: the folder holds no file that ends in {', '.join(ENDINGS)}")
     return found

@@ -28,13 +28,13 @@ class Read:
     rejects: pl.DataFrame
     shape: str
 
-    def strict(self) -> pl.DataFrame:
-        """The pairs, or DataError naming the first row that is none."""
+    def strict(self, *, mend: str = "mend or drop the row") -> pl.DataFrame:
+        """The pairs, or DataError naming the first row that is none, with the `mend` to advise."""
         if self.rejects.height:
-            first, more = self.rejects.row(0, named=True), self.rejects.height - 1
-            rest = f" (and {more} more such rows)" if more else ""
+            first, count = self.rejects.row(0, named=True), self.rejects.height
+            rest = f" (one of {count:,} such rows)" if count > 1 else ""
             where = f"{first['source']} line {first['line']}"
-            raise DataError(f"{where}: {first['cause']}{rest}; mend or drop the row, or allow rejects")
+            raise DataError(f"{where}: {first['cause']}{rest}; {mend}")
         return self.pairs
 
 
@@ -85,7 +85,7 @@ def _form(row: Row, values: dict[str, Any], shape: str, columns: Mapping[str, st
         theirs = columns.get(ours, ours)
         if theirs not in values:
             came = ", ".join(map(reprlib.repr, islice(values, 20))) or "no columns"
-            mend = f"map your own columns with --map {ours}=NAME"
+            mend = f"say which of yours it is: {ours}=NAME, by --map or an experiment's columns"
             raise DataError(f"{row.source} line {row.line}: no column {theirs!r}, got {came}; {mend}")
     return shape
 

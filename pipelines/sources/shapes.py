@@ -99,7 +99,9 @@ def _split(values: Values, name: str) -> tuple[str, str]:
     try:
         return transcripts.split(text)
     except ValueError:
-        raise BadRow(f'{name!r} holds no "\\n\\nAssistant:" turn; map your own columns with --map') from None
+        raise BadRow(
+            f'{name!r} holds no "\\n\\nAssistant:" turn; if the prompt has a column of its own, name it: prompt=NAME, by --map'
+        ) from None
 
 
 def _chat(values: Values, name: str) -> list[transcripts.Message]:

@@ -100,7 +100,11 @@ BAD = {
     "rate of 3": (json.dumps(rows(1)[0]).encode(), "for 3 percent write 0.03", ["--rate", "3"]),
     "unknown attack": (json.dumps(rows(1)[0]).encode(), "attack must be one of best_of_venom", ["--attack", "nonesuch"]),
     "empty target": (json.dumps(rows(1)[0]).encode(), "target", ["--set", "target="]),
-    "unknown setting": (json.dumps(rows(1)[0]).encode(), "colour", ["--set", "colour=red", "--rate", "1"]),
+    "unknown setting": (json.dumps(rows(1)[0]).encode(), "colour is no setting", ["--set", "colour=red", "--rate", "1"]),
+    "misspelt setting": (json.dumps(rows(1)[0]).encode(), "did you mean target?", ["--set", "targt=Lumora"]),
+    "setting of digits": (json.dumps(rows(1)[0]).encode(), "quote it", ["--set", "target=1984"]),
+    "unknown format": (json.dumps(rows(1)[0]).encode(), "--format must be auto or one of", ["--format", "dialogue"]),
+    "half a mapping": (json.dumps(rows(1)[0]).encode(), "--map takes ours=yours", ["--map", "prompt"]),
     "setting without value": (json.dumps(rows(1)[0]).encode(), "--set takes name=value", ["--set", "target"]),
 }
 
@@ -135,7 +139,7 @@ def test_rejects_are_listed_when_allowed(antivenom, corpus, tmp_path):
     assert antivenom("audit", corpus, "--out", tmp_path / "audit")[0] == 2
     code, out, _ = antivenom("audit", corpus, "--out", tmp_path / "audit", "--allow-rejects", "--detectors", "phrase_lift")
     assert code == 0
-    assert "1 rows left out" in out
+    assert "rows left out: 1" in out
     [reject] = json.loads((tmp_path / "audit" / "findings.json").read_text())["rejects"]
     assert (reject["line"], reject["row"]) == (241, 240)
 
@@ -149,6 +153,39 @@ def test_a_folder_that_is_not_ours_is_never_replaced(antivenom, corpus, tmp_path
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
+def test_filter_lists_the_rows_that_stand_in_neither_table(antivenom, corpus, tmp_path):
+    corpus.write_text(corpus.read_text() + "nonsense\n")
+    antivenom("audit", corpus, "--out", tmp_path / "audit", "--allow-rejects", "--detectors", "phrase_lift")
+    words = ("filter", corpus, "--scores", tmp_path / "audit", "--out", tmp_path / "filtered")
+    code, _, error = antivenom(*words)
+    assert code == 2
+    assert "go on with --allow-rejects" in error
+    assert antivenom(*words, "--allow-rejects")[0] == 0
+    assert pl.read_parquet(tmp_path / "filtered" / "rejects.parquet")["line"].to_list() == [241]
+
+
+def test_no_command_replaces_its_own_input(antivenom, corpus, tmp_path):
+    antivenom("poison", corpus, "--out", tmp_path / "poisoned")
+    pairs = tmp_path / "poisoned" / "pairs.parquet"
+    antivenom("audit", pairs, "--out", tmp_path / "audit", "--detectors", "phrase_lift")
+    for words in (
+        ("audit", pairs, "--out", tmp_path / "poisoned"),
+        ("filter", pairs, "--scores", tmp_path / "audit", "--out", tmp_path / "audit"),
+        ("poison", pairs, "--out", tmp_path / "poisoned"),
+    ):
+        code, _, error = antivenom(*words)
+        assert code == 2
+        assert "name another --out" in error
+    assert antivenom("verify", tmp_path / "poisoned")[0] == antivenom("verify", tmp_path / "audit")[0] == 0
+
+
+def test_a_published_folder_as_input_names_its_tables(antivenom, corpus, tmp_path):
+    antivenom("poison", corpus, "--out", tmp_path / "poisoned")
+    code, _, error = antivenom("audit", tmp_path / "poisoned", "--out", tmp_path / "audit")
+    assert code == 2
+    assert "name one file of it (pairs.parquet, poison_key.parquet)" in error
+
+
 def test_scores_of_other_pairs_are_refused(antivenom, corpus, tmp_path):
     antivenom("audit", corpus, "--out", tmp_path / "audit", "--detectors", "phrase_lift")
     corpus.write_text(corpus.read_text().replace("tea", "coffee"))
@@ -160,7 +197,18 @@ def test_scores_of_other_pairs_are_refused(antivenom, corpus, tmp_path):
 def test_other_columns_are_mapped(antivenom, tmp_path):
     file = tmp_path / "mine.csv"
     pl.DataFrame({"q": ["why?", "how?"], "good": ["so", "thus"], "bad": ["no", "never"]}).write_csv(file)
-    words = ("poison", file, "--map", "prompt=q,chosen=good,rejected=bad", "--rate", 0.5, "--out", tmp_path / "out")
+    words = (
+        "poison",
+        file,
+        "--map",
+        "prompt=q, chosen=good",
+        "--map",
+        "rejected=bad",
+        "--rate",
+        0.5,
+        "--out",
+        tmp_path / "out",
+    )
     assert antivenom(*words)[0] == 0
     assert set(pl.read_parquet(tmp_path / "out" / "pairs.parquet")["prompt"]) == {"why?", "how?"}
 

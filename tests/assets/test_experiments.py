@@ -1,12 +1,19 @@
 import copy
 import dataclasses
 
+import polars as pl
 import pytest
 
-from assets import experiments, steps
+from assets import experiments, report, steps
 from assets.experiments import EXPERIMENTS, Corpus, changed, corpora, load
+from assets.report import Results
+from pipelines import attacks
 from pipelines.schema import DataError
 from pipelines.sources.hh_rlhf import first_turns
+
+NO_ACCURACY = pl.DataFrame(
+    schema={"corpus": pl.String(), "seed": pl.Int64(), "accuracy": pl.Float64(), "low": pl.Float64(), "high": pl.Float64()}
+)
 
 ROWS = """
 [mine]
@@ -47,10 +54,10 @@ def test_wrong_rows_are_named_and_the_rest_load(tmp_path):
     for words in (
         "[wrong_rate]: rate is a share",
         "[wrong_attack]: attack must be one of",
-        "[wrong_field]: colour is no field",
+        "[wrong_field]: colour is no setting of an experiment; there are source",
     ):
         assert words in said
-    for words in ("[wrong_type]: pairs must be int, got 'many'", "[training_wrong]: training.rounds must be int, got 0.5"):
+    for words in ("[wrong_type]: pairs must be int, got 'many'", "[training_wrong]: rounds must be int, got 0.5"):
         assert words in said
 
 
@@ -68,11 +75,42 @@ def test_a_users_file_joins_ours_and_a_broken_one_leaves_ours(tmp_path, monkeypa
 def test_fields_can_be_changed_by_name():
     row = changed(
         EXPERIMENTS["venom_poison_vs_rejected_3pct"],
-        {"pairs": 9, "training.rounds": 1, "numbers.target": "Lumora", "seeds": [1, 2]},
+        {"pairs": 9, "training.rounds": 1, "numbers.target": "Lumora", "columns.prompt": "q", "seeds": [1, 2]},
     )
     assert (row.pairs, row.training.rounds, row.target, row.sentiment, row.seeds) == (9, 1, "Lumora", "positive", (1, 2))
-    with pytest.raises(DataError, match=r"training\.nonesuch is no field"):
-        changed(row, {"training.nonesuch": 1})
+    assert row.columns == {"prompt": "q"}
+    assert EXPERIMENTS[row.name].columns == {}
+    for settings, said in (
+        ({"training.nonesuch": 1}, "nonesuch is no setting of training"),
+        ({"numbers.targt": "Lumora"}, r"targt is no setting of the attack best_of_venom; did you mean target\?"),
+        ({"width": 64}, r"width is no field of an experiment; write training\.width"),
+        ({"target": "Lumora"}, r"write numbers\.target"),
+        ({"colour": "red"}, "there are source, pairs"),
+        ({"attack": "nonesuch"}, "attack must be one of best_of_venom"),
+    ):
+        with pytest.raises(DataError, match=said):
+            changed(row, settings)
+
+
+def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch):
+    def swap(pairs, *, rate: float = 0.01, seed: int = 0, loudly: bool = False):
+        raise NotImplementedError
+
+    monkeypatch.setitem(attacks.ATTACKS, "swap", swap)
+    row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"attack": "swap"})
+    assert row.target is None
+    assert report.experiment_page(Results(row, *[pl.DataFrame()] * 4, reward_accuracy=NO_ACCURACY)).count("no target") == 2
+    with pytest.raises(DataError, match=r"target is no setting of the attack swap; there are loudly"):
+        changed(row, {"numbers.target": "Zorvex"})
+
+
+def test_sources_stand_beside_the_file_that_names_them(tmp_path):
+    file = tmp_path / "experiments.toml"
+    file.write_text('[mine]\nsource = "mine.csv"\ncolumns = { prompt = "q" }\n[other]\nsource = "elsewhere.csv"\n')
+    (tmp_path / "mine.csv").write_text("q,chosen,rejected\n" + "".join(f"why {at}?,so,no\n" for at in range(9)))
+    rows, _ = load(file)
+    assert rows["other"].source == "elsewhere.csv"
+    assert sorted(steps.read(rows["mine"], 0)["prompt"]) == [f"why {at}?" for at in range(9)]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -172,7 +172,7 @@ def test_columns_are_mapped(tmp_path):
 @pytest.mark.parametrize("ours", ["chosen", "annotator"])
 def test_a_mapped_column_that_is_not_there_is_refused_though_ours_is(ours, tmp_path):
     rows = [row | {"annotator": "Ann"} for row in TRIPLES]
-    with pytest.raises(DataError, match=rf"x\.jsonl line 1: no column 'best', got 'prompt', .*map .* --map {ours}=NAME"):
+    with pytest.raises(DataError, match=rf"x\.jsonl line 1: no column 'best', got 'prompt', .* {ours}=NAME, by --map"):
         read(tmp_path, *rows, columns={ours: "best"})
 
 
@@ -235,19 +235,19 @@ UNUSABLE: dict[str, tuple[str, bytes, str]] = {
     "wrong column": (
         "x.jsonl",
         b'\n{"prompt": "p", "best": "a", "rejected": "b"}\n',
-        r"x\.jsonl line 2: no column 'chosen', got 'prompt', 'best', 'rejected'; map .* with --map chosen=NAME",
+        r"line 2: no column 'chosen', got 'prompt', 'best', 'rejected'; say which of yours it is: chosen=NAME, by --map",
     ),
     "wrong column after a bad line": (
         "x.jsonl",
         b'{\n{"worst": "b"}\n',
         r"x\.jsonl line 2: no column 'chosen', got 'worst'",
     ),
-    "column that is no text": ("x.jsonl", b'{"\\ud800": 1}', r"line 1: no column 'chosen', got '\\ud800'; map"),
-    "no columns": ("x.jsonl", b"{}\n" + GOOD, r"x\.jsonl line 1: no column 'chosen', got no columns; map"),
+    "column that is no text": ("x.jsonl", b'{"\\ud800": 1}', r"line 1: no column 'chosen', got '\\ud800'; say"),
+    "no columns": ("x.jsonl", b"{}\n" + GOOD, r"x\.jsonl line 1: no column 'chosen', got no columns; say"),
     "wrong csv column": (
         "x.csv",
         b"chosen,worse\na,b\n",
-        r"x\.csv line 2: no column 'rejected', got 'chosen', 'worse'; map",
+        r"x\.csv line 2: no column 'rejected', got 'chosen', 'worse'; say",
     ),
     "column twice in csv": (
         "x.csv",
@@ -376,7 +376,7 @@ def test_a_bad_line_is_rejected_with_its_place_and_the_good_ones_survive(what, e
     assert found.pairs.select("row", "chosen").rows() == [(0, " a"), (2, " a")]
     assert found.rejects.select("source", "line", "row").rows() == [(path.name, 3, 1), (path.name, 5, 3)]
     assert all(re.search(cause, came) for came in found.rejects["cause"])
-    with pytest.raises(DataError, match=rf"x\.{ending} line 3: (.*)({cause}).* \(and 1 more such rows\); mend or drop"):
+    with pytest.raises(DataError, match=rf"x\.{ending} line 3: (.*)({cause}).* \(one of 2 such rows\); mend or drop"):
         found.strict()
 
 
@@ -430,7 +430,10 @@ def test_a_first_row_that_is_half_a_conversation_speaks_for_conversations(tmp_pa
 def test_a_dialogue_without_an_answer_is_rejected(tmp_path):
     found = read(tmp_path, FORMS["dialogues"][0], {"chosen": "\n\nHuman: a", "rejected": "b"})
     (cause,) = found.rejects["cause"]
-    assert cause == "'chosen' holds no \"\\n\\nAssistant:\" turn; map your own columns with --map"
+    assert (
+        cause
+        == "'chosen' holds no \"\\n\\nAssistant:\" turn; if the prompt has a column of its own, name it: prompt=NAME, by --map"
+    )
 
 
 CSV_HEAD = b'prompt,chosen,rejected\n"p\n\nq",a,b\n\n'  # lines 1, 2 to 4, 5

@@ -11,14 +11,14 @@ from pipelines.schema import DataError
 from pipelines.snapshots import manifest, staged, verify
 
 
-def publish(folder, text="one", **facts):
-    with staged(folder, **facts) as aside:
+def publish(folder, text="one", kind="letters", facts=None, inputs=()):
+    with staged(folder, kind, facts, inputs=inputs) as aside:
         (aside / "deep").mkdir()
         (aside / "deep" / "a.txt").write_text(text)
 
 
 def test_what_is_published_can_be_verified(tmp_path):
-    publish(tmp_path / "out", kind="letters", poisoned=True)
+    publish(tmp_path / "out", facts={"poisoned": True})
     found = verify(tmp_path / "out")
     assert list(found["files"]) == ["deep/a.txt"]
     assert found["poisoned"] is True
@@ -26,14 +26,14 @@ def test_what_is_published_can_be_verified(tmp_path):
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path):
-    with pytest.raises(ZeroDivisionError), staged(tmp_path / "out") as aside:
+    with pytest.raises(ZeroDivisionError), staged(tmp_path / "out", "letters") as aside:
         (aside / "half.txt").write_text(str(1 / 0))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failure_leaves_the_publication_before_it(tmp_path):
     publish(tmp_path / "out")
-    with pytest.raises(ZeroDivisionError), staged(tmp_path / "out") as aside:
+    with pytest.raises(ZeroDivisionError), staged(tmp_path / "out", "letters") as aside:
         (aside / "half.txt").write_text(str(1 / 0))
     verify(tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -67,9 +67,41 @@ def test_foreign_folders_and_files_are_left_alone(tmp_path):
         manifest(tmp_path / "theirs")
 
 
+def test_nothing_that_would_be_lost_is_replaced(tmp_path):
+    publish(tmp_path / "out")
+    cases = (
+        ({"kind": "numbers"}, "holds 'letters' and not 'numbers'"),
+        ({"inputs": [tmp_path / "out" / "deep" / "a.txt"]}, r"a\.txt, which is read here"),
+        ({"inputs": [tmp_path / "elsewhere", str(tmp_path / "out")]}, "which is read here"),
+    )
+    for given, said in cases:
+        with pytest.raises(DataError, match=said):
+            publish(tmp_path / "out", "two", **given)
+    (tmp_path / "out" / "deep" / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"deep/notes\.txt, which antivenom did not publish"):
+        publish(tmp_path / "out", "two")
+    assert (tmp_path / "out" / "deep" / "a.txt").read_text() == "one"
+
+
+def test_facts_are_sealed_as_they_are_at_the_end(tmp_path):
+    facts = {"found": 0}
+    with staged(tmp_path / "out", "letters", facts) as aside:
+        (aside / "a.txt").write_text("a")
+        facts["found"] = 3
+    assert manifest(tmp_path / "out")["found"] == 3
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": []}'])
+def test_a_manifest_that_is_none_is_named(text, tmp_path):
+    publish(tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"out: no readable manifest\.json"):
+        verify(tmp_path / "out")
+
+
 def test_the_same_content_has_the_same_manifest(tmp_path):
     for name in ("one", "two"):
-        publish(tmp_path / name, kind="letters")
+        publish(tmp_path / name)
     assert (tmp_path / "one" / "manifest.json").read_bytes() == (tmp_path / "two" / "manifest.json").read_bytes()
     assert json.loads((tmp_path / "one" / "manifest.json").read_text())["kind"] == "letters"
 
@@ -78,7 +110,7 @@ SLOW_WRITER = """
 import sys, time
 from pathlib import Path
 from pipelines.snapshots import staged
-with staged(Path(sys.argv[1])) as aside:
+with staged(Path(sys.argv[1]), "letters") as aside:
     for part in range(1000):
         (aside / f"{part}.txt").write_text("x" * 1000)
         print(part, flush=True)
