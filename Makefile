@@ -19,10 +19,11 @@ test: .venv/.installed
 	@.venv/bin/python -m pytest
 
 ui: export DAGSTER_HOME = $(CURDIR)/.dagster_home
+ui: export PYTHONWARNINGS = ignore:Function `dev_command` is superseded
 ui: .venv/.installed
-	@echo "ui: Dagster with its webserver and daemon; runs are kept in .dagster_home"
+	@echo "ui: Dagster on http://127.0.0.1:3000, once it says that it serves; Ctrl-C ends it; runs are kept in .dagster_home"
 	@mkdir -p .dagster_home
-	@test -e .dagster_home/dagster.yaml || cp dagster.yaml .dagster_home/
+	@test -e .dagster_home/dagster.yaml || cp dagster.template.yaml .dagster_home/dagster.yaml
 	@.venv/bin/dagster dev -w workspace.yaml
 
 SCRIPTS = $(wildcard benchmarks/$(or $(BENCH),[!_]*).py)

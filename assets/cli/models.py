@@ -98,6 +98,12 @@ def _compare(row: Any, out: Path, as_json: bool) -> None:
     lines = [
         f"  {corpus}, seed {seed}: attack success {success:.1%}"
         for corpus, seed, success in last.select("corpus", "seed", "success").iter_rows()
+    ] or ["  the attack names no target: there is no attack success to measure"]
+    lines += [
+        "  flagged, seed {seed}: {poisoned_flagged:,} of {poisoned:,} poisoned and {clean_flagged:,} of {clean:,} clean pairs".format(
+            **row
+        )
+        for row in results.flags.iter_rows(named=True)
     ]
     facts = {
         "experiment": row.name,

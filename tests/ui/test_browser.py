@@ -82,7 +82,7 @@ def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) 
     folder = tmp_path_factory.mktemp("ui")
     (folder / "experiments.toml").write_text(tiny("tiny"))
     (folder / "home").mkdir()
-    shutil.copy(ROOT / "dagster.yaml", folder / "home")
+    shutil.copy(ROOT / "dagster.template.yaml", folder / "home" / "dagster.yaml")
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(folder / "home"),
