@@ -100,9 +100,8 @@ def _compare(row: Any, out: Path, as_json: bool) -> None:
         for corpus, seed, success in last.select("corpus", "seed", "success").iter_rows()
     ] or ["  the attack names no target: there is no attack success to measure"]
     lines += [
-        "  flagged, seed {seed}: {poisoned_flagged:,} of {poisoned:,} poisoned and {clean_flagged:,} of {clean:,} clean pairs".format(
-            **row
-        )
+        f"  flagged, seed {row['seed']}: {row['poisoned_flagged']:,} of {row['poisoned']:,} poisoned pairs "
+        f"and {row['clean_flagged']:,} of {row['clean']:,} clean ones"
         for row in results.flags.iter_rows(named=True)
     ]
     facts = {
