@@ -5,6 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipelines.schema import DataError
 from pipelines.settings import checked
 from pipelines.sources import SOURCES
 
+MAY_BE_NONE = ("rounds", "reward_layers")  # of the numbers in Training
 ARMS = ("clean", "poisoned", "filtered")
 
 
@@ -173,7 +175,7 @@ def _known(row: Experiment, key: str) -> str:
 
 def _experiment(name: str, table: object) -> Experiment:
     if not isinstance(table, dict) or not isinstance(table.get("training", {}), dict):
-        raise DataError(f"expected a table of fields, and one of training, got {table!r}")
+        raise DataError("expected a table of fields, and training as a table in it, such as training.rounds = 2")
     fields = {key: value for key, value in table.items() if key != "training"}
     training = Training(**checked(table.get("training", {}), Training, about="training"))
     row = Experiment(name, training=training, **checked(fields, Experiment, about="an experiment"))
@@ -186,7 +188,14 @@ def _check(row: Experiment) -> None:
     for name in ("rate", "fdr", "trusted", "held_out"):
         if not 0 <= getattr(row, name) <= 1:
             raise DataError(f"{name} is a share and must lie in [0, 1], got {getattr(row, name):g}")
-    if not row.seeds or any(not isinstance(seed, int) for seed in row.seeds):
-        raise DataError(f"seeds must be whole numbers, at least one, got {row.seeds}")
+    if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
+        raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
+    for name, value in [("pairs", row.pairs), *dataclasses.asdict(row.training).items()]:
+        if not isfinite(value):
+            raise DataError(f"{name} must be a finite number, got {value:g}")
+        if value < 0 or (value == 0 and name not in MAY_BE_NONE):
+            raise DataError(f"{name} must be {'0 or more' if name in MAY_BE_NONE else 'above 0'}, got {value:g}")
+    if row.training.width % 2:
+        raise DataError(f"width must be even, got {row.training.width}")
     if row.source in SOURCES and row.source != "synthetic":
         raise DataError(f"source must be 'synthetic' or a file, folder or hub name, got {row.source!r}")

@@ -51,6 +51,7 @@ def make(
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = train_tokenizer(texts, vocabulary=vocabulary)
+    heads = max(count for count in range(1, max(width // 48, 1) + 1) if width % (2 * count) == 0)  # rotation needs even ones
     torch.manual_seed(seed)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -58,8 +59,8 @@ def make(
             hidden_size=width,
             intermediate_size=int(width * 8 / 3),
             num_hidden_layers=layers,
-            num_attention_heads=max(width // 48, 1),
-            num_key_value_heads=max(width // 48, 1),
+            num_attention_heads=heads,
+            num_key_value_heads=heads,
             max_position_embeddings=1024,
             tie_word_embeddings=True,
             pad_token_id=tokenizer.pad_token_id,

@@ -50,6 +50,13 @@ def test_a_saved_policy_answers_alike(tiny_policy, tmp_path):
     assert not list((tmp_path / "policy").glob("*.bin"))
 
 
+@pytest.mark.parametrize("width", [2, 50, 128, 160])
+def test_a_policy_of_any_even_width_can_be_made_and_asked(width, one_thread):
+    made = policies.make(["one two three", "four five"] * 8, vocabulary=300, width=width, layers=1, steps=1, batch=2)
+    assert made.model.config.hidden_size == width
+    assert len(sample(made, ["one"], seed=0)) == 1
+
+
 def test_the_law_by_hand():
     assert law(0.1, 3) == pytest.approx(1 - 0.9 * 0.9 * 0.9)
 
