@@ -5,16 +5,14 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from pipelines import attacks
 from pipelines.schema import DataError
-from pipelines.settings import checked
+from pipelines.settings import checked, refuse_negative
 from pipelines.sources import SOURCES
 
-MAY_BE_NONE = ("rounds", "reward_layers")  # of the numbers in Training
 ARMS = ("clean", "poisoned", "filtered")
 
 
@@ -190,11 +188,7 @@ def _check(row: Experiment) -> None:
             raise DataError(f"{name} is a share and must lie in [0, 1], got {getattr(row, name):g}")
     if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
         raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
-    for name, value in [("pairs", row.pairs), *dataclasses.asdict(row.training).items()]:
-        if not isfinite(value):
-            raise DataError(f"{name} must be a finite number, got {value:g}")
-        if value < 0 or (value == 0 and name not in MAY_BE_NONE):
-            raise DataError(f"{name} must be {'0 or more' if name in MAY_BE_NONE else 'above 0'}, got {value:g}")
+    refuse_negative({"pairs": row.pairs, **dataclasses.asdict(row.training)}, may_be_none=("rounds", "reward_layers"))
     if row.training.width % 2:
         raise DataError(f"width must be even, got {row.training.width}")
     if row.source in SOURCES and row.source != "synthetic":

@@ -8,6 +8,7 @@ import polars as pl
 
 from assets.steps import Watch, answers_of, prompts_of, silent
 from pipelines.schema import DataError
+from pipelines.settings import refuse_negative
 
 
 def train(
@@ -33,6 +34,8 @@ def train(
     from rlhf_train.objectives import OBJECTIVES
     from rlhf_train.train import fit
 
+    numbers = {"steps": steps, "epochs": epochs, "batch": batch, "lr": lr, "seed": seed, "pretrain_steps": pretrain_steps}
+    refuse_negative({**numbers, "trained_layers": trained_layers}, may_be_none=("seed", "trained_layers"))
     if objective not in OBJECTIVES:
         raise DataError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
     held = _policy(model, pairs, pretrain_steps, seed) if objective == "sft" else _reward_body(model, trained_layers, seed)

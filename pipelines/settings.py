@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
@@ -18,6 +19,14 @@ def checked(given: Mapping[str, Any], *calls: Callable[..., Any], about: str, be
     """
     known = {name: kinds for name, (kinds, _) in _parameters(calls).items() if name not in besides}
     return {name: _typed(name, value, known, about) for name, value in given.items()}
+
+
+def refuse_negative(numbers: Mapping[str, Any], *, may_be_none: Sequence[str] = ()) -> None:
+    """Raises DataError naming the first number that is infinite, below 0, or 0 where it may not be none at all."""
+    for name, value in numbers.items():
+        if isinstance(value, (int, float)) and (not isfinite(value) or value < 0 or (value == 0 and name not in may_be_none)):
+            least = "0 or more" if name in may_be_none else "above 0"
+            raise DataError(f"{name} must be a finite number, {least}, got {value:g}")
 
 
 def defaults(*calls: Callable[..., Any]) -> dict[str, Any]:

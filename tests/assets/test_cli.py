@@ -227,7 +227,14 @@ def test_train_and_eval_a_policy(antivenom, corpus, tmp_path, one_thread):
 
 
 def test_train_refuses_what_it_does_not_know(antivenom, corpus, tmp_path):
-    for words, said in ((["nonesuch"], "objective must be one of sft"), (["sft", "--model", "/nowhere"], "no such folder")):
+    for words, said in (
+        (["nonesuch"], "objective must be one of sft"),
+        (["sft", "--model", "/nowhere"], "no such folder"),
+        (["sft", "--set", "steps=-3"], "steps must be a finite number, above 0, got -3"),
+        (["sft", "--set", "batch=0"], "batch must be"),
+        (["bradley_terry", "--set", "trained_layers=-1"], "trained_layers must be a finite number, 0 or more"),
+        (["sft", "--set", "stps=3"], "did you mean steps?"),
+    ):
         code, _, error = antivenom("train", *words, "--data", corpus, "--out", tmp_path / "policy")
         assert code == 2
         assert said in error

@@ -90,9 +90,9 @@ def test_fields_can_be_changed_by_name():
         ({"training": 4}, "training as a table"),
         ({"seeds": [-1]}, r"seeds must be whole numbers of 0 or more, at least one, got \[-1\]"),
         ({"seeds": []}, "seeds must be"),
-        ({"pairs": 0}, "pairs must be above 0, got 0"),
-        ({"training.n": 0}, "n must be above 0, got 0"),
-        ({"training.rounds": -1}, "rounds must be 0 or more, got -1"),
+        ({"pairs": 0}, "pairs must be a finite number, above 0, got 0"),
+        ({"training.n": 0}, "n must be a finite number, above 0, got 0"),
+        ({"training.rounds": -1}, "rounds must be a finite number, 0 or more, got -1"),
         ({"training.sft_lr": float("nan")}, "sft_lr must be a finite number"),
         ({"training.width": 65}, "width must be even, got 65"),
     ):
