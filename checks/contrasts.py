@@ -8,6 +8,7 @@ comparison has a null of its own: corpora differ more from a trusted one than th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.special import betaincinv, expit, logit
@@ -73,12 +74,15 @@ class Contrast:
         off, noise = self._off()
         if len(off) < ENOUGH:
             return random.laplace(0, spread, len(self.here))
-        own = off * spread / np.sqrt(noise + spread**2)
+        own = np.sort(off * spread / np.sqrt(noise + spread**2))
         at = random.uniform(size=len(self.here))
-        low, inner_low, inner_high, high = np.quantile(own, [OUTER, INNER, 1 - INNER, 1 - OUTER])
-        drawn = np.quantile(own, np.clip(at, OUTER, 1 - OUTER))
-        beyond = np.log(OUTER / np.maximum(np.minimum(at, 1 - at), 1e-300)).clip(min=0) / np.log(INNER / OUTER)
-        return drawn + beyond * np.where(at < 0.5, low - inner_low, high - inner_high)
+        low, inner_low, inner_high, high = _quantile(own, np.array([OUTER, INNER, 1 - INNER, 1 - OUTER]))
+        drawn = _quantile(own, np.clip(at, OUTER, 1 - OUTER))
+        outer = np.flatnonzero(np.minimum(at, 1 - at) < OUTER)
+        end = at[outer] < 0.5
+        beyond = np.log(OUTER / np.maximum(np.where(end, at[outer], 1 - at[outer]), 1e-300)) / np.log(INNER / OUTER)
+        drawn[outer] += beyond * np.where(end, low - inner_low, high - inner_high)
+        return drawn
 
     def dealt(self, random: np.random.Generator, *, spread: float) -> "Contrast":
         """The same phrases, each response apart dealt here or there, each phrase with a drift of its own."""
@@ -140,24 +144,32 @@ def explain(table: Phrases, weights: np.ndarray, places: Sequence[int]) -> list[
     weights: [contrasts, phrases], of which those that are too rare to lift don't count. On a tie the first contrast and
     the first phrase speak: a single word before the word pairs it stands in.
     """
-    found = [
-        (contrast, np.where(contrast.here < MIN_RESPONSES, -np.inf, own))
-        for contrast, own in zip(contrasts(table), weights, strict=True)
-    ]
-    bounds = np.searchsorted(table.pair, np.asarray(places, dtype=np.int64)[:, None] + [0, 1])
-    return [_weightiest(table, found, slice(*bound)) for bound in bounds]
+    every, at = contrasts(table), np.asarray(places, dtype=np.int64)
+    best, speaker, phrase = np.full(len(at), -np.inf), np.full(len(at), -1), np.zeros(len(at), dtype=np.int64)
+    for number, (contrast, own) in enumerate(zip(every, weights, strict=True)):
+        counts = contrast.speaks(table.rejected) & (contrast.here >= MIN_RESPONSES)[table.phrase]
+        weight = np.where(counts, own[table.phrase], -np.inf)
+        most = table.most(weight, -np.inf)
+        better = most[at] > best
+        best[better], speaker[better] = most[at][better], number
+        phrase[better] = table.phrase[table.first(weight, most)[at][better]]
 
+    @cache
+    def spoken(number: int, phrase: int) -> tuple[str, str]:
+        if number < 0:
+            return "", NO_PHRASE
+        contrast = every[number]
+        return table.text(phrase), contrast.words.format(f"{contrast.here[phrase]:,}", f"{contrast.there[phrase]:,}")
 
-def _weightiest(table: Phrases, found: list[tuple[Contrast, np.ndarray]], here: slice) -> tuple[str, str]:
-    best, spoken = -np.inf, ("", NO_PHRASE)
-    for contrast, weight in found:
-        own = table.phrase[here][contrast.speaks(table.rejected[here])]
-        if len(own) and weight[own].max() > best:
-            phrase = int(own[weight[own].argmax()])
-            counts = contrast.words.format(f"{contrast.here[phrase]:,}", f"{contrast.there[phrase]:,}")
-            best, spoken = weight[phrase], (table.text(phrase), counts)
-    return spoken
+    return [spoken(*each) for each in zip(speaker.tolist(), phrase.tolist(), strict=True)]
 
 
 def _log_odds(here: np.ndarray, there: np.ndarray) -> float:
     return float(np.log((here.sum() + 1) / (there.sum() + 1)))
+
+
+def _quantile(ordered: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """[M] quantiles of numbers in order at shares [M] in [0, 1): numpy's own, which would sort them once a call."""
+    place = at * (len(ordered) - 1)
+    below = place.astype(np.int64)
+    return ordered[below] + (place - below) * np.diff(ordered, append=ordered[-1])[below]

@@ -1,6 +1,7 @@
 """Which words and word pairs stand in which responses."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 MIN_RESPONSES = 3  # a phrase in fewer responses can't be called common
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Phrases:
     """Distinct (pair, phrase, side) occurrences in that order; pairs below `audited` are audited, the rest trusted.
 
@@ -39,9 +40,21 @@ class Phrases:
         """[pairs] the largest of the `values` [K] in each pair, `nowhere` in pairs that hold no phrase."""
         most = np.full(self.audited + self.trusted, nowhere)
         if len(values):
-            starts = np.flatnonzero(_differs(self.pair))
-            most[self.pair[starts]] = np.maximum.reduceat(values, starts)
+            most[self.pair[self._starts]] = np.maximum.reduceat(values, self._starts)
         return most
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        """Where in K each pair that holds a phrase begins."""
+        return np.flatnonzero(_differs(self.pair))
+
+    def first(self, values: np.ndarray, most: np.ndarray) -> np.ndarray:
+        """[pairs] where in K the `values` of each pair first come to its `most`; -1 in pairs that hold no phrase."""
+        first = np.full(len(most), -1)
+        at = np.flatnonzero(values == most[self.pair])
+        at = at[_differs(self.pair[at])]
+        first[self.pair[at]] = at
+        return first
 
 
 def phrases(pairs: pl.DataFrame, trusted: pl.DataFrame | None) -> Phrases:

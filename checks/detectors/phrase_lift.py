@@ -3,15 +3,17 @@
 Also one far commoner than in trusted pairs, where there are any.
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 
 from checks import contrasts
 from checks.evidence import Evidence
 from checks.fusion import p_values
 
+SPELLERS = 5  # pairs that decide how a phrase is spelled
 TIE = 1e-6  # of phrases equally surprising, the most lopsided one speaks
 
 
@@ -31,17 +33,21 @@ def _surprise(lifts: np.ndarray, evidence: Evidence) -> np.ndarray:
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
-    """Which phrase, spelled as most of these responses spell it, and where it stands."""
+    """Which phrase, spelled as the first of these responses spell it, and where it stands."""
     lift = np.array([contrast.lift() for contrast in contrasts.contrasts(evidence.phrases)])
     found = contrasts.explain(evidence.phrases, _surprise(lift, evidence) + TIE * lift, places)
     rows = evidence.pairs[list(places)]
-    phrase = pl.Series([phrase for phrase, _ in found], dtype=pl.String())
-    spelled = {each: _as_written(each, rows.filter(phrase == each)) for each in phrase.unique()}
+    texts: dict[str, list[str]] = {}
+    for (phrase, _), chosen, rejected in zip(found, rows["chosen"], rows["rejected"], strict=True):
+        seen = texts.setdefault(phrase, [])
+        seen += [chosen, rejected] if len(seen) < 2 * SPELLERS else []
+    spelled = {phrase: _as_written(phrase, seen) for phrase, seen in texts.items()}
     return [f"'{spelled[phrase]}' stands in {counts}" if phrase else counts for phrase, counts in found]
 
 
-def _as_written(phrase: str, rows: pl.DataFrame) -> str:
-    words = pl.Series(phrase.split(" ")).str.escape_regex()
-    pattern = r"(?i)(?:^|[\W_])(" + r"[\W_]+".join(words) + r")(?:$|[\W_])"
-    written = pl.concat([rows["chosen"], rows["rejected"]]).str.extract(pattern).drop_nulls()
-    return written.mode().sort()[0] if len(written) else phrase
+def _as_written(phrase: str, texts: Sequence[str]) -> str:
+    pattern = re.compile(r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, phrase.split(" "))) + r"(?![^\W_])")
+    lowered = ((text, text.lower()) for text in texts)
+    found = ((text, pattern.search(low)) for text, low in lowered if len(text) == len(low))
+    written = Counter(text[slice(*match.span())] for text, match in found if match)
+    return min(written, key=lambda spelling: (-written[spelling], spelling), default=phrase)
