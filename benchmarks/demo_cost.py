@@ -48,7 +48,9 @@ def main() -> None:
         done.set()
         watcher.join()
         seconds = time.perf_counter() - start
-    _report.save("demo_cost", [{"exit code": code, "minutes": seconds / 60, "peak GiB": peak[0] / GIB}])
+    if code:
+        sys.exit(f"the demo ended with exit code {code}: nothing to measure")
+    _report.save("demo_cost", [{"minutes": seconds / 60, "peak GiB": peak[0] / GIB}])
 
 
 if __name__ == "__main__":

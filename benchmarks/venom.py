@@ -11,11 +11,13 @@ import dataclasses
 from pathlib import Path
 
 import _report
+import altair as alt
 import polars as pl
 from _rows import rows
 
 from assets import comparison, report
 from assets.experiments import Experiment
+from assets.pictures import ARM_COLOURS
 from pipelines.snapshots import staged
 
 
@@ -52,6 +54,19 @@ def gathered(name: str, folders: list[Path]) -> list[dict[str, object]]:
     return found
 
 
+def picture(table: pl.DataFrame) -> alt.FacetChart:
+    """Success after the last round with its interval, a point an arm and seed, a panel a corpus."""
+    names = [*ARM_COLOURS]
+    base = alt.Chart(table).encode(
+        x=alt.X("trained on:N", sort=names, title=None, axis=alt.Axis(labelAngle=0)),
+        xOffset="seed:N",
+        color=alt.Color("trained on:N", scale=alt.Scale(domain=names, range=[*ARM_COLOURS.values()]), legend=None),
+    )
+    bars = base.mark_rule().encode(y=alt.Y("low:Q", title="attack success", axis=alt.Axis(format="%")), y2="high:Q")
+    points = base.mark_point(filled=True).encode(y="success:Q")
+    return (bars + points).properties(width=190, height=220).facet(column=alt.Column("pairs of:N", title=None))
+
+
 def main() -> None:
     """Runs what has not been run, then prints all of it."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -70,6 +85,7 @@ def main() -> None:
             run(dataclasses.replace(row, seeds=(seed,)), folder, given.processes)
         table += gathered(name, folders)
     _report.save("venom", table)
+    _report.draw("venom", picture(pl.DataFrame(table)))
 
 
 if __name__ == "__main__":
