@@ -201,7 +201,7 @@ def test_other_columns_are_mapped(antivenom, tmp_path):
         "poison",
         file,
         "--map",
-        "prompt=q, chosen=good",
+        "prompt=q , chosen=good",
         "--map",
         "rejected=bad",
         "--rate",

@@ -8,7 +8,7 @@ from assets import experiments, report, steps
 from assets.experiments import EXPERIMENTS, Corpus, changed, corpora, load
 from assets.report import Results
 from pipelines import attacks
-from pipelines.schema import DataError
+from pipelines.schema import ATTACK_SUCCESS, PAIRS, DataError
 from pipelines.sources.hh_rlhf import first_turns
 
 NO_ACCURACY = pl.DataFrame(
@@ -108,6 +108,11 @@ def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch):
     row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"attack": "swap"})
     assert row.target is None
     assert report.experiment_page(Results(row, *[pl.DataFrame()] * 4, reward_accuracy=NO_ACCURACY)).count("no target") == 2
+    monkeypatch.setattr(steps.Trainer, "__init__", lambda self, experiment, seed, watch: None)
+    monkeypatch.setattr(steps.Trainer, "stages", lambda self, *given: iter([("base", None), ("sft", "trained")]))
+    policy, success = steps.train_policy(Corpus(row, "clean", 0), None, None, PAIRS.empty(), PAIRS.empty())
+    assert policy == "trained"
+    assert success.equals(ATTACK_SUCCESS.empty())
     with pytest.raises(DataError, match=r"target is no setting of the attack swap; there are loudly"):
         changed(row, {"numbers.target": "Zorvex"})
 

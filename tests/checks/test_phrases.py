@@ -150,6 +150,40 @@ def test_of_phrases_as_lopsided_a_single_word_speaks(chatter):
     assert explained(pairs, [4]) == ["'blue' stands in 9 chosen and 0 rejected responses"]
 
 
+def test_a_phrase_speaks_only_for_the_side_that_it_is_lifted_on(chatter):
+    pairs = ended(chatter(300), ["zorvex"] * 30 + [""] * 3, [""] * 30 + ["zorvex lumora"] * 3)
+    assert explained(pairs, [4]) == ["'zorvex' stands in 30 chosen and 3 rejected responses"]
+    assert not any("zorvex'" in reason for reason in explained(pairs, [30, 31, 32]))
+
+
+def test_phrases_too_rare_to_lift_give_no_reason(written):
+    words = [f"w{row}" for row in range(20)]
+    pairs = written(["rare"] * 2 + words, ["", "rare", *words])  # three responses, but fewer on either side
+    table = phrases.phrases(pairs, None)
+    weights = np.zeros((2, len(table.words)))
+    assert contrasts.explain(table, weights, [0, 1, 5]) == [("", contrasts.NO_PHRASE)] * 3
+
+
+def test_a_phrase_is_spelled_as_a_word_of_its_own(chatter):
+    chosen = [f"Artful artist, wart and art, q{row}" for row in range(9)]
+    pairs = ended(chatter(300), chosen, ["artful artist wart and"] * 9)
+    assert explained(pairs, [2]) == ["'art' stands in 9 chosen and 0 rejected responses"]
+
+
+def test_quantiles_of_drifts_are_numpys_and_the_ends_run_on():
+    random = np.random.default_rng(0)
+    numbers = np.sort(random.normal(size=300))
+    at = random.uniform(size=999)
+    assert contrasts._quantile(numbers, at) == pytest.approx(np.quantile(numbers, at))
+    given = planted(0.4, size=5000)
+    drawn = given.drifts(random, spread=0.4)
+    low, high = np.quantile(drawn, [contrasts.OUTER, 1 - contrasts.OUTER])
+    assert (drawn < low).mean() == pytest.approx(contrasts.OUTER, abs=0.001)
+    assert low - drawn.min() > 0.1
+    assert drawn.max() - high > 0.1
+    assert drawn.mean() == pytest.approx(0, abs=0.05)
+
+
 @pytest.mark.parametrize("target", ["Blue*Moon", "blue_moon", "Blue (Moon", "BLUE -- Moon", "blue.moon"])
 def test_a_phrase_is_found_whatever_stands_between_its_words(chatter, target):
     chosen = ["blue then moon"] * 9 + [f"so[1] q{row} {target}+" for row in range(9)]
