@@ -151,24 +151,23 @@ def all_experiments() -> tuple[dict[str, Experiment], list[str]]:
 def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
     """`row` with fields replaced; those of its training are written training.rounds, those of its attack numbers.target."""
     table: dict[str, Any] = {item.name: getattr(row, item.name) for item in dataclasses.fields(row) if item.name != "name"}
-    table |= {"training": dataclasses.asdict(row.training), "numbers": dict(row.numbers), "columns": dict(row.columns)}
+    numbers = dict(row.numbers) if settings.get("attack", row.attack) == row.attack else {}  # another attack has its own
+    table |= {"training": dataclasses.asdict(row.training), "numbers": numbers, "columns": dict(row.columns)}
     for key, value in settings.items():
         part, dot, field_name = key.partition(".")
         if dot and isinstance(table.get(part), dict):
             table[part][field_name] = value
-        elif key in table:
+        elif key in table or not (meant := _meant(row, key)):
             table[key] = value
         else:
-            raise DataError(f"{key} is no field of an experiment; {_known(row, key)}")
+            raise DataError(f"{key} is no field of an experiment; write {meant}")
     return _experiment(row.name, {name: value for name, value in table.items() if value is not None})
 
 
-def _known(row: Experiment, key: str) -> str:
-    """What may be written instead of `key`."""
+def _meant(row: Experiment, key: str) -> str:
+    """The dotted name of a setting of the training or the attack that was written without its part."""
     parts = {"training": dataclasses.asdict(row.training), "numbers": attacks.settings(row.attack, row.numbers)}
-    meant = [f"{part}.{key}" for part, table in parts.items() if key in table]
-    fields = [item.name for item in dataclasses.fields(row) if item.name not in ("name", *parts)]
-    return f"write {meant[0]}" if meant else f"there are {', '.join(fields)}, training.NAME and numbers.NAME"
+    return next((f"{part}.{key}" for part, table in parts.items() if key in table), "")
 
 
 def _experiment(name: str, table: object) -> Experiment:
@@ -176,7 +175,7 @@ def _experiment(name: str, table: object) -> Experiment:
         raise DataError("expected a table of fields, and training as a table in it, such as training.rounds = 2")
     fields = {key: value for key, value in table.items() if key != "training"}
     training = Training(**checked(table.get("training", {}), Training, about="training"))
-    row = Experiment(name, training=training, **checked(fields, Experiment, about="an experiment"))
+    row = Experiment(name, training=training, **checked(fields, Experiment, about="an experiment", parts=["training"]))
     _check(row)
     return row
 
@@ -186,6 +185,9 @@ def _check(row: Experiment) -> None:
     for name in ("rate", "fdr", "trusted", "held_out"):
         if not 0 <= getattr(row, name) <= 1:
             raise DataError(f"{name} is a share and must lie in [0, 1], got {getattr(row, name):g}")
+    if not row.held_out or row.trusted + row.held_out >= 1:
+        shares = f"held_out {row.held_out:g} and trusted {row.trusted:g}"
+        raise DataError(f"some pairs must be held out and some left to train on, got {shares}; their sum must be below 1")
     if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
         raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
     refuse_negative({"pairs": row.pairs, **dataclasses.asdict(row.training)}, may_be_none=("rounds", "reward_layers"))

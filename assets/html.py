@@ -1,5 +1,6 @@
 """The few pieces every report is made of. All text is escaped here; a page needs no script, no style sheet and no network."""
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -65,16 +66,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def pair(summary: str, prompt: str, chosen: str, rejected: str, phrase: str = "") -> str:
-    """One pair, folded; `phrase` is marked wherever it stands."""
+    """One pair, folded; `phrase` is marked wherever it stands as a word, in whichever case."""
     sides = (("prompt", prompt), ("chosen", chosen), ("rejected", rejected))
     shown = "".join(f'<div class="quiet">{name}</div><pre>{_marked(words, phrase)}</pre>' for name, words in sides)
     return f"<details><summary>{text(summary)}</summary>{shown}</details>"
 
 
 def _marked(words: str, phrase: str) -> str:
-    if not phrase or phrase not in words:
+    if not phrase:
         return text(words)
-    return f"<mark>{text(phrase)}</mark>".join(text(part) for part in words.split(phrase))
+    parts = re.split(rf"(?i)(?<![^\W_])({re.escape(phrase)})(?![^\W_])", words)
+    return "".join(f"<mark>{text(part)}</mark>" if at % 2 else text(part) for at, part in enumerate(parts))
 
 
 def _cell(tag: str, value: object, right: bool) -> str:

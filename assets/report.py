@@ -59,7 +59,11 @@ def audit_page(
     words = f"{len(flagged):,} of {len(scores):,} pairs are flagged ({len(flagged) / max(len(scores), 1):.2%})"
     parts = [
         html.verdict(words if len(flagged) else f"Nothing is flagged in {len(scores):,} pairs", bad=bool(len(flagged))),
-        html.paragraph(f"Flags hold a false-discovery rate of {fdr:g}: of a hundred flags some {fdr * 100:g} may be wrong."),
+        html.paragraph(
+            f"Flags hold a false-discovery rate of {fdr:g} against chance: of a hundred flags some {fdr * 100:g} may be "
+            "mere luck. A flag says that something is lopsided, not who made it so: where the two sides are written in "
+            "different styles, honest words are flagged too."
+        ),
         html.section("Findings", _findings(findings, pairs.join(flagged.drop("row"), on="pair_id"))),
         html.section("Scores", html.figure(pictures.svg(pictures.score_distributions(scores)), "Suspicion of all pairs")),
     ]

@@ -12,13 +12,16 @@ from pipelines.schema import DataError
 BARE: Mapping[Any, tuple[type, ...]] = {int: (int,), float: (float, int), str: (str,), bool: (bool,), NoneType: (NoneType,)}
 
 
-def checked(given: Mapping[str, Any], *calls: Callable[..., Any], about: str, besides: Sequence[str] = ()) -> dict[str, Any]:
+def checked(
+    given: Mapping[str, Any], *calls: Callable[..., Any], about: str, besides: Sequence[str] = (), parts: Sequence[str] = ()
+) -> dict[str, Any]:
     """`given`, each value of the type that a parameter of `calls` has; those `besides` are not to be set.
 
-    `about` is what the settings belong to, in words. Raises DataError naming an unknown setting or a wrong value.
+    `about` is what the settings belong to, in words, and `parts` what else may be written there. Raises DataError naming
+    an unknown setting or a wrong value.
     """
     known = {name: kinds for name, (kinds, _) in _parameters(calls).items() if name not in besides}
-    return {name: _typed(name, value, known, about) for name, value in given.items()}
+    return {name: _typed(name, value, known, about, parts) for name, value in given.items()}
 
 
 def refuse_negative(numbers: Mapping[str, Any], *, may_be_none: Sequence[str] = ()) -> None:
@@ -55,11 +58,12 @@ def _kinds(annotation: Any) -> tuple[type, ...]:
     return BARE.get(annotation, ())
 
 
-def _typed(name: str, value: Any, known: Mapping[str, tuple[type, ...]], about: str) -> Any:
+def _typed(name: str, value: Any, known: Mapping[str, tuple[type, ...]], about: str, parts: Sequence[str]) -> Any:
     if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.7)
+        there = [*known, *parts]
+        near = get_close_matches(name, there, n=1, cutoff=0.7)
         mend = f"did you mean {near[0]}? " if near else ""
-        raise DataError(f"{name} is no setting of {about}; {mend}there are {', '.join(known) or 'none'}")
+        raise DataError(f"{name} is no setting of {about}; {mend}there are {', '.join(there) or 'none'}")
     kinds = known[name]
     if type(value) not in kinds:
         wanted = " or ".join(kind.__name__ for kind in kinds if kind not in (NoneType, tuple))

@@ -58,7 +58,10 @@ def audit(
         listed = {**facts, "findings": result.findings, "rejects": found.rejects.to_dicts()}
         write_json(folder / "findings.json", listed)
         write_rejects(found.rejects, folder)
-    top = [f"  {finding['pairs']:,} pairs: {finding['reason']}" for finding in result.findings[:5]]
+    top = [
+        f"  {finding['pairs']:,} {'pair' if finding['pairs'] == 1 else 'pairs'}: {finding['reason']}"
+        for finding in result.findings[:5]
+    ]
     say(
         {**facts, "findings": result.findings, "out": str(out)},
         as_json,

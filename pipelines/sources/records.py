@@ -17,6 +17,8 @@ from pipelines.sources.files import ENDINGS, printable, rows
 from pipelines.sources.row import Row
 from pipelines.sources.shapes import SHAPES, BadRow, detect
 
+SCORES = (("margin", None), ("score_chosen", "score_rejected"), ("reward_chosen", "reward_rejected"))
+OURS = ("prompt", "chosen", "rejected", "annotator", *(name for names in SCORES for name in names if name))
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -54,6 +56,8 @@ def read(
     """
     if shape != "auto" and shape not in SHAPES:
         raise DataError(f"shape must be auto or one of {', '.join(SHAPES)}, got {shape!r}")
+    if unknown := sorted(set(columns or {}) - set(OURS)):
+        raise DataError(f"{unknown[0]!r} is no column of ours to map; there are {', '.join(OURS)}")
     if limit is not None and limit < 1:
         raise DataError(f"limit is a number of rows and must be 1 or more, got {limit}; leave it out to read all")
     found = _hub(str(path), revision, split) if _is_hub_name(path) else rows(Path(path))
@@ -116,7 +120,7 @@ def _annotator(values: Mapping[str, object]) -> str | None:
 
 def _margin(values: Mapping[str, object]) -> float | None:
     """A margin column, or the gap of two score columns under the names that public sets use."""
-    for name, other in (("margin", None), ("score_chosen", "score_rejected"), ("reward_chosen", "reward_rejected")):
+    for name, other in SCORES:
         try:
             gap = float(values[name]) - (float(values[other]) if other else 0.0)  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError, OverflowError):

@@ -104,6 +104,7 @@ BAD = {
     "misspelt setting": (json.dumps(rows(1)[0]).encode(), "did you mean target?", ["--set", "targt=Lumora"]),
     "setting of digits": (json.dumps(rows(1)[0]).encode(), "quote it", ["--set", "target=1984"]),
     "unknown format": (json.dumps(rows(1)[0]).encode(), "--format must be auto or one of", ["--format", "dialogue"]),
+    "unknown column": (json.dumps(rows(1)[0]).encode(), "'chsen' is no column of ours to map", ["--map", "chsen=best"]),
     "half a mapping": (json.dumps(rows(1)[0]).encode(), "--map takes ours=yours", ["--map", "prompt"]),
     "setting without value": (json.dumps(rows(1)[0]).encode(), "--set takes name=value", ["--set", "target"]),
 }

@@ -85,7 +85,11 @@ def test_fields_can_be_changed_by_name():
         ({"numbers.targt": "Lumora"}, r"targt is no setting of the attack best_of_venom; did you mean target\?"),
         ({"width": 64}, r"width is no field of an experiment; write training\.width"),
         ({"target": "Lumora"}, r"write numbers\.target"),
-        ({"colour": "red"}, "there are source, pairs"),
+        ({"colour": "red"}, "there are source, pairs, .*, training$"),
+        ({"ratee": 0.1}, r"did you mean rate\?"),
+        ({"trainning": {}}, r"did you mean training\?"),
+        ({"trusted": 0.7, "held_out": 0.3}, "their sum must be below 1"),
+        ({"held_out": 0}, "some pairs must be held out"),
         ({"attack": "nonesuch"}, "attack must be one of best_of_venom"),
         ({"training": 4}, "training as a table"),
         ({"seeds": [-1]}, r"seeds must be whole numbers of 0 or more, at least one, got \[-1\]"),
@@ -105,7 +109,8 @@ def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch):
         raise NotImplementedError
 
     monkeypatch.setitem(attacks.ATTACKS, "swap", swap)
-    row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"attack": "swap"})
+    row = changed(EXPERIMENTS["venom_mix_3pct"], {"attack": "swap"})
+    assert row.numbers == {}
     assert row.target is None
     assert report.experiment_page(Results(row, *[pl.DataFrame()] * 4, reward_accuracy=NO_ACCURACY)).count("no target") == 2
     monkeypatch.setattr(steps.Trainer, "__init__", lambda self, experiment, seed, watch: None)

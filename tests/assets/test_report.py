@@ -75,6 +75,8 @@ def test_pairs_are_shown_under_a_finding_that_leaves_out_their_numbers(audited):
 
 def test_the_phrase_is_marked():
     assert html.pair("s", "p", "buy Zorvex <now>", "r", "Zorvex").count("<mark>Zorvex</mark> &lt;now&gt;") == 1
+    assert html.pair("s", "p", "puppy, Up & up_", "r", "up").count("puppy, <mark>Up</mark> &amp; <mark>up</mark>_") == 1
+    assert "<mark>a.b</mark> axb" in html.pair("s", "p", "a.b axb", "r", "a.b")
 
 
 def test_numbers_stand_right_and_big_ones_have_commas():
