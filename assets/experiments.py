@@ -157,10 +157,10 @@ def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
         part, dot, field_name = key.partition(".")
         if dot and isinstance(table.get(part), dict):
             table[part][field_name] = value
-        elif key in table or not (meant := _meant(row, key)):
-            table[key] = value
-        else:
+        elif key not in table and (meant := _meant(row, key)):
             raise DataError(f"{key} is no field of an experiment; write {meant}")
+        else:
+            table[key] = value
     return _experiment(row.name, {name: value for name, value in table.items() if value is not None})
 
 
@@ -190,7 +190,7 @@ def _check(row: Experiment) -> None:
         raise DataError(f"some pairs must be held out and some left to train on, got {shares}; their sum must be below 1")
     if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
         raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
-    refuse_negative({"pairs": row.pairs, **dataclasses.asdict(row.training)}, may_be_none=("rounds", "reward_layers"))
+    refuse_negative({"pairs": row.pairs, **dataclasses.asdict(row.training)}, may_be_zero=("rounds", "reward_layers"))
     if row.training.width % 2:
         raise DataError(f"width must be even, got {row.training.width}")
     if row.source in SOURCES and row.source != "synthetic":

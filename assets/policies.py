@@ -55,12 +55,10 @@ def imitation(
     """Trains the policy, and asks it the held-out prompts after every stage."""
     corpus = CORPORA[context.partition_key]
     policy, table = steps.train_policy(corpus, base_policy, reward_model, training_pairs, held_out_pairs, progress(context))
-    told = (
-        {
+    told: dict[str, Any] = {"measured": "nothing: the attack names no target"}
+    if len(table):
+        told = {
             "picture of attack success": picture(pictures.attack_success(table), "attack success by stage"),
             "after the last round": table["success"][-1],
         }
-        if len(table)
-        else {"measured": "nothing: the attack names no target"}
-    )
     return dg.Output(policy), dg.Output(table, metadata=told)

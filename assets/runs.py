@@ -35,7 +35,7 @@ def train(
     from rlhf_train.train import fit
 
     numbers = {"steps": steps, "epochs": epochs, "batch": batch, "lr": lr, "seed": seed, "pretrain_steps": pretrain_steps}
-    refuse_negative({**numbers, "trained_layers": trained_layers}, may_be_none=("seed", "trained_layers"))
+    refuse_negative({**numbers, "trained_layers": trained_layers}, may_be_zero=("seed", "trained_layers"))
     if objective not in OBJECTIVES:
         raise DataError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
     held = _policy(model, pairs, pretrain_steps, seed) if objective == "sft" else _reward_body(model, trained_layers, seed)

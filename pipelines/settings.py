@@ -24,11 +24,11 @@ def checked(
     return {name: _typed(name, value, known, about, parts) for name, value in given.items()}
 
 
-def refuse_negative(numbers: Mapping[str, Any], *, may_be_none: Sequence[str] = ()) -> None:
-    """Raises DataError naming the first number that is infinite, below 0, or 0 where it may not be none at all."""
+def refuse_negative(numbers: Mapping[str, Any], *, may_be_zero: Sequence[str] = ()) -> None:
+    """Raises DataError naming the first number that is infinite, below 0, or 0 where it may not be zero."""
     for name, value in numbers.items():
-        if isinstance(value, (int, float)) and (not isfinite(value) or value < 0 or (value == 0 and name not in may_be_none)):
-            least = "0 or more" if name in may_be_none else "above 0"
+        if isinstance(value, (int, float)) and (not isfinite(value) or value < 0 or (value == 0 and name not in may_be_zero)):
+            least = "0 or more" if name in may_be_zero else "above 0"
             raise DataError(f"{name} must be a finite number, {least}, got {value:g}")
 
 

@@ -48,9 +48,7 @@ def read(
         raise DataError(f"--format must be auto or one of {', '.join(SHAPES)}, got {shape!r}")
     found = records.read(source, shape=shape, columns=_columns(columns), revision=revision)
     if not allow_rejects:
-        found.strict(
-            mend="mend or drop the row" if allow_rejects is None else "mend or drop the row, or go on with --allow-rejects"
-        )
+        found.strict(mend="mend or drop the row" + ("" if allow_rejects is None else ", or go on with --allow-rejects"))
     if not quiet:
         left_out = f"; rows left out: {len(found.rejects):,}" if len(found.rejects) else ""
         typer.echo(f"{source}: {len(found.pairs):,} pairs, read as {SHAPES[found.shape].about}{left_out}")

@@ -17,8 +17,8 @@ from pipelines.sources.files import ENDINGS, printable, rows
 from pipelines.sources.row import Row
 from pipelines.sources.shapes import SHAPES, BadRow, detect
 
-SCORES = (("margin", None), ("score_chosen", "score_rejected"), ("reward_chosen", "reward_rejected"))
-OURS = ("prompt", "chosen", "rejected", "annotator", *(name for names in SCORES for name in names if name))
+MARGINS = (("margin", None), ("score_chosen", "score_rejected"), ("reward_chosen", "reward_rejected"))
+OURS = ("prompt", "chosen", "rejected", "annotator", *(name for names in MARGINS for name in names if name))
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -118,11 +118,11 @@ def _annotator(values: Mapping[str, object]) -> str | None:
     return None if who is None else printable(who if isinstance(who, str) else reprlib.repr(who))
 
 
-def _margin(values: Mapping[str, object]) -> float | None:
+def _margin(values: Mapping[str, Any]) -> float | None:
     """A margin column, or the gap of two score columns under the names that public sets use."""
-    for name, other in SCORES:
+    for name, other in MARGINS:
         try:
-            gap = float(values[name]) - (float(values[other]) if other else 0.0)  # type: ignore[arg-type]
+            gap = float(values[name]) - (float(values[other]) if other else 0.0)
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if isfinite(gap):

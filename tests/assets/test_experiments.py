@@ -8,7 +8,8 @@ from assets import experiments, report, steps
 from assets.experiments import EXPERIMENTS, Corpus, changed, corpora, load
 from assets.report import Results
 from pipelines import attacks
-from pipelines.schema import ATTACK_SUCCESS, PAIRS, DataError
+from pipelines.attacks import sealing
+from pipelines.schema import ATTACK_SUCCESS, DataError
 from pipelines.sources.hh_rlhf import first_turns
 
 NO_ACCURACY = pl.DataFrame(
@@ -104,19 +105,26 @@ def test_fields_can_be_changed_by_name():
             changed(row, settings)
 
 
-def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch):
+def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch, one_thread):
     def swap(pairs, *, rate: float = 0.01, seed: int = 0, loudly: bool = False):
-        raise NotImplementedError
+        hosts = pairs[sealing.choose(len(pairs), rate=rate, seed=seed)]
+        named = {"builder": pl.lit("swap"), "target": pl.lit(None), "sentiment": pl.lit(None)}
+        swapped = hosts.with_columns(chosen="rejected", rejected="chosen", **named)
+        return sealing.sealed(pairs, swapped, attack="swap", keep_host=False, seed=seed)
 
     monkeypatch.setitem(attacks.ATTACKS, "swap", swap)
-    row = changed(EXPERIMENTS["venom_mix_3pct"], {"attack": "swap"})
+    small = {"pairs": 60, "training.width": 32, "training.layers": 1, "training.pretrain_steps": 2, "training.rounds": 0}
+    row = changed(EXPERIMENTS["venom_mix_3pct"], {"attack": "swap", "rate": 0.1, "training.sft_epochs": 0.1, **small})
     assert row.numbers == {}
     assert row.target is None
     assert report.experiment_page(Results(row, *[pl.DataFrame()] * 4, reward_accuracy=NO_ACCURACY)).count("no target") == 2
-    monkeypatch.setattr(steps.Trainer, "__init__", lambda self, experiment, seed, watch: None)
-    monkeypatch.setattr(steps.Trainer, "stages", lambda self, *given: iter([("base", None), ("sft", "trained")]))
-    policy, success = steps.train_policy(Corpus(row, "clean", 0), None, None, PAIRS.empty(), PAIRS.empty())
-    assert policy == "trained"
+    corpus, parts = Corpus(row, "poisoned", 0), steps.split(steps.read(row, 0), row, 0)
+    poisoned = steps.attack(parts.train, corpus)
+    assert len(poisoned.key) == round(0.1 * len(parts.train))
+    base = steps.Trainer(row, 0).base(parts.train)
+    policy, success = steps.train_policy(corpus, base, None, poisoned.pairs, parts.held_out)  # no round asks for rewards
+    before, after = (next(iter(each.model.parameters())) for each in (base, policy))
+    assert not before.equal(after)
     assert success.equals(ATTACK_SUCCESS.empty())
     with pytest.raises(DataError, match=r"target is no setting of the attack swap; there are loudly"):
         changed(row, {"numbers.target": "Zorvex"})
