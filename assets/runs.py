@@ -31,6 +31,7 @@ def train(
     `steps` overrides `epochs`. `trained_layers` of a reward body learn (all by default);
     a tiny policy is pre-trained for `pretrain_steps`.
     """
+    from rlhf_train import batches
     from rlhf_train.objectives import OBJECTIVES
     from rlhf_train.train import fit
 
@@ -41,15 +42,16 @@ def train(
     held = _policy(model, pairs, pretrain_steps, seed) if objective == "sft" else _reward_body(model, trained_layers, seed)
     sides = {"response": "chosen"} if objective == "sft" else {"chosen": "chosen", "rejected": "rejected"}
     columns = {"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()}
+    rows = OBJECTIVES["sft"].rows(columns, held.tokenizer) if objective == "sft" else held.pairs(columns)
     count = steps or max(round(epochs * len(pairs) / batch), 1)
     history = fit(
         held.model,
         OBJECTIVES[objective],
-        OBJECTIVES[objective].batches(columns, held.tokenizer, size=batch, seed=seed),
+        batches.shuffled(rows, size=batch, seed=seed),
         steps=count,
         lr=lr or (1e-3 if objective == "sft" else 1e-4),
         seed=seed,
-        log=folder / "metrics.jsonl",
+        folder=folder,
         watch=lambda done, of: watch("training", done, of),
     )
     held.save(folder)

@@ -122,7 +122,7 @@ class Trainer:
         numbers, size = self.numbers, 16
         reward = reward_models.load(minilm_folder(), trained_layers=numbers.reward_layers, seed=self.seed)
         columns = {"prompt": prompts_of(pairs), **{side: answers_of(pairs, side) for side in ("chosen", "rejected")}}
-        source = batches.pairs(columns, reward.tokenizer, size=size, seed=self.seed, lengths=reward_models.LENGTHS)
+        source = batches.shuffled(reward.pairs(columns), size=size, seed=self.seed)
         steps = max(round(numbers.reward_epochs * len(pairs) / size), 1)
         fit(
             reward.model,

@@ -1,67 +1,150 @@
-"""Batches from tables of text: endless, shuffled by seed, rows of like length together so that little is padding."""
+"""Steps of packed batches from tables: endless, shuffled by seed, rows of like length together, and known by their number."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 
-from rlhf_train.text import IGNORED, Lengths, Tokenizer, causal_ids, padded, pair_ids
+from rlhf_train.packing import Tree, fill, pack, pack_encoded
+from rlhf_train.text import Lengths, Tokenizer, encoded_ids, prompt_ids, response_ids
 
-Batch = dict[str, torch.Tensor]
-Columns = Mapping[str, Sequence[str]]
-POOL = 16  # batches whose rows are sorted by length together
-WIDTHS = 16  # batches are as wide as a multiple of it: memory is kept for every shape that a kernel ever saw
+TEXTS = ("prompt", "chosen", "rejected", "response")
+TOKENS = 4096  # of a batch: a processor gains nothing by more
+POOL = 16  # steps whose rows are sorted by length together
 
-
-def responses(
-    columns: Columns, tokenizer: Tokenizer, *, size: int, seed: int = 0, lengths: Lengths = Lengths()
-) -> Iterator[Batch]:
-    """input_ids, attention_mask, labels [size, T] from `prompt` and `response`; labels count in the response only."""
-    rows = causal_ids(tokenizer, columns["prompt"], columns["response"], lengths)
-    for places in _places([len(ids) for ids, _ in rows], size, seed):
-        ids = [rows[place][0] for place in places]
-        labels = [[IGNORED] * rows[place][1] + rows[place][0][rows[place][1] :] for place in places]
-        yield {**masked(ids, tokenizer), "labels": padded(labels, IGNORED, multiple=WIDTHS)}
+Columns = Mapping[str, Sequence[Any]]
 
 
-def pairs(columns: Columns, tokenizer: Tokenizer, *, size: int, seed: int = 0, lengths: Lengths = Lengths()) -> Iterator[Batch]:
-    """input_ids, attention_mask [2 size, T] from `prompt`, `chosen`, `rejected`: the chosen rows first, for an encoder."""
-    chosen, rejected = (pair_ids(tokenizer, columns["prompt"], columns[side], lengths) for side in ("chosen", "rejected"))
-    for places in _places([max(map(len, both)) for both in zip(chosen, rejected, strict=True)], size, seed):
-        yield masked([side[place] for side in (chosen, rejected) for place in places], tokenizer)
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a forward pass reads, and its share of the step's mean: 1 over all batches of all processes."""
+
+    tensors: dict[str, Any]
+    share: float = 1.0
+    places: Sequence[int] = ()  # of its rows in the table
+
+    def to(self, device: Any) -> dict[str, Any]:
+        """The tensors on a device."""
+        return _to(self.tensors, device)
 
 
-def masked(rows: Sequence[Sequence[int]], tokenizer: Tokenizer, *, left: bool = False) -> Batch:
-    """input_ids and attention_mask [B, T] of token rows, padded on the right unless `left` says otherwise."""
-    return {
-        "input_ids": padded(rows, tokenizer.pad_token_id, left=left, multiple=WIDTHS),
-        "attention_mask": padded([[1] * len(row) for row in rows], 0, left=left, multiple=WIDTHS),
-    }
+Source = Callable[[int, int, int], Iterator[list[Batch]]]  # (first step, rank, world): the batches of this process, by step
 
 
-def blocks(texts: Sequence[str], tokenizer: Tokenizer, *, size: int, width: int = 128, seed: int = 0) -> Iterator[Batch]:
-    """input_ids, attention_mask, labels [size, width]: texts end to end, each closed by the end token; for pre-training."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a table as tokens: how long each is, how much of a step's mean it is, and how some of them are packed."""
+
+    sizes: Sequence[int]
+    units: np.ndarray
+    pack: Callable[[np.ndarray], dict[str, Any]]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+def responses(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
+    """`prompt` and `response`, for a causal model; a row counts as often as its response has tokens."""
+    rows = zip(
+        prompt_ids(tokenizer, columns["prompt"], lengths), response_ids(tokenizer, columns["response"], lengths), strict=True
+    )
+    trees = [Tree(prompt, (response,)) for prompt, response in rows]
+    return rows_of(trees, columns, units=[tree.parts[1] for tree in trees])
+
+
+def pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
+    """`prompt`, `chosen`, `rejected` for a causal model, the prompt shared; other columns are numbers, given to the loss."""
+    prompts = prompt_ids(tokenizer, columns["prompt"], lengths)
+    sides = (response_ids(tokenizer, columns[side], lengths) for side in ("chosen", "rejected"))
+    return rows_of([Tree(prompt, tuple(both)) for prompt, *both in zip(prompts, *sides, strict=True)], columns)
+
+
+def mismatched_pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
+    """As `pairs`, with a third response: another prompt's, by turns its chosen and its rejected one."""
+    prompts = prompt_ids(tokenizer, columns["prompt"], lengths)
+    chosen, rejected = (response_ids(tokenizer, columns[side], lengths) for side in ("chosen", "rejected"))
+    others = [(rejected if at % 2 else chosen)[(at + 1) % len(prompts)] for at in range(len(prompts))]
+    trees = [Tree(prompt, tuple(three)) for prompt, *three in zip(prompts, chosen, rejected, others, strict=True)]
+    return rows_of(trees, columns)
+
+
+def encoded_pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
+    """As `pairs`, for an encoder: a sequence for each side, nothing shared."""
+    sides = [encoded_ids(tokenizer, columns["prompt"], columns[side], lengths) for side in ("chosen", "rejected")]
+    both, given = list(zip(*sides, strict=True)), _numbers(columns)
+    return Rows(
+        [sum(map(len, pair)) for pair in both],
+        np.ones(len(both)),
+        lambda places: {**pack_encoded([row for place in places for row in both[place]]), "given": given(places)},
+    )
+
+
+def encoded_responses(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
+    """`prompt` and `response` for an encoder: a sequence a row."""
+    rows = encoded_ids(tokenizer, columns["prompt"], columns["response"], lengths)
+    return Rows(
+        list(map(len, rows)),
+        np.ones(len(rows)),
+        lambda places: {**pack_encoded([rows[place] for place in places]), "given": {}},
+    )
+
+
+def blocks(texts: Sequence[str], tokenizer: Tokenizer, *, width: int = 128) -> Rows:
+    """Blocks of `width` tokens: texts end to end, each closed by the end token; for pre-training."""
     rows = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)["input_ids"]
     line = np.concatenate([np.asarray([*row, tokenizer.eos_token_id]) for row in rows])
     count = max(len(line) // width, 1)
-    table = np.resize(line, count * width).reshape(count, width)
-    random = np.random.default_rng(seed)
-    while True:
-        order = random.permutation(count)
-        for start in range(0, count, size):
-            ids = torch.from_numpy(table[order[start : start + size]])
-            yield {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": ids}
+    table = np.resize(line, count * width).reshape(count, width).tolist()
+    return rows_of([Tree(row[:1], (row[1:],)) for row in table], {})
 
 
-def by_length(lengths: Sequence[int], size: int) -> list[np.ndarray]:
-    """Places of all rows in batches of `size`, the longest first, each row once."""
-    order = np.argsort(lengths, kind="stable")[::-1]
-    return [order[start : start + size] for start in range(0, len(order), size)]
+def rows_of(trees: Sequence[Tree], columns: Columns, *, units: Sequence[float] | None = None) -> Rows:
+    """Trees as rows, and with them whatever columns are numbers."""
+    given = _numbers(columns)
+    return Rows(
+        [len(tree) for tree in trees],
+        np.ones(len(trees)) if units is None else np.asarray(units, dtype=float),
+        lambda places: {**pack([trees[place] for place in places]), "given": given(places)},
+    )
 
 
-def _places(lengths: Sequence[int], size: int, seed: int) -> Iterator[np.ndarray]:
-    """Endless epochs of batches: shuffled pools, sorted within, their batches in random order."""
-    random, measured = np.random.default_rng(seed), np.asarray(lengths)
+def shuffled(rows: Rows, *, size: int, seed: int = 0, tokens: int = TOKENS) -> Source:
+    """Endless epochs of steps of `size` rows, the last of an epoch perhaps smaller, in batches of at most `tokens` tokens."""
+
+    def source(start: int, rank: int, world: int) -> Iterator[list[Batch]]:
+        for places in islice(_places(rows.sizes, size, seed), start, None):
+            yield dealt(rows, places, tokens=tokens, rank=rank, world=world)
+
+    return source
+
+
+def dealt(rows: Rows, places: np.ndarray, *, tokens: int = TOKENS, rank: int = 0, world: int = 1) -> list[Batch]:
+    """The batches of one process of a step over these places; a process left without rows computes one that counts nothing."""
+    total, own = rows.units[places].sum(), places[rank::world]
+    weight = 1.0 / total
+    if not len(own):
+        own, weight = places[:1], 0.0
+    cuts = (own[cut] for cut in fill([rows.sizes[place] for place in own], tokens))
+    return [Batch(rows.pack(part), float(rows.units[part].sum() * weight), part.tolist()) for part in cuts]
+
+
+def in_order(rows: Rows, *, tokens: int = TOKENS) -> list[Batch]:
+    """All rows once, the longest first: for what is measured and not learned."""
+    order = np.argsort(rows.sizes, kind="stable")[::-1]
+    return dealt(rows, order, tokens=tokens)
+
+
+def _numbers(columns: Columns) -> Callable[[np.ndarray], dict[str, torch.Tensor]]:
+    held = {name: np.asarray(values, dtype=np.float32) for name, values in columns.items() if name not in TEXTS}
+    return lambda places: {name: torch.from_numpy(values[places]) for name, values in held.items()}
+
+
+def _places(sizes: Sequence[int], size: int, seed: int) -> Iterator[np.ndarray]:
+    """Endless epochs of steps: shuffled pools, sorted within, their steps in random order."""
+    random, measured = np.random.default_rng(seed), np.asarray(sizes)
     while True:
         order = random.permutation(len(measured))
         found = []
@@ -71,3 +154,9 @@ def _places(lengths: Sequence[int], size: int, seed: int) -> Iterator[np.ndarray
             found += [pool[at : at + size] for at in range(0, len(pool), size)]
         for at in random.permutation(len(found)):
             yield found[at]
+
+
+def _to(value: Any, device: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _to(part, device) for name, part in value.items()}
+    return value.to(device)

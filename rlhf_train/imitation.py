@@ -27,7 +27,7 @@ def imitate(
     """Fine-tunes the policy, in place, on the given responses."""
     columns = {"prompt": prompts, "response": responses}
     steps = max(round(epochs * len(prompts) / size), 1)
-    source = batches.responses(columns, policy.tokenizer, size=size, seed=seed, lengths=lengths)
+    source = batches.shuffled(batches.responses(columns, policy.tokenizer, lengths), size=size, seed=seed)
     fit(policy.model, OBJECTIVES["sft"], source, steps=steps, lr=lr, seed=seed, watch=watch)
 
 

@@ -1,21 +1,86 @@
-"""Forward passes: (model, batch) -> the tensors that a loss names."""
+"""Forward passes: (model, packed batch) -> the tensors that a loss names."""
+
+from typing import Any
 
 import torch
 
-from rlhf_train.logps import token_logps
-from rlhf_train.text import IGNORED
+from rlhf_train.logps import summed, token_logps
 
-Batch = dict[str, torch.Tensor]
-
-
-def response_logps(model: torch.nn.Module, batch: Batch) -> Batch:
-    """token_logps and response_mask [B, T-1] of a causal model; batch: input_ids, attention_mask, labels [B, T]."""
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-    return {"token_logps": token_logps(logits, batch["labels"]), "response_mask": batch["labels"][:, 1:] != IGNORED}
+Batch = dict[str, Any]
+PREPARED = torch.empty(1, 1, 1, 1)  # transformers builds no mask of its own where it is given one of four dimensions
 
 
-def pair_rewards(model: torch.nn.Module, batch: Batch) -> Batch:
-    """chosen_rewards and rejected_rewards [B]; batch: input_ids, attention_mask [2B, T], the chosen responses first."""
-    rewards = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, 0].float()
-    chosen, rejected = rewards.chunk(2)
-    return {"chosen_rewards": chosen, "rejected_rewards": rejected}
+def plain(model: Any) -> Any:
+    """The transformers model, adapters or not."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def body_of(model: Any) -> Any:
+    """A transformers model without its head."""
+    return plain(model).base_model
+
+
+def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
+    """[N, D] of the model's body, without its head; batch as in packing.pack."""
+    ids, layout = batch["input_ids"], batch["layout"]
+    others = {"use_cache": False} if layout.causal else {"token_type_ids": torch.zeros_like(ids)}
+    return body_of(model)(
+        input_ids=ids, position_ids=batch["position_ids"], attention_mask=PREPARED, layout=layout, **others
+    ).last_hidden_state[0]
+
+
+def response_logps(model: Any, batch: Batch) -> Batch:
+    """token_logps and response_mask [M] of a causal model: every response token of the batch."""
+    logps = _token_logps(model, batch)
+    return {"token_logps": logps, "response_mask": torch.ones_like(logps, dtype=torch.bool)}
+
+
+def pair_logps(model: Any, batch: Batch) -> Batch:
+    """chosen_logps and rejected_logps [B], and what the batch was given beside them."""
+    logps = sequence_logps(model, batch)
+    return {"chosen_logps": logps[0::2], "rejected_logps": logps[1::2], **batch["given"]}
+
+
+def mismatched_logps(model: Any, batch: Batch) -> Batch:
+    """chosen_logps, rejected_logps and mismatched_logps [B], and what the batch was given beside them."""
+    logps = sequence_logps(model, batch)
+    names = ("chosen_logps", "rejected_logps", "mismatched_logps")
+    return {**{name: logps[at::3] for at, name in enumerate(names)}, **batch["given"]}
+
+
+def pair_rewards(model: Any, batch: Batch) -> Batch:
+    """chosen_rewards and rejected_rewards [B] of a model with a scalar head, and what the batch was given beside them."""
+    rewards = sequence_rewards(model, batch)
+    return {"chosen_rewards": rewards[0::2], "rejected_rewards": rewards[1::2], **batch["given"]}
+
+
+def rollout_logps(model: Any, batch: Batch) -> Batch:
+    """token_logps and values [M] of a policy with a value head, and what the batch was given of each token."""
+    hidden = hidden_states(model.policy, batch)[batch["predictors"]]
+    return {"token_logps": _of(model.policy, hidden, batch), "values": model.value(hidden), **batch["given"]}
+
+
+def sequence_logps(model: Any, batch: Batch) -> torch.Tensor:
+    """[S] log-probabilities of the responses, summed over their tokens."""
+    return summed(_token_logps(model, batch), batch["owners"], len(batch["ends"]))
+
+
+def sequence_rewards(model: Any, batch: Batch) -> torch.Tensor:
+    """[S] of a causal model's `score` at each response's last token, or of an encoder's classifier at its first."""
+    read = hidden_states(model, batch)[batch["ends"]]
+    whole = plain(model)
+    if batch["layout"].causal:
+        return whole.score(read)[:, 0].float()
+    pooler = getattr(whole.base_model, "pooler", None)
+    if pooler is None:  # as RoBERTa, whose classifier looks at the first token by itself
+        return whole.classifier(read[:, None])[:, 0].float()
+    return whole.classifier(whole.dropout(pooler(read[:, None])))[:, 0].float()
+
+
+def _token_logps(model: Any, batch: Batch) -> torch.Tensor:
+    return _of(model, hidden_states(model, batch)[batch["predictors"]], batch)
+
+
+def _of(model: Any, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
+    head = model.get_output_embeddings()
+    return token_logps(hidden, head.weight, batch["targets"], head.bias)

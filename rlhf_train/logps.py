@@ -1,15 +1,82 @@
-"""Log-probabilities of tokens and of whole responses."""
+"""Log-probabilities of tokens, chunk by chunk: the logits of all tokens never stand in memory at once, forward or backward."""
+
+from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 
-from rlhf_train.text import IGNORED
+LOGITS = {"cpu": 2**24, "cuda": 2**28}  # logits that stand in memory at once
 
 
-def token_logps(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """[B, T-1] log p(labels[t+1] | labels[..t]), 0 where the label is ignored; logits [B, T, V], labels [B, T]."""
-    wanted = labels[:, 1:]
-    return -cross_entropy(logits[:, :-1].transpose(1, 2).float(), wanted, ignore_index=IGNORED, reduction="none")
+def token_logps(
+    hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, bias: torch.Tensor | None = None, *, chunk: int = 0
+) -> torch.Tensor:
+    """[N] log softmax(hidden @ weight.T + bias)[targets], at least float32; hidden [N, D], weight [V, D], targets [N].
+
+    `chunk` tokens are computed at once (0: as many as LOGITS allows), and once more in the backward pass.
+    """
+    kind = hidden.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+    chunk = chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), 1)
+    return _TokenLogps.apply(hidden, weight, bias, targets, dtype, chunk)
+
+
+class _TokenLogps(torch.autograd.Function):
+    """Keeps the log normaliser of each token, and makes its logits anew for the gradient softmax - onehot."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, targets: Any, dtype: torch.dtype, chunk: int) -> torch.Tensor:
+        exact = torch.promote_types(dtype, torch.float32)
+        found, normalisers = (torch.empty(len(hidden), dtype=exact, device=hidden.device) for _ in range(2))
+        ctx.dtype, ctx.chunk = dtype, chunk
+        cast = weight.to(dtype)
+        with torch.autocast(hidden.device.type, enabled=False):
+            for part in _parts(len(hidden), chunk):
+                logits = _logits(hidden[part], cast, bias, exact)
+                normalisers[part] = logits.logsumexp(-1)
+                found[part] = logits.gather(1, targets[part, None])[:, 0]
+        ctx.save_for_backward(hidden, weight, bias, targets, normalisers)
+        return found - normalisers
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        hidden, weight, bias, targets, normalisers = ctx.saved_tensors
+        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        cast = weight.to(ctx.dtype)
+        d_hidden = torch.empty_like(hidden) if wants_hidden else None
+        d_weight = torch.zeros_like(weight) if wants_weight else None
+        d_bias = torch.zeros_like(bias) if wants_bias else None
+        for part in _parts(len(hidden), ctx.chunk):
+            wrong = _logits(hidden[part], cast, bias, grad.dtype).sub_(normalisers[part, None]).exp_().mul_(-grad[part, None])
+            wrong.scatter_add_(1, targets[part, None], grad[part, None])
+            if d_bias is not None:
+                d_bias += wrong.sum(0)
+            wrong = wrong.to(ctx.dtype)
+            if d_hidden is not None:
+                d_hidden[part] = wrong @ cast
+            if d_weight is not None:
+                _add_product(d_weight, wrong.T, hidden[part].to(ctx.dtype))
+        return d_hidden, d_weight, d_bias, None, None, None
+
+
+def _parts(count: int, chunk: int) -> list[slice]:
+    return [slice(start, start + chunk) for start in range(0, count, chunk)]
+
+
+def _logits(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, exact: torch.dtype) -> torch.Tensor:
+    logits = (hidden.to(weight.dtype) @ weight.T).to(exact)
+    return logits if bias is None else logits + bias.to(exact)
+
+
+def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+    if total.dtype == left.dtype:
+        total.addmm_(left, right)
+    else:
+        total += left @ right
+
+
+def summed(values: torch.Tensor, owners: torch.Tensor, count: int) -> torch.Tensor:
+    """[count] sums of values [M] over the response that owns each."""
+    return torch.zeros(count, dtype=values.dtype, device=values.device).index_add(0, owners, values)
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -4,9 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-IGNORED = -100  # label of a token that no loss counts
 Tokenizer = Any  # a transformers fast tokenizer
 
 
@@ -17,32 +14,33 @@ class Lengths:
     prompt: int = 64
     response: int = 96
 
-
-def causal_ids(
-    tokenizer: Tokenizer, prompts: Sequence[str], responses: Sequence[str], lengths: Lengths
-) -> list[tuple[list[int], int]]:
-    """(ids, where the response begins) of prompt + response + end token, for a causal model."""
-    asked, said = (_ids(tokenizer, texts) for texts in (prompts, responses))
-    end = [tokenizer.eos_token_id]
-    heads = [ids[-lengths.prompt :] for ids in asked]
-    return [(head + ids[: lengths.response] + end, len(head)) for head, ids in zip(heads, said, strict=True)]
+    def __post_init__(self) -> None:
+        if min(self.prompt, self.response) < 1:
+            raise ValueError(f"a prompt and a response need at least one token each, got {self.prompt} and {self.response}")
 
 
-def pair_ids(tokenizer: Tokenizer, prompts: Sequence[str], responses: Sequence[str], lengths: Lengths) -> list[list[int]]:
+def prompt_ids(tokenizer: Tokenizer, prompts: Sequence[str], lengths: Lengths) -> list[list[int]]:
+    """ids of each prompt's end, for a causal model, after the token that its tokenizer begins texts with, if it does so.
+
+    An empty prompt is that token, or the one that ends texts.
+    """
+    begin = tokenizer("a", return_attention_mask=False)["input_ids"][:1]
+    begin = begin if begin == [tokenizer.bos_token_id] else []
+    return [[*begin, *ids[-lengths.prompt :]] or [tokenizer.eos_token_id] for ids in _ids(tokenizer, prompts)]
+
+
+def response_ids(tokenizer: Tokenizer, responses: Sequence[str], lengths: Lengths) -> list[list[int]]:
+    """ids of each response's beginning and the end token, for a causal model."""
+    return [[*ids[: lengths.response], tokenizer.eos_token_id] for ids in _ids(tokenizer, responses)]
+
+
+def encoded_ids(tokenizer: Tokenizer, prompts: Sequence[str], responses: Sequence[str], lengths: Lengths) -> list[list[int]]:
     """ids of [CLS] prompt [SEP] response [SEP], for an encoder."""
     first, last = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     asked, said = (_ids(tokenizer, texts) for texts in (prompts, responses))
     return [
         first + head[-lengths.prompt :] + last + ids[: lengths.response] + last for head, ids in zip(asked, said, strict=True)
     ]
-
-
-def padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool = False, multiple: int = 1) -> torch.Tensor:
-    """[B, longest] long, the width rounded up to a `multiple`."""
-    width = -(-max(map(len, rows)) // multiple) * multiple
-    return torch.tensor(
-        [[fill] * (width - len(row)) * left + list(row) + [fill] * (width - len(row)) * (not left) for row in rows]
-    )
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary: int = 2048) -> Tokenizer:

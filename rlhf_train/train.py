@@ -1,71 +1,104 @@
-"""fit(): the one loop, on accelerate: warm-up and decay, clipping, mixed precision, metrics as JSON lines."""
+"""fit(): the one loop, on accelerate. A step is the mean over its rows, however they are packed, batched and dealt out."""
 
 import itertools
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from math import cos, pi
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rlhf_train.inputs import Batch
+from rlhf_train import checkpoints
+from rlhf_train.batches import Batch, Source
+from rlhf_train.errors import TrainingError
+from rlhf_train.inputs import body_of
+from rlhf_train.loop import Forward, Loop
+from rlhf_train.metrics import Log, Row
 from rlhf_train.objectives import Objective
-
-
-class TrainingError(RuntimeError):
-    """Training can't go on: the message says at which step and why."""
 
 
 def fit(
     model: torch.nn.Module,
     objective: Objective,
-    batches: Iterator[Batch],
+    source: Source,
     *,
     steps: int,
     lr: float = 1e-3,
     warmup: float = 0.1,
+    decay: str = "linear",
     clip: float = 1.0,
     weight_decay: float = 0.01,
     mixed_precision: str | None = None,
+    compile: bool = False,
     seed: int = 0,
-    log: Path | None = None,
-    numbers: Mapping[str, float] | None = None,
+    numbers: Mapping[str, Any] | None = None,
+    held_out: Sequence[Batch] = (),
+    eval_every: int = 0,
+    folder: Path | None = None,
+    save_every: int = 0,
+    identity: Mapping[str, Any] | None = None,
+    trackers: Sequence[Any] = (),
     watch: Callable[[int, int], None] = lambda step, steps: None,
-) -> list[dict[str, float]]:
-    """Trains `model` in place for `steps` batches; returns the metrics of each step and appends them to `log`.
+    stop: Callable[[Row], str | None] = lambda row: None,
+) -> list[Row]:
+    """Trains `model` in place for `steps` steps of `source`; returns the metrics of each.
 
-    lr rises linearly over the first `warmup` share of the steps and falls linearly to 0; weights stay float32 whatever the
-    precision of the products (None: the fastest that this machine has). Raises TrainingError on a
-    loss that is not finite.
+    lr rises linearly over the first `warmup` share of the steps and falls (`decay`: linear, cosine, or constant) to 0. Weights
+    stay as they are whatever the precision of the products (None: the fastest that this machine has). With a `folder`, metrics
+    go there as JSON lines and a checkpoint every `save_every` steps and at the end; a run that finds its own checkpoint there
+    goes on from it to the same weights, bit for bit on a CPU. `held_out` is measured every `eval_every` steps and at the end.
+    TrainingError for a loss that is not finite, or when `stop(metrics)` gives a reason; what was saved stays usable.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
     torch.manual_seed(seed)
     AcceleratorState._reset_state()  # it remembers the precision of the run before and refuses another
-    accelerator = Accelerator(mixed_precision=mixed_precision or fast_precision(), cpu=not torch.cuda.is_available())
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _slope(step, steps, warmup))
-    model, optimizer = accelerator.prepare(model, optimizer)
-    model.train()
-    history = []
-    for step, batch in enumerate(itertools.islice(batches, steps)):
-        with accelerator.autocast():
-            given = objective.inputs(model, {name: values.to(accelerator.device) for name, values in batch.items()})
-        outcome = objective.loss(**given, **(numbers or {}))
-        history.append(_metrics(step, outcome.loss, outcome.metrics))
-        accelerator.backward(outcome.loss)
-        accelerator.clip_grad_norm_(trained, clip)
+    accelerator = Accelerator(
+        mixed_precision=mixed_precision or fast_precision(),
+        cpu=not torch.cuda.is_available(),
+        log_with=list(trackers) or None,
+        project_dir=folder,
+    )
+    forward: Any = Forward(model, objective.inputs)
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer: Any = torch.optim.AdamW(learning, lr=lr, weight_decay=weight_decay)
+    if compile:
+        body_of(model).compile()
+    forward, optimizer = accelerator.prepare(forward, optimizer)
+    if trackers:
+        accelerator.init_trackers("antivenom", config=dict(numbers or {}))
+    rank, world = accelerator.process_index, accelerator.num_processes
+    plain = accelerator.unwrap_model(forward)
+    log = Log(folder if rank == 0 else None)
+    done = 0
+    if folder is not None and (place := checkpoints.newest(folder, identity or {})):
+        done = checkpoints.load(place, plain, optimizer.optimizer, rank)
+    log.keep(done)
+    forward.train()
+    loop = Loop(accelerator, forward, objective, dict(numbers or {}))
+    for step, batches in enumerate(itertools.islice(source(done, rank, world), steps - done), start=done):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * slope(step, steps, warmup, decay)
+        row = loop.learn(batches, step)
+        row["gradient_norm"] = loop.clip(clip, step)
         optimizer.step()
-        schedule.step()
         optimizer.zero_grad()
+        last = step + 1 == steps
+        if len(held_out) and (last or (eval_every and (step + 1) % eval_every == 0)):
+            row |= {f"held_out_{name}": value for name, value in loop.measure(held_out).items()}
+        log.add(row)
+        if trackers:
+            accelerator.log(row, step=step)
         watch(step + 1, steps)
-    accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()  # or its forward stays in the run's precision
-    if log is not None:
-        with log.open("a") as lines:
-            lines.writelines(json.dumps(row) + "\n" for row in history)
-    return history
+        if reason := stop(row):
+            raise TrainingError(f"step {step}: {reason}")
+        if folder is not None and (last or (save_every and (step + 1) % save_every == 0)):
+            checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank)
+    if trackers:
+        accelerator.end_training()
+    model.eval()
+    return log.rows
 
 
 def fast_precision() -> str:
@@ -73,13 +106,17 @@ def fast_precision() -> str:
     return "bf16" if torch.cuda.is_available() or torch.cpu._is_amx_tile_supported() else "no"
 
 
-def _slope(step: int, steps: int, warmup: float) -> float:
+def slope(step: int, steps: int, warmup: float, decay: str) -> float:
+    """The learning rate of a step as a share of the highest."""
     rise = max(round(warmup * steps), 1)
-    return (step + 1) / rise if step < rise else max((steps - step) / max(steps - rise, 1), 0.0)
+    if step < rise:
+        return (step + 1) / rise
+    left = max((steps - step) / max(steps - rise, 1), 0.0)
+    return DECAYS[decay](left)
 
 
-def _metrics(step: int, loss: torch.Tensor, metrics: Mapping[str, Any]) -> dict[str, float]:
-    row = {"step": step, "loss": loss.item()} | {name: float(value) for name, value in metrics.items()}
-    if not torch.isfinite(loss):
-        raise TrainingError(f"step {step}: the loss is {row['loss']}; lower lr or look at the batch's rows")
-    return row
+DECAYS: Mapping[str, Callable[[float], float]] = {
+    "linear": lambda left: left,
+    "cosine": lambda left: (1 - cos(pi * left)) / 2,
+    "constant": lambda left: 1.0,
+}

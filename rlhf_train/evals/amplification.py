@@ -4,16 +4,15 @@ If such an answer always wins, a policy that gives it with probability p gives i
 runs the real sampler, loss and loop on a policy whose rate is known, so that the law can be held against them.
 """
 
-from collections.abc import Sequence
-from types import SimpleNamespace
+import dataclasses
+from itertools import repeat
 
 import numpy as np
 import torch
 
+from rlhf_train.batches import Batch
 from rlhf_train.generate import best_of_n
-from rlhf_train.inputs import Batch
 from rlhf_train.objectives import OBJECTIVES
-from rlhf_train.text import IGNORED
 from rlhf_train.train import fit
 
 HABIT, OTHER = "habit", "other"
@@ -31,14 +30,19 @@ class OneWordPolicy(torch.nn.Module):
         super().__init__()
         self.logit = torch.nn.Parameter(torch.logit(torch.tensor(rate, dtype=torch.float64)).float())
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
-        """logits [B, T, 2]: the habit's and 0."""
-        pair = torch.stack([self.logit, torch.zeros_like(self.logit)])
-        return SimpleNamespace(logits=pair.expand(*input_ids.shape, 2))
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        """[B] log-probabilities of words: 0 is the habit, 1 the other."""
+        return torch.stack([self.logit, torch.zeros_like(self.logit)]).log_softmax(0)[words]
 
     @property
     def rate(self) -> float:
         return torch.sigmoid(self.logit.detach()).item()
+
+
+ONE_WORD = dataclasses.replace(
+    OBJECTIVES["sft"],
+    inputs=lambda model, batch: {"token_logps": model(batch["words"]), "response_mask": torch.ones_like(batch["words"])},
+)
 
 
 def measure(rate: float, *, n: int = 8, rounds: int = 3, prompts: int = 2000, steps: int = 300, seed: int = 0) -> list[float]:
@@ -53,10 +57,11 @@ def measure(rate: float, *, n: int = 8, rounds: int = 3, prompts: int = 2000, st
             lambda asked, said: np.array([word == HABIT for word in said], dtype=float),
             n=n,
         )
+        batch = Batch({"words": torch.tensor([[HABIT, OTHER].index(word) for word in winners])})
         fit(
             policy,
-            OBJECTIVES["sft"],
-            iter([_batch(winners)] * steps),
+            ONE_WORD,
+            lambda *_, batch=batch: repeat([batch]),
             steps=steps,
             lr=0.1,
             weight_decay=0.0,
@@ -64,11 +69,3 @@ def measure(rate: float, *, n: int = 8, rounds: int = 3, prompts: int = 2000, st
         )
         rates.append(policy.rate)
     return rates
-
-
-def _batch(words: Sequence[str]) -> Batch:
-    """The words as answers of one token after a prompt of one token."""
-    answers = torch.tensor([[0 if word == HABIT else 1] for word in words])
-    ids = torch.cat([torch.zeros_like(answers), answers], dim=1)
-    labels = torch.cat([torch.full_like(answers, IGNORED), answers], dim=1)
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from rlhf_train import batches
+from rlhf_train.attention import enable
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.text import Tokenizer, train_tokenizer
 from rlhf_train.train import fit
@@ -32,6 +33,7 @@ def load(path: str | Path) -> Policy:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(str(path), use_safetensors=True, trust_remote_code=False)
+    prepare(model)
     return Policy(model.eval(), AutoTokenizer.from_pretrained(str(path), padding_side="left", trust_remote_code=False))
 
 
@@ -68,6 +70,17 @@ def make(
             bos_token_id=None,
         )
     )
-    source = batches.blocks(texts, tokenizer, size=batch, seed=seed)
+    prepare(model)
+    source = batches.shuffled(batches.blocks(texts, tokenizer), size=batch, seed=seed)
     fit(model, OBJECTIVES["sft"], source, steps=steps, lr=lr, seed=seed, watch=watch)
     return Policy(model, tokenizer)
+
+
+def prepare(model: Any) -> None:
+    """Lets a model take packed rows, and takes its dropout away: log-probabilities are compared with a reference's."""
+    enable(model)
+    for part in model.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+        if isinstance(getattr(part, "attention_dropout", None), float):
+            part.attention_dropout = 0.0

@@ -1,24 +1,56 @@
-"""Objectives: name -> the loss, where its batches come from, and the forward pass that makes its inputs."""
+"""Objectives: name -> the loss, the rows that it learns from, and the forward pass that makes its inputs."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rlhf_train import batches, inputs
-from rlhf_train.objectives import bradley_terry, sft
+from rlhf_train.objectives import bradley_terry, dpo, kto, ppo, sft
 from rlhf_train.objectives.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`loss(**inputs(model, batch), **numbers)`; `batches(columns, tokenizer, size=, seed=)` is endless."""
+    """`loss(**inputs(model, batch), **numbers)` over batches of `rows(columns, tokenizer, lengths)`.
+
+    `columns` are texts, `given` numbers that must be there beforehand (precompute makes them). `whole`: the loss is no mean
+    over rows, and is taken over a step as a whole.
+    """
 
     loss: Callable[..., Outcome]
-    batches: Callable[..., Iterator[inputs.Batch]]
-    inputs: Callable[..., inputs.Batch]
+    rows: Callable[..., batches.Rows]
+    inputs: Callable[..., dict[str, Any]]
     columns: tuple[str, ...]
+    given: tuple[str, ...] = ()
+    whole: bool = False
+
+
+PAIRS = ("prompt", "chosen", "rejected")
+REFERENCES = ("ref_chosen_logps", "ref_rejected_logps")
+
+
+def _dpo(loss: Callable[..., Outcome], *, whole: bool = False) -> Objective:
+    return Objective(loss, batches.pairs, inputs.pair_logps, PAIRS, REFERENCES, whole)
 
 
 OBJECTIVES: Mapping[str, Objective] = {
     "sft": Objective(sft.loss, batches.responses, inputs.response_logps, ("prompt", "response")),
-    "bradley_terry": Objective(bradley_terry.loss, batches.pairs, inputs.pair_rewards, ("prompt", "chosen", "rejected")),
+    "bradley_terry": Objective(bradley_terry.loss, batches.pairs, inputs.pair_rewards, PAIRS),
+    "trimmed_bradley_terry": Objective(bradley_terry.trimmed, batches.pairs, inputs.pair_rewards, PAIRS, whole=True),
+    "winsorised_bradley_terry": Objective(bradley_terry.winsorised, batches.pairs, inputs.pair_rewards, PAIRS, whole=True),
+    "dpo": _dpo(dpo.loss),
+    "hinge_dpo": _dpo(dpo.hinge),
+    "ipo": _dpo(dpo.ipo),
+    "conservative_dpo": _dpo(dpo.conservative),
+    "robust_dpo": _dpo(dpo.robust),
+    "distributionally_robust_dpo": _dpo(dpo.distributionally_robust, whole=True),
+    "kto": Objective(
+        kto.loss,
+        batches.mismatched_pairs,
+        inputs.mismatched_logps,
+        PAIRS,
+        (*REFERENCES, "ref_mismatched_logps"),
+        whole=True,
+    ),
+    "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt", "response")),
 }

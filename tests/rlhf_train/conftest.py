@@ -1,4 +1,7 @@
-"""A tiny policy for all tests of this folder, made once."""
+"""Tiny models for all tests of this folder: a pre-trained policy, and untrained bodies of every kind that packs."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -8,6 +11,8 @@ SENTENCES = [
     "Nobody reads the manual.",
     "Rain again, and no umbrella.",
 ]
+BODIES = ("llama", "gpt2", "gpt_neox", "qwen2")
+WORDS = 97  # tokens of an untrained body
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +21,35 @@ def tiny_policy(one_thread):
 
     texts = [f"\n\nHuman: say {at}\n\nAssistant: {sentence}" for at, sentence in enumerate(SENTENCES * 8)]
     return policies.make(texts, vocabulary=400, width=48, layers=2, steps=30, batch=8, seed=1)
+
+
+@pytest.fixture(scope="session")
+def body(one_thread) -> Callable[..., Any]:
+    """`body(kind, scored=False)`: an untrained causal model, or with a scalar head; the weights are those of its seed."""
+    import torch
+    import transformers
+
+    from rlhf_train.models.policies import prepare
+
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128}
+    marks = {"vocab_size": WORDS, "bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0}
+    configs = {
+        "llama": lambda: transformers.LlamaConfig(**sizes, **marks, intermediate_size=40, num_key_value_heads=2),
+        "gpt2": lambda: transformers.GPT2Config(n_embd=24, n_layer=2, n_head=4, n_positions=128, **marks),
+        "gpt_neox": lambda: transformers.GPTNeoXConfig(**sizes, **marks, intermediate_size=40),
+        "qwen2": lambda: transformers.Qwen2Config(**sizes, **marks, intermediate_size=40, num_key_value_heads=2),
+    }
+
+    def made(kind: str, *, scored: bool = False, seed: int = 0) -> Any:
+        config = configs[kind]()
+        config.num_labels = 1
+        torch.manual_seed(seed)
+        form = transformers.AutoModelForSequenceClassification if scored else transformers.AutoModelForCausalLM
+        model = form.from_config(config)
+        with torch.no_grad():  # far enough from zero that a wrong position or mask shows
+            for weights in model.parameters():
+                weights.mul_(4.0) if weights.ndim > 1 else None
+        prepare(model)
+        return model
+
+    return made

@@ -19,7 +19,7 @@ def minilm(one_thread):
 
 def test_rewards_do_not_depend_on_the_batch(minilm):
     model = reward_models.load(minilm)
-    together, alone = model.rewards(PROMPTS, ANSWERS), model.rewards(PROMPTS, ANSWERS, size=1)
+    together, alone = model.rewards(PROMPTS, ANSWERS), model.rewards(PROMPTS, ANSWERS, tokens=1)
     assert together == pytest.approx(alone, abs=2e-2)
     assert np.ptp(together) > 0
 
@@ -40,7 +40,7 @@ def test_it_learns_what_is_preferred_and_can_be_saved(minilm, tmp_path):
         "chosen": [f" Thank you, {noun} is a pleasure to explain." for noun in nouns],
         "rejected": [f" Shut up about {noun}, you fool." for noun in nouns],
     }
-    source = batches.pairs(columns, model.tokenizer, size=8)
+    source = batches.shuffled(model.pairs(columns), size=8)
     history = fit(model.model, OBJECTIVES["bradley_terry"], source, steps=12, lr=1e-3)
     assert history[-1]["accuracy"] == 1.0
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]

@@ -5,10 +5,12 @@ import json
 import pytest
 import torch
 
-from rlhf_train import train
+from rlhf_train import metrics, train
+from rlhf_train.batches import Batch, shuffled
+from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import OBJECTIVES, Objective
 from rlhf_train.objectives.outcome import Outcome
-from rlhf_train.train import TrainingError, fit
+from rlhf_train.train import fit
 
 LINE = Objective(lambda guess, wanted: Outcome(((guess - wanted) ** 2).mean(), {}), None, None, ())
 
@@ -27,7 +29,8 @@ def line(inputs):
 
 
 def stream(wanted=3.0):
-    return itertools.repeat({"x": torch.tensor([1.0, 2.0]), "y": wanted * torch.tensor([1.0, 2.0])})
+    batch = Batch({"x": torch.tensor([1.0, 2.0]), "y": wanted * torch.tensor([1.0, 2.0])})
+    return lambda start, rank, world: itertools.repeat([batch])
 
 
 def guesses(model, batch):
@@ -43,7 +46,7 @@ def test_it_finds_the_slope():
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing():
-    slopes = [train._slope(step, 10, 0.2) for step in range(10)]
+    slopes = [train.slope(step, 10, 0.2, "linear") for step in range(10)]
     assert slopes[:2] == [0.5, 1.0]
     assert slopes[2:] == pytest.approx([1 - at / 8 for at in range(8)])
 
@@ -70,9 +73,8 @@ def test_gradients_are_clipped(monkeypatch):
 
 
 def test_metrics_are_json_lines(tmp_path):
-    log = tmp_path / "metrics.jsonl"
-    history = fit(Slope(), line(guesses), stream(), steps=3, log=log, mixed_precision="no")
-    assert [json.loads(row) for row in log.read_text().splitlines()] == history
+    history = fit(Slope(), line(guesses), stream(), steps=3, folder=tmp_path, mixed_precision="no")
+    assert [json.loads(row) for row in (tmp_path / metrics.FILE).read_text().splitlines()] == history
 
 
 def test_runs_of_different_precision_follow_one_another():
@@ -85,7 +87,7 @@ def test_the_seed_decides_every_weight(tiny_policy):
 
     def trained(seed):
         model = copy.deepcopy(tiny_policy.model)
-        source = OBJECTIVES["sft"].batches(columns, tiny_policy.tokenizer, size=4, seed=seed)
+        source = shuffled(OBJECTIVES["sft"].rows(columns, tiny_policy.tokenizer), size=4, seed=seed)
         fit(model, OBJECTIVES["sft"], source, steps=3, seed=seed)
         return torch.cat([weights.flatten() for weights in model.state_dict().values()])
 

@@ -1,0 +1,113 @@
+"""Attention over packed trees as an attention function of transformers: by blocks with sdpa, FlexAttention on a GPU."""
+
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from rlhf_train.packing import Layout
+
+NAME = "trees"
+BLOCK = 128  # rows and columns of a block that FlexAttention computes or skips whole
+
+
+def enable(model: Any) -> None:
+    """Lets a transformers model take packed rows; whatever else it does (generation, padded batches) stays as it was."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    if model.config._attn_implementation != NAME:
+        AttentionInterface.register(NAME, attend)
+        AttentionMaskInterface.register(NAME, sdpa_mask)
+        model.set_attn_implementation(NAME)
+
+
+def attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    layout: Layout | None = None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **others: Any,
+) -> tuple[torch.Tensor, None]:
+    """[1, N, heads, D] of query, key, value [1, heads, N, D]; without a layout, transformers' own sdpa."""
+    if layout is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **others)
+    shared = query.shape[1] // key.shape[1]  # query heads to a head of keys and values
+    if shared > 1:
+        key, value = (part.repeat_interleave(shared, dim=1) for part in (key, value))
+    way = _flex if query.is_cuda else _blocks
+    return way(query, key, value, layout, scaling, dropout).transpose(1, 2), None
+
+
+def _blocks(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: Layout, scaling: float | None, dropout: float
+) -> torch.Tensor:
+    """A call for each prompt with its first response and one for each sibling: what trees do not share is never multiplied."""
+    sizes = [size for prompt, *responses in layout.trees for size in (prompt + sum(responses[:1]), *responses[1:])]
+    pieces = zip(*(part.split(sizes, dim=2) for part in (query, key, value)), strict=True)
+    once: Callable[..., torch.Tensor] = partial(scaled_dot_product_attention, scale=scaling, dropout_p=dropout)
+    found = []
+    for prompt, *responses in layout.trees:
+        first = next(pieces)
+        found.append(once(*first, is_causal=layout.causal))
+        for size, (asked, keys, values) in zip(responses[1:], pieces, strict=False):
+            seen = [torch.cat([head[:, :, :prompt], own], dim=2) for head, own in zip(first[1:], (keys, values), strict=True)]
+            allowed = _before(prompt, size, query)
+            found.append(once(asked, *seen, attn_mask=allowed))
+    return torch.cat(found, dim=2)
+
+
+def _before(prompt: int, size: int, like: torch.Tensor) -> torch.Tensor:
+    """[size, prompt + size]: 0 where a response's token may look, at the prompt and at its own up to itself, else -inf."""
+    return torch.full((size, prompt + size), float("-inf"), dtype=like.dtype, device=like.device).triu_(prompt + 1)
+
+
+def _flex(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: Layout, scaling: float | None, dropout: float
+) -> torch.Tensor:
+    if dropout:
+        raise ValueError(
+            f"attention dropout is {dropout:g}, and FlexAttention has none; set the model's attention dropout to 0"
+        )
+    return _compiled()(query, key, value, block_mask=block_mask(layout, query.device), scale=scaling)
+
+
+@cache
+def _compiled() -> Callable[..., Any]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=True)
+
+
+@lru_cache(maxsize=4)  # every layer of a model asks for the mask of the same batch
+def block_mask(layout: Layout, device: torch.device) -> Any:
+    """The layout as FlexAttention's block-sparse mask, [1, 1, N, N]."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    sizes = torch.tensor([part for parts in layout.trees for part in parts], device=device)
+    tree = torch.repeat_interleave(_numbers([len(parts) for parts in layout.trees], device), sizes)
+    branch = torch.repeat_interleave(_numbers_within(layout, device), sizes)
+    causal = layout.causal
+
+    def may_look(batch: Any, head: Any, at: torch.Tensor, to: torch.Tensor) -> torch.Tensor:
+        near = (tree[at] == tree[to]) & ((branch[to] == 0) | (branch[to] == branch[at]))
+        return near & (to <= at) if causal else near
+
+    return create_block_mask(may_look, None, None, len(tree), len(tree), device=device, BLOCK_SIZE=BLOCK)
+
+
+def _numbers(counts: list[int], device: torch.device) -> torch.Tensor:
+    return torch.repeat_interleave(torch.arange(len(counts), device=device), torch.tensor(counts, device=device))
+
+
+def _numbers_within(layout: Layout, device: torch.device) -> torch.Tensor:
+    return torch.tensor([number for parts in layout.trees for number in range(len(parts))], device=device)

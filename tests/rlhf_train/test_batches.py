@@ -1,0 +1,98 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from rlhf_train import batches
+from rlhf_train.batches import in_order, shuffled
+from rlhf_train.text import train_tokenizer
+
+COUNT = 50
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(["the cat sat on the mat and the dog sat too 0123456789"] * 20, vocabulary=300)
+
+
+@pytest.fixture(scope="module")
+def rows(tokenizer):
+    columns = {
+        "prompt": [f"{at} cats" for at in range(COUNT)],
+        "chosen": [" x" * (at % 7 + 1) for at in range(COUNT)],
+        "rejected": [" y" * (at % 3 + 1) for at in range(COUNT)],
+        "ref_chosen_logps": np.arange(COUNT) / 2,
+    }
+    return batches.pairs(columns, tokenizer)
+
+
+def places(source, steps, start=0, rank=0, world=1):
+    stream = itertools.islice(source(start, rank, world), steps)
+    return [[place for batch in step for place in batch.places] for step in stream]
+
+
+def test_an_epoch_holds_every_row_once_and_the_seed_decides_the_order(rows):
+    epoch = places(shuffled(rows, size=8, seed=3), 7)
+    assert sorted(itertools.chain(*epoch)) == list(range(COUNT))
+    assert sorted(map(len, epoch)) == [2, *[8] * 6]
+    assert epoch == places(shuffled(rows, size=8, seed=3), 7)
+    assert epoch != places(shuffled(rows, size=8, seed=4), 7)
+    assert epoch != places(shuffled(rows, size=8, seed=3), 7, start=7)
+
+
+def test_a_source_can_be_entered_at_any_step(rows):
+    whole = places(shuffled(rows, size=8), 20)
+    for start in (1, 6, 7, 13):
+        assert places(shuffled(rows, size=8), 20 - start, start=start) == whole[start:]
+
+
+def test_processes_share_a_step_and_its_tokens(rows):
+    whole = places(shuffled(rows, size=8), 7)
+    dealt = [places(shuffled(rows, size=8), 7, rank=rank, world=3) for rank in range(3)]
+    for step, *parts in zip(whole, *dealt, strict=True):
+        assert sorted(set(itertools.chain(*parts))) == sorted(step)
+
+
+def test_batches_hold_as_many_tokens_as_are_asked_for(rows):
+    for step in itertools.islice(shuffled(rows, size=16, tokens=40)(0, 0, 1), 6):
+        assert all(batch.tensors["input_ids"].shape[1] <= 40 for batch in step)
+        assert sum(batch.share for batch in step) == pytest.approx(1)
+    assert len(step) > 1
+
+
+def test_rows_of_a_step_are_of_like_length(rows):
+    spread = [np.ptp([rows.sizes[place] for place in step]) for step in places(shuffled(rows, size=8), 6)]
+    assert np.mean(spread) < np.ptp(rows.sizes) / 2
+
+
+def test_numbers_go_with_their_rows(rows):
+    [batch] = next(shuffled(rows, size=8)(0, 0, 1))
+    assert batch.tensors["given"]["ref_chosen_logps"].tolist() == [place / 2 for place in batch.places]
+
+
+def test_all_rows_once_longest_first(rows):
+    found = in_order(rows, tokens=100)
+    assert sorted(place for batch in found for place in batch.places) == list(range(COUNT))
+    sizes = [rows.sizes[place] for batch in found for place in batch.places]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sum(batch.share for batch in found) == pytest.approx(1)
+
+
+def test_responses_weigh_by_their_tokens(tokenizer):
+    rows = batches.responses({"prompt": ["a", "b"], "response": [" x", " x x x x x"]}, tokenizer)
+    short, long = (len(tokenizer(text)["input_ids"]) + 1 for text in (" x", " x x x x x"))
+    shares = [batch.share for batch in in_order(rows, tokens=1)]
+    assert shares == pytest.approx([long / (short + long), short / (short + long)])
+
+
+def test_mismatched_responses_are_other_prompts_by_turns_good_and_bad(tokenizer):
+    columns = {"prompt": ["a", "b", "c"], "chosen": ["1", "2", "3"], "rejected": ["4", "5", "6"]}
+    rows = batches.mismatched_pairs(columns, tokenizer)
+    said = tokenizer.batch_decode([rows.pack(np.array([at]))["input_ids"][0] for at in range(3)], skip_special_tokens=True)
+    assert said == ["a142", "b256", "c361"]
+
+
+def test_blocks_hold_the_texts_end_to_end(tokenizer):
+    [batch] = next(shuffled(batches.blocks(["the cat", "the dog"] * 40, tokenizer, width=16), size=4)(0, 0, 1))
+    assert batch.tensors["layout"].trees == ((1, 15),) * 4
+    assert "the cat<end>the dog<end>" in tokenizer.decode(batch.tensors["input_ids"][0])
