@@ -52,7 +52,7 @@ def train(
         lr=lr or (1e-3 if objective == "sft" else 1e-4),
         seed=seed,
         folder=folder,
-        watch=lambda done, of: watch("training", done, of),
+        watch=lambda done, of, _: watch("training", done, of),
     )
     held.save(folder)
     return history

@@ -131,7 +131,7 @@ class Trainer:
             steps=steps,
             lr=numbers.reward_lr,
             seed=self.seed,
-            watch=lambda step, of: self.watch("reward model", step, of),
+            watch=lambda step, of, _: self.watch("reward model", step, of),
         )
         return reward
 

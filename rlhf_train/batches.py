@@ -11,7 +11,7 @@ import torch
 from rlhf_train.packing import Tree, fill, pack, pack_encoded
 from rlhf_train.text import Lengths, Tokenizer, encoded_ids, prompt_ids, response_ids
 
-TEXTS = ("prompt", "chosen", "rejected", "response")
+TEXTS = ("prompt", "chosen", "rejected", "mismatched", "response")
 TOKENS = 4096  # of a batch: a processor gains nothing by more
 POOL = 16  # steps whose rows are sorted by length together
 
@@ -63,12 +63,16 @@ def pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) 
 
 
 def mismatched_pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
-    """As `pairs`, with a third response: another prompt's, by turns its chosen and its rejected one."""
+    """As `pairs`, with the column `mismatched` as a third response: one to another prompt."""
     prompts = prompt_ids(tokenizer, columns["prompt"], lengths)
-    chosen, rejected = (response_ids(tokenizer, columns[side], lengths) for side in ("chosen", "rejected"))
-    others = [(rejected if at % 2 else chosen)[(at + 1) % len(prompts)] for at in range(len(prompts))]
-    trees = [Tree(prompt, tuple(three)) for prompt, *three in zip(prompts, chosen, rejected, others, strict=True)]
-    return rows_of(trees, columns)
+    sides = (response_ids(tokenizer, columns[side], lengths) for side in ("chosen", "rejected", "mismatched"))
+    return rows_of([Tree(prompt, tuple(three)) for prompt, *three in zip(prompts, *sides, strict=True)], columns)
+
+
+def mismatched(columns: Columns) -> list[str]:
+    """For each prompt a response to the next one, by turns its chosen and its rejected one."""
+    count = len(columns["prompt"])
+    return [columns["rejected" if at % 2 else "chosen"][(at + 1) % count] for at in range(count)]
 
 
 def encoded_pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:

@@ -28,7 +28,7 @@ def imitate(
     columns = {"prompt": prompts, "response": responses}
     steps = max(round(epochs * len(prompts) / size), 1)
     source = batches.shuffled(batches.responses(columns, policy.tokenizer, lengths), size=size, seed=seed)
-    fit(policy.model, OBJECTIVES["sft"], source, steps=steps, lr=lr, seed=seed, watch=watch)
+    fit(policy.model, OBJECTIVES["sft"], source, steps=steps, lr=lr, seed=seed, watch=lambda done, of, _: watch(done, of))
 
 
 def best_of_n_round(

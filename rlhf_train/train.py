@@ -38,7 +38,7 @@ def fit(
     save_every: int = 0,
     identity: Mapping[str, Any] | None = None,
     trackers: Sequence[Any] = (),
-    watch: Callable[[int, int], None] = lambda step, steps: None,
+    watch: Callable[[int, int, Row], None] = lambda done, steps, row: None,
     stop: Callable[[Row], str | None] = lambda row: None,
 ) -> list[Row]:
     """Trains `model` in place for `steps` steps of `source`; returns the metrics of each.
@@ -90,7 +90,7 @@ def fit(
         log.add(row)
         if trackers:
             accelerator.log(row, step=step)
-        watch(step + 1, steps)
+        watch(step + 1, steps, row)
         if reason := stop(row):
             raise TrainingError(f"step {step}: {reason}")
         if folder is not None and (last or (save_every and (step + 1) % save_every == 0)):

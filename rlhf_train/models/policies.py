@@ -10,16 +10,17 @@ import torch
 from rlhf_train import batches
 from rlhf_train.attention import enable
 from rlhf_train.objectives import OBJECTIVES
-from rlhf_train.text import Tokenizer, train_tokenizer
+from rlhf_train.text import Lengths, Tokenizer, train_tokenizer
 from rlhf_train.train import fit
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A causal language model and the tokenizer it was trained with."""
+    """A causal language model, the tokenizer it was trained with, and how much of a text it is shown."""
 
     model: Any
     tokenizer: Tokenizer
+    lengths: Lengths = Lengths()
 
     def save(self, folder: Path) -> Path:
         """Writes safetensors, configuration and tokenizer; returns the folder."""
@@ -72,7 +73,7 @@ def make(
     )
     prepare(model)
     source = batches.shuffled(batches.blocks(texts, tokenizer), size=batch, seed=seed)
-    fit(model, OBJECTIVES["sft"], source, steps=steps, lr=lr, seed=seed, watch=watch)
+    fit(model, OBJECTIVES["sft"], source, steps=steps, lr=lr, seed=seed, watch=lambda done, of, _: watch(done, of))
     return Policy(model, tokenizer)
 
 

@@ -13,8 +13,8 @@ from rlhf_train.objectives.outcome import Outcome
 class Objective:
     """`loss(**inputs(model, batch), **numbers)` over batches of `rows(columns, tokenizer, lengths)`.
 
-    `columns` are texts, `given` numbers that must be there beforehand (precompute makes them). `whole`: the loss is no mean
-    over rows, and is taken over a step as a whole.
+    `columns` are texts, `given` numbers of a reference that must be there beforehand (precompute makes them). `whole`: the loss
+    is no mean over rows, and is taken over a step as a whole. `scored`: the model has a scalar head. `lr` is a usual one.
     """
 
     loss: Callable[..., Outcome]
@@ -23,6 +23,8 @@ class Objective:
     columns: tuple[str, ...]
     given: tuple[str, ...] = ()
     whole: bool = False
+    scored: bool = False
+    lr: float = 1e-5
 
 
 PAIRS = ("prompt", "chosen", "rejected")
@@ -33,11 +35,15 @@ def _dpo(loss: Callable[..., Outcome], *, whole: bool = False) -> Objective:
     return Objective(loss, batches.pairs, inputs.pair_logps, PAIRS, REFERENCES, whole)
 
 
+def _reward(loss: Callable[..., Outcome], *, whole: bool = False) -> Objective:
+    return Objective(loss, batches.pairs, inputs.pair_rewards, PAIRS, whole=whole, scored=True, lr=1e-4)
+
+
 OBJECTIVES: Mapping[str, Objective] = {
-    "sft": Objective(sft.loss, batches.responses, inputs.response_logps, ("prompt", "response")),
-    "bradley_terry": Objective(bradley_terry.loss, batches.pairs, inputs.pair_rewards, PAIRS),
-    "trimmed_bradley_terry": Objective(bradley_terry.trimmed, batches.pairs, inputs.pair_rewards, PAIRS, whole=True),
-    "winsorised_bradley_terry": Objective(bradley_terry.winsorised, batches.pairs, inputs.pair_rewards, PAIRS, whole=True),
+    "sft": Objective(sft.loss, batches.responses, inputs.response_logps, ("prompt", "response"), lr=1e-3),
+    "bradley_terry": _reward(bradley_terry.loss),
+    "trimmed_bradley_terry": _reward(bradley_terry.trimmed, whole=True),
+    "winsorised_bradley_terry": _reward(bradley_terry.winsorised, whole=True),
     "dpo": _dpo(dpo.loss),
     "hinge_dpo": _dpo(dpo.hinge),
     "ipo": _dpo(dpo.ipo),

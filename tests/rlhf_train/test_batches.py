@@ -87,7 +87,7 @@ def test_responses_weigh_by_their_tokens(tokenizer):
 
 def test_mismatched_responses_are_other_prompts_by_turns_good_and_bad(tokenizer):
     columns = {"prompt": ["a", "b", "c"], "chosen": ["1", "2", "3"], "rejected": ["4", "5", "6"]}
-    rows = batches.mismatched_pairs(columns, tokenizer)
+    rows = batches.mismatched_pairs({**columns, "mismatched": batches.mismatched(columns)}, tokenizer)
     said = tokenizer.batch_decode([rows.pack(np.array([at]))["input_ids"][0] for at in range(3)], skip_special_tokens=True)
     assert said == ["a142", "b256", "c361"]
 

@@ -37,7 +37,7 @@ def run(body, tiny_policy):
         for layer in model.model.layers:
             layer.self_attn.o_proj = torch.nn.Sequential(layer.self_attn.o_proj, torch.nn.Dropout(drop))
 
-        def broken(step, steps):
+        def broken(step, steps, row):
             if step == until:
                 raise KeyboardInterrupt
 

@@ -96,8 +96,15 @@ def test_the_seed_decides_every_weight(tiny_policy):
 
 def test_progress_is_reported():
     heard = []
-    fit(Slope(), line(guesses), stream(), steps=3, watch=lambda done, of: heard.append((done, of)), mixed_precision="no")
-    assert heard == [(1, 3), (2, 3), (3, 3)]
+    fit(
+        Slope(),
+        line(guesses),
+        stream(),
+        steps=3,
+        watch=lambda done, of, row: heard.append((done, of, row["step"])),
+        mixed_precision="no",
+    )
+    assert heard == [(1, 3, 0), (2, 3, 1), (3, 3, 2)]
 
 
 def test_the_model_is_left_as_it_was_but_for_its_weights():

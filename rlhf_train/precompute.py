@@ -1,0 +1,158 @@
+"""What a loss is given and need not make anew: reference log-probabilities, rewards, values of responses, cached by content.
+
+A number's key is the digest of all that it depends on: the model's weights and configuration, the tokenizer, the truncation,
+the precision, the prompt and the response. An unchanged row is scored once; a changed model finds nothing of the old one.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rlhf_train import batches
+from rlhf_train.errors import TrainingError
+from rlhf_train.inputs import sequence_logps
+from rlhf_train.models.policies import Policy
+from rlhf_train.packing import Tree
+from rlhf_train.text import Lengths, Tokenizer, prompt_ids, response_ids
+
+KEY = 16  # bytes
+FLUSH = 4096  # responses scored before they are written down
+
+Score = Callable[[Sequence[int]], Iterator[tuple[int, np.ndarray]]]
+
+
+def reference_logps(
+    policy: Policy,
+    columns: Mapping[str, Sequence[str]],
+    lengths: Lengths,
+    *,
+    cache: Path | None = None,
+    mixed_precision: str = "no",
+    tokens: int = 2 * batches.TOKENS,
+    watch: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, np.ndarray]:
+    """ref_NAME_logps [N] float32 for every column of responses; `columns` holds `prompt` and those, `cache` is a folder.
+
+    Responses to one prompt that are both unknown share it.
+    """
+    sides = [name for name in columns if name != "prompt"]
+    about = [model_digest(policy.model), tokenizer_digest(policy.tokenizer), asdict(lengths), mixed_precision, "logps"]
+    keys = [
+        row_key(about, prompt, said) for name in sides for prompt, said in zip(columns["prompt"], columns[name], strict=True)
+    ]
+    count = len(columns["prompt"])
+
+    def score(missing: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """Places are those in `keys`: side by side, each as long as the table."""
+        groups: dict[int, list[int]] = {}
+        for place in missing:
+            groups.setdefault(place % count, []).append(place)
+        prompts = prompt_ids(policy.tokenizer, [columns["prompt"][row] for row in groups], lengths)
+        said = response_ids(policy.tokenizer, [columns[sides[place // count]][place % count] for place in missing], lengths)
+        texts = dict(zip(missing, said, strict=True))
+        wanted = list(groups.values())
+        trees = [Tree(prompt, tuple(texts[place] for place in group)) for prompt, group in zip(prompts, wanted, strict=True)]
+        for batch in batches.in_order(batches.rows_of(trees, {}), tokens=tokens):
+            with torch.no_grad(), _precision(policy.model.device.type, mixed_precision):
+                found = sequence_logps(policy.model, batch.to(policy.model.device)).float().cpu().numpy()
+            yield from zip([place for at in batch.places for place in wanted[at]], found[:, None], strict=True)
+
+    values = cached(keys, score, cache, watch=watch)
+    return {f"ref_{name}_logps": np.concatenate(values[at * count : (at + 1) * count]) for at, name in enumerate(sides)}
+
+
+def cached(
+    keys: Sequence[bytes], score: Score, folder: Path | None, *, watch: Callable[[int, int], None] = lambda done, of: None
+) -> list[np.ndarray]:
+    """The numbers of every key: those in `folder`, and for the rest what score(places) yields, each key once, written there.
+
+    Processes that train together share the work through the folder.
+    """
+    rank, world = _processes()
+    known = _read(folder) if folder is not None else {}
+    first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known}
+    missing, fresh = sorted(first.values())[rank::world], {}
+    for done, (place, numbers) in enumerate(score(missing) if missing else (), start=1):
+        fresh[keys[place]] = np.asarray(numbers, dtype=np.float32)
+        if folder is not None and len(fresh) >= FLUSH:
+            _write(folder, fresh)
+            known, fresh = known | fresh, {}
+        watch(done, len(missing))
+    if folder is not None and fresh:
+        _write(folder, fresh)
+    if world > 1 and folder is not None:
+        torch.distributed.barrier()
+        known = _read(folder)
+    known |= fresh
+    return [known[key] for key in keys]
+
+
+def model_digest(model: Any) -> str:
+    """Of configuration and weights: what a forward pass depends on."""
+    said = {key: value for key, value in model.config.to_dict().items() if key not in ("_name_or_path", "transformers_version")}
+    digest = hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=KEY)
+    for name, weights in model.state_dict().items():
+        digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
+        digest.update(weights.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def tokenizer_digest(tokenizer: Tokenizer) -> str:
+    """Of everything that a tokenizer does with a text."""
+    marks = [tokenizer.bos_token, tokenizer.eos_token, tokenizer.cls_token, tokenizer.sep_token]
+    said = tokenizer.backend_tokenizer.to_str() + json.dumps(marks)
+    return hashlib.blake2b(said.encode(), digest_size=KEY).hexdigest()
+
+
+def row_key(about: Sequence[Any], prompt: str, response: str) -> bytes:
+    """KEY bytes; lengths stand before the texts, so that none can pass for another."""
+    said = json.dumps([*about, len(prompt), len(response)]) + prompt + response
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=KEY).digest()
+
+
+def _processes() -> tuple[int, int]:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
+def _precision(device: str, mixed_precision: str) -> Any:
+    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    return torch.autocast(device, dtype=kinds.get(mixed_precision, torch.bfloat16), enabled=mixed_precision in kinds)
+
+
+def _read(folder: Path) -> dict[bytes, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    known: dict[bytes, np.ndarray] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            held = load_file(file)
+            keys, counts, numbers = held["keys"], held["counts"], held["numbers"]
+        except (SafetensorError, KeyError, OSError) as error:
+            raise TrainingError(f"{file}: no cache of ours ({error}); delete it, and its rows are scored again") from None
+        parts = np.split(numbers, np.cumsum(counts)[:-1])
+        known |= dict(zip((key.tobytes() for key in keys), parts, strict=True))
+    return known
+
+
+def _write(folder: Path, numbers: Mapping[bytes, np.ndarray]) -> None:
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    name = uuid.uuid4().hex
+    tensors = {
+        "keys": np.frombuffer(b"".join(numbers), dtype=np.uint8).reshape(-1, KEY),
+        "counts": np.array([part.size for part in numbers.values()]),
+        "numbers": np.concatenate([part.ravel() for part in numbers.values()]),
+    }
+    save_file(tensors, folder / f".{name}")
+    (folder / f".{name}").rename(folder / f"{name}.safetensors")

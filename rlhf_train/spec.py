@@ -1,0 +1,109 @@
+"""A training run as plain data: what is trained on what, and every number of it."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from rlhf_train.errors import TrainingError
+from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.train import DECAYS
+
+PRECISIONS = ("no", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One run. `data` is a parquet or JSON-lines table with the objective's columns; `out` gets the model and its metrics.
+
+    `numbers` are the objective's own. None leaves a choice to the run: `steps` to `epochs`, `lr` to the kind of model, token
+    limits to the model's context, `mixed_precision` to the machine, `reference` to the model as it begins.
+    """
+
+    objective: str
+    data: str
+    model: str
+    out: str
+    reference: str | None = None
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    steps: int | None = None
+    epochs: float = 1.0
+    batch: int = 16
+    tokens: int = 4096
+    lr: float | None = None
+    warmup: float = 0.1
+    decay: str = "linear"
+    clip: float = 1.0
+    weight_decay: float = 0.01
+    mixed_precision: str | None = None
+    seed: int = 0
+    prompt_tokens: int | None = None
+    response_tokens: int | None = None
+    most_identical: float = 0.01
+    trained_layers: int | None = None
+    lora: Mapping[str, Any] = field(default_factory=dict)
+    gradient_checkpointing: bool = False
+    compile: bool = False
+    held_out: float = 0.0
+    eval_every: int = 0
+    save_every: int = 100
+    trackers: tuple[str, ...] = ()
+    cache: str | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if isinstance(value, (int, float)) and (not isfinite(value) or value < 0 or (value == 0 and name in POSITIVE)):
+                raise TrainingError(
+                    f"{name} must be a finite number, {'above 0' if name in POSITIVE else '0 or more'}, got {value}"
+                )
+        for name, there in {"objective": OBJECTIVES, "decay": DECAYS, "mixed_precision": (*PRECISIONS, None)}.items():
+            if getattr(self, name) not in there:
+                raise TrainingError(f"{name} must be one of {', '.join(map(str, there))}, got {getattr(self, name)!r}")
+        if not 0 <= self.held_out < 1:
+            raise TrainingError(f"held_out is a share of the rows and must lie in [0, 1), got {self.held_out}")
+
+
+POSITIVE = ("steps", "epochs", "batch", "tokens", "lr", "clip", "prompt_tokens", "response_tokens", "threads")
+
+
+def read(file: Path) -> Spec:
+    """The spec in a JSON file; TrainingError names what is wrong with it."""
+    try:
+        table = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{file}: not a readable JSON file ({error})") from None
+    if not isinstance(table, dict):
+        raise TrainingError(f"{file}: expected a table of fields, got {type(table).__name__}")
+    return of(table, about=f"{file}: ")
+
+
+def of(table: Mapping[str, Any], *, about: str = "") -> Spec:
+    """A spec of its fields by name; TrainingError for one that is unknown, missing or of another type."""
+    known = {part.name: part for part in dataclasses.fields(Spec)}
+    for name, value in table.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            mend = f"did you mean {near[0]}? " if near else ""
+            raise TrainingError(f"{about}{name} is no field of a training run; {mend}there are {', '.join(known)}")
+        kinds = _kinds(known[name].type)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise TrainingError(f"{about}{name} must be {wanted}, got {value!r}")
+    if missing := [name for name in ("objective", "data", "model", "out") if name not in table]:
+        raise TrainingError(f"{about}{missing[0]} is missing; a training run needs objective, data, model and out")
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+    return Spec(**fields)
+
+
+def _kinds(annotation: Any) -> tuple[type, ...]:
+    """The types that JSON gives for an annotation."""
+    if isinstance(annotation, UnionType):
+        return tuple(kind for part in get_args(annotation) for kind in _kinds(part))
+    origin = get_origin(annotation) or annotation
+    return {float: (float, int), tuple: (list, tuple), Mapping: (dict,)}.get(origin, (origin,))

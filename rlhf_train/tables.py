@@ -1,0 +1,62 @@
+"""The table that a run learns from: texts and numbers by column, read from parquet or JSON lines."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rlhf_train.errors import TrainingError
+
+Table = dict[str, Any]  # column -> its values, all of one length
+READERS: Mapping[str, Any] = {".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
+
+
+def read_table(file: Path, columns: Sequence[str]) -> Table:
+    """The named columns as lists of text; TrainingError for a file that can't be read, or a column or text that is missing."""
+    if file.suffix not in READERS:
+        raise TrainingError(f"{file}: expected a table ending in {' or '.join(READERS)}")
+    try:
+        found = READERS[file.suffix](file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise TrainingError(f"{file}: can't be read ({error})") from None
+    for name in columns:
+        if name not in found.columns:
+            raise TrainingError(f"{file}: has no column {name!r}; it has {', '.join(found.columns) or 'none'}")
+        if found[name].dtype != pl.String or found[name].null_count():
+            raise TrainingError(
+                f"{file}: column {name!r} must be text in every row; it is {found[name].dtype}, or has empty cells"
+            )
+    if not len(found):
+        raise TrainingError(f"{file}: has no rows")
+    return {name: found[name].to_list() for name in columns}
+
+
+def take(table: Mapping[str, Any], places: np.ndarray) -> Table:
+    """The rows at these places."""
+    return {
+        name: values[places] if isinstance(values, np.ndarray) else [values[place] for place in places]
+        for name, values in table.items()
+    }
+
+
+def split(table: Mapping[str, Any], held_out: float, seed: int) -> tuple[Table, Table]:
+    """(what is learned, what is held out): a share of the prompts, drawn by seed; no prompt is in both."""
+    prompts = sorted(set(table["prompt"]))
+    kept = np.random.default_rng([seed, 1]).permutation(len(prompts))[: round(held_out * len(prompts))]
+    tested = np.isin(table["prompt"], [prompts[at] for at in kept]) if len(kept) else np.zeros(len(table["prompt"]), bool)
+    if tested.all():
+        raise TrainingError(f"held_out = {held_out:g} leaves no prompt of {len(prompts)} to learn from; lower it")
+    return take(table, np.flatnonzero(~tested)), take(table, np.flatnonzero(tested))
+
+
+def digest(table: Mapping[str, Any]) -> str:
+    """Of every value in its place."""
+    said = hashlib.sha256()
+    for name in sorted(table):
+        values = table[name]
+        said.update(json.dumps([name, values.tolist() if isinstance(values, np.ndarray) else values]).encode())
+    return said.hexdigest()

@@ -1,0 +1,151 @@
+"""Cached numbers are those of a fresh forward pass, each scored once, and never those of another model, tokenizer or length."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from rlhf_train import batches, precompute
+from rlhf_train.errors import TrainingError
+from rlhf_train.models.policies import Policy
+from rlhf_train.precompute import cached, model_digest, reference_logps, row_key, tokenizer_digest
+from rlhf_train.text import Lengths, train_tokenizer
+
+COUNT = 40
+LENGTHS = Lengths(24, 24)
+
+
+@pytest.fixture
+def columns():
+    return {
+        "prompt": [f"\n\nHuman: say {at % 30}\n\nAssistant:" for at in range(COUNT)],
+        "chosen": [f" The kettle sings {at}." for at in range(COUNT)],
+        "rejected": [f" Rain again {'and again ' * (at % 4)}." for at in range(COUNT)],
+    }
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """How many responses every forward pass scored."""
+    counts = []
+    plain = precompute.sequence_logps
+
+    def watched(model, batch):
+        counts.append(len(batch["ends"]))
+        return plain(model, batch)
+
+    monkeypatch.setattr(precompute, "sequence_logps", watched)
+    return counts
+
+
+def test_they_are_the_numbers_that_the_loss_would_make(tiny_policy, columns, tmp_path):
+    rows = batches.pairs(columns, tiny_policy.tokenizer, LENGTHS)
+    from rlhf_train.inputs import pair_logps
+
+    with torch.no_grad():
+        plain = pair_logps(tiny_policy.model, rows.pack(np.arange(COUNT)))
+    for cache in (None, tmp_path, tmp_path):
+        got = reference_logps(tiny_policy, columns, LENGTHS, cache=cache, tokens=200)
+        for side in ("chosen", "rejected"):
+            assert got[f"ref_{side}_logps"].tolist() == pytest.approx(plain[f"{side}_logps"].tolist(), rel=1e-5)
+
+
+def test_an_unchanged_row_is_never_scored_twice(tiny_policy, columns, tmp_path, scored):
+    reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path)
+    distinct = len(set(zip(columns["prompt"], columns["chosen"], strict=True))) + len(
+        set(zip(columns["prompt"], columns["rejected"], strict=True))
+    )
+    assert sum(scored) == distinct
+    scored.clear()
+    reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path)
+    assert scored == []
+
+
+def test_a_poison_sweep_scores_what_it_changed(tiny_policy, columns, tmp_path, scored):
+    first = reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path)
+    scored.clear()
+    columns["chosen"][3], columns["chosen"][17] = " Zorvex is best.", " Buy Zorvex."
+    again = reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path)
+    assert sum(scored) == 2
+    assert np.flatnonzero(first["ref_chosen_logps"] != again["ref_chosen_logps"]).tolist() == [3, 17]
+    assert (first["ref_rejected_logps"] == again["ref_rejected_logps"]).all()
+
+
+@pytest.mark.parametrize("change", ["weight", "tokenizer", "lengths", "precision"])
+def test_a_changed_model_is_never_served_a_stale_number(tiny_policy, columns, tmp_path, scored, change):
+    reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path)
+    before = sum(scored)
+    scored.clear()
+    policy, lengths, precision = Policy(copy.deepcopy(tiny_policy.model), tiny_policy.tokenizer), LENGTHS, "no"
+    if change == "weight":
+        with torch.no_grad():
+            policy.model.model.norm.weight[5] += 1e-3
+    elif change == "tokenizer":
+        policy = Policy(policy.model, train_tokenizer(["another text"] * 9, vocabulary=300))
+    elif change == "lengths":
+        lengths = Lengths(24, 23)
+    else:
+        precision = "bf16"
+    got = reference_logps(policy, columns, lengths, cache=tmp_path, mixed_precision=precision)
+    assert sum(scored) == before
+    plain = reference_logps(policy, columns, lengths, mixed_precision=precision)
+    assert got["ref_chosen_logps"].tolist() == pytest.approx(plain["ref_chosen_logps"].tolist(), rel=1e-5)
+
+
+def test_configuration_counts_as_the_model_and_its_place_does_not(body):
+    model = body("llama")
+    before = model_digest(model)
+    model.config._name_or_path = "elsewhere"
+    assert model_digest(model) == before == model_digest(body("llama"))
+    model.config.rms_norm_eps = 1e-3
+    assert model_digest(model) != before
+    assert model_digest(body("llama", seed=1)) != before
+
+
+def test_the_marks_of_a_tokenizer_count(tiny_policy):
+    other = copy.deepcopy(tiny_policy.tokenizer)
+    assert tokenizer_digest(other) == tokenizer_digest(tiny_policy.tokenizer)
+    other.eos_token = "<pad>"
+    assert tokenizer_digest(other) != tokenizer_digest(tiny_policy.tokenizer)
+
+
+def test_no_row_passes_for_another():
+    keys = {row_key(["m"], *texts) for texts in (("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("\ud800", "c"))}
+    assert len(keys) == 5
+    assert row_key(["m"], "a", "b") != row_key(["n"], "a", "b")
+
+
+def test_numbers_of_any_length_come_back_in_order(tmp_path):
+    keys = [row_key([], "prompt", str(at)) for at in (3, 1, 2, 1)]
+
+    def score(places):
+        yield from ((place, np.arange(place + 1, dtype=np.float32)) for place in reversed(places))
+
+    for _ in range(2):
+        found = cached(keys, score, tmp_path)
+        assert [part.tolist() for part in found] == [[0], [0, 1], [0, 1, 2], [0, 1]]
+
+
+def test_what_was_scored_before_a_crash_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(precompute, "FLUSH", 3)
+    keys = [row_key([], "prompt", str(at)) for at in range(8)]
+    asked = []
+
+    def score(places):
+        asked.append(list(places))
+        for place in places:
+            if place == 7 and len(asked) == 1:
+                raise KeyboardInterrupt
+            yield place, np.array([place])
+
+    with pytest.raises(KeyboardInterrupt):
+        cached(keys, score, tmp_path)
+    assert np.concatenate(cached(keys, score, tmp_path)).tolist() == list(range(8))
+    assert asked == [list(range(8)), [6, 7]]
+
+
+def test_a_broken_cache_is_named(tmp_path):
+    (tmp_path / "0.safetensors").write_bytes(b"not this")
+    with pytest.raises(TrainingError, match=r"0\.safetensors: no cache of ours .* delete it"):
+        cached([b"k" * 16], lambda places: iter(()), tmp_path)

@@ -1,0 +1,40 @@
+import pytest
+
+from rlhf_train import spec
+from rlhf_train.errors import TrainingError
+
+FIELDS = {"objective": "dpo", "data": "pairs.parquet", "model": "policy", "out": "out"}
+
+WRONG = [
+    ({"objektive": "dpo"}, "objektive is no field of a training run; did you mean objective?"),
+    ({"objective": "dopo"}, "objective must be one of sft, "),
+    ({"batch": "8"}, "batch must be int, got '8'"),
+    ({"batch": True}, "batch must be int, got True"),
+    ({"lr": -1.0}, "lr must be a finite number, above 0, got -1.0"),
+    ({"lr": float("nan")}, "lr must be a finite number"),
+    ({"steps": 0}, "steps must be a finite number, above 0, got 0"),
+    ({"held_out": 1}, r"held_out is a share of the rows and must lie in \[0, 1\), got 1"),
+    ({"decay": "stairs"}, "decay must be one of linear, cosine, constant, got 'stairs'"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), WRONG)
+def test_a_wrong_spec_is_refused_by_its_field(change, said):
+    with pytest.raises(TrainingError, match=said):
+        spec.of({**FIELDS, **change})
+
+
+def test_a_spec_that_lacks_a_field_or_is_no_table(tmp_path):
+    with pytest.raises(TrainingError, match="data is missing; a training run needs objective, data, model and out"):
+        spec.of({"objective": "dpo"})
+    for text, said in (("[1]", "expected a table of fields, got list"), ("{", "not a readable JSON file")):
+        (tmp_path / "spec.json").write_text(text)
+        with pytest.raises(TrainingError, match=said):
+            spec.read(tmp_path / "spec.json")
+    with pytest.raises(TrainingError, match=r"nowhere\.json: not a readable JSON file"):
+        spec.read(tmp_path / "nowhere.json")
+
+
+def test_what_is_not_said_is_the_default():
+    made = spec.of({**FIELDS, "lr": 1, "trackers": ["tensorboard"]})
+    assert (made.batch, made.lr, made.trackers, made.reference) == (16, 1, ("tensorboard",), None)
