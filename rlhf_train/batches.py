@@ -1,7 +1,7 @@
 """Steps of packed batches from tables: endless, shuffled by seed, rows of like length together, and known by their number."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -25,6 +25,7 @@ class Batch:
     tensors: dict[str, Any]
     share: float = 1.0
     places: Sequence[int] = ()  # of its rows in the table
+    told: Mapping[str, float] = field(default_factory=dict)  # of the step's rows, for its metrics
 
     def to(self, device: Any) -> dict[str, Any]:
         """The tensors on a device."""
@@ -125,14 +126,22 @@ def shuffled(rows: Rows, *, size: int, seed: int = 0, tokens: int = TOKENS) -> S
     return source
 
 
-def dealt(rows: Rows, places: np.ndarray, *, tokens: int = TOKENS, rank: int = 0, world: int = 1) -> list[Batch]:
+def dealt(
+    rows: Rows,
+    places: np.ndarray,
+    *,
+    tokens: int = TOKENS,
+    rank: int = 0,
+    world: int = 1,
+    told: Mapping[str, float] | None = None,
+) -> list[Batch]:
     """The batches of one process of a step over these places; a process left without rows computes one that counts nothing."""
     total, own = rows.units[places].sum(), places[rank::world]
     weight = 1.0 / total
     if not len(own):
         own, weight = places[:1], 0.0
     cuts = (own[cut] for cut in fill([rows.sizes[place] for place in own], tokens))
-    return [Batch(rows.pack(part), float(rows.units[part].sum() * weight), part.tolist()) for part in cuts]
+    return [Batch(rows.pack(part), float(rows.units[part].sum() * weight), part.tolist(), told or {}) for part in cuts]
 
 
 def in_order(rows: Rows, *, tokens: int = TOKENS) -> list[Batch]:

@@ -43,7 +43,7 @@ class Loop:
         for batch, outcome in parts:
             for name, value in {"loss": outcome.loss.detach(), **outcome.metrics}.items():
                 row[name] = row.get(name, 0.0) + float(value) * batch.share
-        row = self._over_processes(row)
+        row = {**self._over_processes(row), **batches[0].told}
         if not isfinite(row["loss"]):
             rows = ", ".join(map(str, sorted(place for batch in batches for place in batch.places)[:20]))
             raise TrainingError(f"step {step}: the loss is {row['loss']}; lower lr or look at the step's rows ({rows})")

@@ -87,11 +87,12 @@ def fit(
         last = step + 1 == steps
         if len(held_out) and (last or (eval_every and (step + 1) % eval_every == 0)):
             row |= {f"held_out_{name}": value for name, value in loop.measure(held_out).items()}
+        reason = stop(row)
         log.add(row)
         if trackers:
             accelerator.log(row, step=step)
         watch(step + 1, steps, row)
-        if reason := stop(row):
+        if reason:
             raise TrainingError(f"step {step}: {reason}")
         if folder is not None and (last or (save_every and (step + 1) % save_every == 0)):
             checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank)

@@ -3,8 +3,9 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
-from rlhf_train import imitation
+from rlhf_train import generate, imitation
 from rlhf_train.evals.amplification import law, measure
 from rlhf_train.generate import best_of_n, sample
 from rlhf_train.models import policies
@@ -67,3 +68,46 @@ def test_best_of_n_imitation_amplifies_by_the_law(rate, n):
     for before, after in itertools.pairwise(rates):
         assert after == pytest.approx(law(before, n), rel=0.2)
     assert rates[3] > 5 * rates[0]
+
+
+def test_what_a_row_says_depends_on_no_other_row(tiny_policy):
+    prompts = PROMPTS + [f"\n\nHuman: {'longer ' * at}{at}\n\nAssistant:" for at in range(9)]
+    together = sample(tiny_policy, prompts, seed=2, lengths=SHORT)
+    assert sample(tiny_policy, prompts[:4], seed=2, lengths=SHORT) == together[:4]
+    assert sample(tiny_policy, prompts, seed=2, lengths=SHORT, size=2) == together
+    assert len(set(sample(tiny_policy, PROMPTS[:1] * 6, seed=2, lengths=SHORT))) > 1
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_first_tokens_are_drawn_with_the_model_s_probabilities(tiny_policy, temperature):
+    tokenizer, count = tiny_policy.tokenizer, 4000
+    prompt = tokenizer(PROMPTS[0])["input_ids"]
+    drawn = generate.draw(tiny_policy, [prompt] * count, most=1, seed=0, temperature=temperature)
+    with torch.no_grad():
+        logits = tiny_policy.model(input_ids=torch.tensor([prompt])).logits[0, -1]
+    expected = (logits / temperature).softmax(-1).numpy()
+    found = np.bincount([row[0] for row in drawn], minlength=len(expected)) / count
+    often = expected * count > 5
+    squares = (
+        count * ((found - expected)[often] ** 2 / expected[often]).sum()
+    )  # chi-squared, of mean and half the variance sum(often)
+    assert abs(squares - often.sum()) < 4 * np.sqrt(2 * often.sum())
+
+
+def test_greedy_is_what_transformers_generates(tiny_policy):
+    tokenizer = tiny_policy.tokenizer
+    ids = tokenizer(PROMPTS[1], return_tensors="pt")["input_ids"]
+    theirs = tiny_policy.model.generate(
+        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=12, eos_token_id=tokenizer.eos_token_id
+    )
+    ours = generate.draw(tiny_policy, [ids[0].tolist()], most=12, temperature=0.0)
+    assert ours[0] == theirs[0, ids.shape[1] :].tolist()
+
+
+def test_responses_end_with_the_end_token_or_at_the_limit(tiny_policy):
+    end = tiny_policy.tokenizer.eos_token_id
+    prompts = [tiny_policy.tokenizer(prompt)["input_ids"] for prompt in PROMPTS * 8]
+    for ids in generate.draw(tiny_policy, prompts, most=9, seed=1):
+        assert 1 <= len(ids) <= 9
+        assert end not in ids[:-1]
+        assert ids[-1] == end or len(ids) == 9
