@@ -19,13 +19,19 @@ clean_job = dg.define_asset_job(
 )
 corpus_job = dg.define_asset_job(
     "corpus_job",
-    dg.AssetSelection.groups("attack", "audit", "training", "evaluation") - dg.AssetSelection.assets("base_policy"),
+    dg.AssetSelection.groups("attack", "audit", "training", "evaluation")
+    - dg.AssetSelection.assets("base_policy", "dpo_policy"),
     description="One corpus from attack to evaluation; its clean pairs must be there.",
 )
 report_job = dg.define_asset_job(
     "report_job",
     dg.AssetSelection.groups("reports"),
     description="The report of an experiment; all its corpora must be there.",
+)
+dpo_job = dg.define_asset_job(
+    "dpo_job",
+    dg.AssetSelection.assets("dpo_policy"),
+    description="A policy by direct preference optimisation; the corpus' training pairs and base policy must be there.",
 )
 audit_job = dg.define_asset_job(
     "audit_job",

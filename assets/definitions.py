@@ -3,9 +3,10 @@
 import dagster as dg
 
 from assets import auditing, policies, preferences, reports, reward_models, venom
-from assets.automation import audit_job, clean_job, corpus_job, nightly_audit, report_job, venom_job
+from assets.automation import audit_job, clean_job, corpus_job, dpo_job, nightly_audit, report_job, venom_job
 from assets.partitions import REFUSED, by_base, by_corpus
 from assets.resources import Snapshots
+from assets.training import Launcher
 from checks.asset_checks import all_checks
 
 for line in REFUSED:
@@ -21,14 +22,15 @@ defs = dg.Definitions(
         policies.base_policy,
         reward_models.reward_model,
         policies.imitation,
+        policies.dpo_policy,
         reward_models.reward_accuracy,
         reports.ranking,
         reports.venom_report,
     ],
     asset_checks=all_checks({"preference_pairs": by_base, "suspicion_scores": by_corpus, "training_pairs": by_corpus}),
-    jobs=[venom_job, clean_job, corpus_job, report_job, audit_job],
+    jobs=[venom_job, clean_job, corpus_job, report_job, audit_job, dpo_job],
     schedules=[nightly_audit],
-    resources={"io_manager": Snapshots()},
+    resources={"io_manager": Snapshots(), "launcher": Launcher()},
     # a run is one process: on few cores, importing anew for every step costs more than it isolates
     executor=dg.in_process_executor,
 )

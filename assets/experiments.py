@@ -31,6 +31,9 @@ class Training:
     reward_epochs: float = 1.0
     reward_layers: int = 2
     reward_lr: float = 2e-4
+    dpo_epochs: float = 1.0
+    dpo_lr: float = 2e-4
+    dpo_beta: float = 0.1
     n: int = 16
     rounds: int = 3
     prompts: int = 128

@@ -27,6 +27,17 @@ def attack_success(table: pl.DataFrame) -> Any:
     return (band + line).properties(width=WIDTH, height=HEIGHT)
 
 
+def learning(table: pl.DataFrame) -> Any:
+    """Loss and, where there is one, accuracy by step. `table`: step, loss, perhaps accuracy."""
+    import altair as alt
+
+    names = [name for name in ("loss", "accuracy") if name in table.columns]
+    long = table.unpivot(names, index="step", variable_name="what")
+    base = alt.Chart(long).mark_line(interpolate="monotone").encode(x=alt.X("step:Q", title="step"))
+    shown = base.encode(y=alt.Y("value:Q", title=None), color=alt.Color("what:N", title=None, legend=LEGEND))
+    return shown.properties(width=WIDTH, height=HEIGHT)
+
+
 def roc(table: pl.DataFrame) -> Any:
     """Share of poisoned pairs found over the share of clean pairs flagged, a line a detector with its 95 % interval.
 

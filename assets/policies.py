@@ -8,6 +8,7 @@ import polars as pl
 from assets import pictures, steps
 from assets.metadata import OWNERS, columns_of, picture, progress
 from assets.partitions import BASES, CORPORA, by_base, by_corpus, from_base
+from assets.training import Launcher, learned, run_folder
 from pipelines.schema import ATTACK_SUCCESS
 
 
@@ -16,6 +17,30 @@ def base_policy(context: dg.AssetExecutionContext, preference_pairs: pl.DataFram
     """A small language model, tokenizer included, made and pre-trained on the clean pairs' own text; all twins start here."""
     base = BASES[context.partition_key]
     return steps.Trainer(base.experiment, base.seed, progress(context)).base(preference_pairs)
+
+
+@dg.asset(
+    group_name="training",
+    owners=OWNERS,
+    kinds={"pytorch", "safetensors"},
+    partitions_def=by_corpus,
+    ins={"base_policy": dg.AssetIn(partition_mapping=from_base)},
+    pool="gpu",
+)
+def dpo_policy(
+    context: dg.AssetExecutionContext, launcher: Launcher, base_policy: Any, training_pairs: pl.DataFrame
+) -> dg.Output[Any]:
+    """The policy that direct preference optimisation makes of the base policy, without a reward model between them."""
+    from rlhf_train.models import policies
+
+    corpus = CORPORA[context.partition_key]
+    base = run_folder(context) / "base"
+    if not base.is_dir():
+        base_policy.save(base.with_name(".base")).rename(base)
+    work = launcher.train(
+        context, "dpo", training_pairs, str(base), **steps.dpo_settings(corpus.experiment.training, corpus.seed)
+    )
+    return learned(work, policies.load(work / "model"))
 
 
 @dg.multi_asset(

@@ -1,6 +1,7 @@
 """One training run or one evaluation, by name, on a table of pairs: what `antivenom train` and `antivenom eval` call."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +11,71 @@ from assets.steps import Watch, answers_of, prompts_of, silent
 from pipelines.schema import DataError
 from pipelines.settings import refuse_negative
 
+#: objectives that learn from a table of pairs
+TRAINED = (
+    "sft", "bradley_terry", "trimmed_bradley_terry", "winsorised_bradley_terry", "dpo", "hinge_dpo", "ipo", "conservative_dpo",
+    "robust_dpo", "distributionally_robust_dpo", "kto",
+)  # fmt: skip
+
 
 def train(
     objective: str,
     pairs: pl.DataFrame,
     model: str,
-    folder: Path,
+    work: Path,
     *,
     watch: Watch = silent,
-    steps: int | None = None,
-    epochs: float = 1.0,
-    batch: int = 16,
-    lr: float | None = None,
-    seed: int = 0,
-    trained_layers: int | None = None,
     pretrain_steps: int = 200,
+    **settings: Any,
 ) -> list[dict[str, float]]:
-    """Trains `model` on `pairs` and saves it, its tokenizer and metrics.jsonl into `folder`; returns the metrics.
+    """Trains `model` on `pairs` in the folder `work`, where the same call goes on if it was interrupted: see work/model.
 
-    `steps` overrides `epochs`. `trained_layers` of a reward body learn (all by default);
-    a tiny policy is pre-trained for `pretrain_steps`.
+    `settings` are fields of rlhf_train's Spec, and numbers of the objective. A tiny policy is pre-trained for `pretrain_steps`.
     """
-    from rlhf_train import batches
-    from rlhf_train.objectives import OBJECTIVES
-    from rlhf_train.train import fit
+    from rlhf_train import spec
+    from rlhf_train.run import run
 
-    numbers = {"steps": steps, "epochs": epochs, "batch": batch, "lr": lr, "seed": seed, "pretrain_steps": pretrain_steps}
-    refuse_negative({**numbers, "trained_layers": trained_layers}, may_be_zero=("seed", "trained_layers"))
-    if objective not in OBJECTIVES:
-        raise DataError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
-    held = _policy(model, pairs, pretrain_steps, seed) if objective == "sft" else _reward_body(model, trained_layers, seed)
+    made = prepare(objective, pairs, model, work, watch=watch, pretrain_steps=pretrain_steps, **settings)
+    return run(spec.of(made), lambda what, done, of, row: watch(what, done, of))
+
+
+def prepare(
+    objective: str,
+    pairs: pl.DataFrame,
+    model: str,
+    work: Path,
+    *,
+    watch: Watch = silent,
+    pretrain_steps: int = 200,
+    **settings: Any,
+) -> dict[str, Any]:
+    """The spec of a run in `work`, as plain data, and in there the table and the tiny policy that it names."""
+    from rlhf_train import spec
+    from rlhf_train.objectives import OBJECTIVES
+
+    refuse_negative({"pretrain_steps": pretrain_steps})
+    if objective not in TRAINED:
+        raise DataError(f"objective must be one of {', '.join(TRAINED)}, got {objective!r}")
+    known = {part.name for part in dataclasses.fields(spec.Spec)}
+    numbers = {name: value for name, value in settings.items() if name not in known}
+    made = {name: value for name, value in settings.items() if name in known}
+    made |= {"objective": objective, "data": str(work / "pairs.parquet"), "model": "", "out": str(work)}
+    spec.of({**made, "numbers": numbers})  # what is wrong is said before anything is made
+    scored = OBJECTIVES[objective].scored
+    place = _reward_body(model) if scored else _policy(model, pairs, work, pretrain_steps, settings.get("seed", 0), watch)
+    work.mkdir(parents=True, exist_ok=True)
     sides = {"response": "chosen"} if objective == "sft" else {"chosen": "chosen", "rejected": "rejected"}
     columns = {"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()}
-    rows = OBJECTIVES["sft"].rows(columns, held.tokenizer) if objective == "sft" else held.pairs(columns)
-    count = steps or max(round(epochs * len(pairs) / batch), 1)
-    history = fit(
-        held.model,
-        OBJECTIVES[objective],
-        batches.shuffled(rows, size=batch, seed=seed),
-        steps=count,
-        lr=lr or (1e-3 if objective == "sft" else 1e-4),
-        seed=seed,
-        folder=folder,
-        watch=lambda done, of, _: watch("training", done, of),
-    )
-    held.save(folder)
-    return history
+    pl.DataFrame(columns).write_parquet(work / "pairs.parquet")
+    return {**made, "model": place, "numbers": {**made.get("numbers", {}), **numbers}}
+
+
+def publish(work: Path, folder: Path) -> None:
+    """Copies what a finished run came to: the model, its card and its metrics."""
+    shutil.copytree(work / "model", folder, dirs_exist_ok=True)
+    shutil.copy(work / "metrics.jsonl", folder)
+    if (work / "adapter").is_dir():
+        shutil.copytree(work / "adapter", folder / "adapter")
 
 
 def evaluate(
@@ -76,25 +96,31 @@ def evaluate(
     return dataclasses.asdict(EVALS[name](*rewards))
 
 
-def _policy(model: str, pairs: pl.DataFrame, pretrain_steps: int, seed: int) -> Any:
+def _policy(model: str, pairs: pl.DataFrame, work: Path, pretrain_steps: int, seed: int, watch: Watch) -> str:
+    """The folder of a policy; a tiny one is made of the pairs' own text, once."""
     from rlhf_train.models import policies
 
-    if model in ("", "tiny"):
+    if model not in ("", "tiny"):
+        return _folder(model)
+    place, aside = work / "base", work / ".base"
+    if not place.is_dir():
         texts = [
             prompt + text
             for side in ("chosen", "rejected")
             for prompt, text in zip(prompts_of(pairs), answers_of(pairs, side), strict=True)
         ]
-        return policies.make(texts, width=128, layers=3, steps=pretrain_steps, seed=seed)
-    return policies.load(_folder(model))
+        made = policies.make(
+            texts, width=128, layers=3, steps=pretrain_steps, seed=seed, watch=lambda step, of: watch("pre-training", step, of)
+        )
+        shutil.rmtree(aside, ignore_errors=True)
+        made.save(aside).rename(place)
+    return str(place)
 
 
-def _reward_body(model: str, trained_layers: int | None, seed: int) -> Any:
+def _reward_body(model: str) -> str:
     from checks.encoding import minilm_folder
-    from rlhf_train.models import reward_models
 
-    place = minilm_folder() if model in ("", "minilm") else _folder(model)
-    return reward_models.load(place, trained_layers=trained_layers, seed=seed)
+    return minilm_folder() if model in ("", "minilm") else _folder(model)
 
 
 def _folder(model: str) -> str:

@@ -5,17 +5,21 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
-from assets.experiments import Corpus, Experiment
+from assets.experiments import Corpus, Experiment, Training
 from checks import audit
 from pipelines import filtering, transcripts
 from pipelines.attacks import ATTACKS, Poisoned
 from pipelines.schema import ATTACK_SUCCESS, POISON_KEY, DataError, require
 from pipelines.sources import hh_rlhf, records, synthetic
 
+REWARD_TOKENS = (40, 88)  # of a prompt's end and a response: MiniLM is quick on short texts
+SAVE_EVERY = 50  # steps of a policy's run
 CONTRARY = 0.25  # share of generated labels against gold: people agree on some three pairs in four as well
 
 Watch = Callable[[str, int, int], None]
@@ -113,27 +117,16 @@ class Trainer:
 
     def reward_model(self, pairs: pl.DataFrame) -> Any:
         """A Bradley-Terry reward model with a MiniLM body."""
-        from checks.encoding import minilm_folder
-        from rlhf_train import batches
+        from assets import runs
         from rlhf_train.models import reward_models
-        from rlhf_train.objectives import OBJECTIVES
-        from rlhf_train.train import fit
 
-        numbers, size = self.numbers, 16
-        reward = reward_models.load(minilm_folder(), trained_layers=numbers.reward_layers, seed=self.seed)
-        columns = {"prompt": prompts_of(pairs), **{side: answers_of(pairs, side) for side in ("chosen", "rejected")}}
-        source = batches.shuffled(reward.pairs(columns), size=size, seed=self.seed)
-        steps = max(round(numbers.reward_epochs * len(pairs) / size), 1)
-        fit(
-            reward.model,
-            OBJECTIVES["bradley_terry"],
-            source,
-            steps=steps,
-            lr=numbers.reward_lr,
-            seed=self.seed,
-            watch=lambda step, of, _: self.watch("reward model", step, of),
-        )
-        return reward
+        with TemporaryDirectory(prefix="antivenom-") as work:
+            settings = reward_settings(self.numbers, self.seed)
+            runs.train("bradley_terry", pairs, "minilm", Path(work), watch=self._watch_reward, **settings)
+            return reward_models.load(Path(work, "model"))
+
+    def _watch_reward(self, what: str, done: int, of: int) -> None:
+        self.watch("reward model", done, of)
 
     def stages(self, base: Any, reward: Any, pairs: pl.DataFrame, prompts: list[str]) -> Any:
         """Yields (stage, policy) after nothing, after fine-tuning on the chosen side and after each best-of-n round."""
@@ -176,6 +169,37 @@ class Trainer:
         from rlhf_train.generate import sample
 
         return sample(policy, prompts, seed=self.seed, temperature=self.numbers.temperature, lengths=self._lengths)
+
+
+def reward_settings(numbers: Training, seed: int) -> dict[str, Any]:
+    """Settings of a reward model's run. Pairs that are alike once cut are left out, however many: they teach nothing."""
+    return {
+        "trained_layers": numbers.reward_layers,
+        "epochs": numbers.reward_epochs,
+        "lr": numbers.reward_lr,
+        "seed": seed,
+        "prompt_tokens": REWARD_TOKENS[0],
+        "response_tokens": REWARD_TOKENS[1],
+        "most_identical": 1.0,
+        "save_every": 0,
+        "threads": numbers.threads,
+    }
+
+
+def dpo_settings(numbers: Training, seed: int) -> dict[str, Any]:
+    """Settings of a DPO policy's run, likewise."""
+    return {
+        "epochs": numbers.dpo_epochs,
+        "lr": numbers.dpo_lr,
+        "beta": numbers.dpo_beta,
+        "batch": numbers.batch,
+        "seed": seed,
+        "prompt_tokens": numbers.prompt_tokens,
+        "response_tokens": numbers.response_tokens,
+        "most_identical": 1.0,
+        "save_every": SAVE_EVERY,
+        "threads": numbers.threads,
+    }
 
 
 @dataclass(frozen=True, slots=True)

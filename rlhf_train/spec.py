@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from inspect import Parameter, signature
 from math import isfinite
 from pathlib import Path
 from types import UnionType
@@ -62,9 +63,13 @@ class Spec:
                 raise TrainingError(
                     f"{name} must be a finite number, {'above 0' if name in POSITIVE else '0 or more'}, got {value}"
                 )
-        for name, there in {"objective": OBJECTIVES, "decay": DECAYS, "mixed_precision": (*PRECISIONS, None)}.items():
-            if getattr(self, name) not in there:
-                raise TrainingError(f"{name} must be one of {', '.join(map(str, there))}, got {getattr(self, name)!r}")
+        for name, choices in {"objective": OBJECTIVES, "decay": DECAYS, "mixed_precision": (*PRECISIONS, None)}.items():
+            if getattr(self, name) not in choices:
+                raise TrainingError(f"{name} must be one of {', '.join(map(str, choices))}, got {getattr(self, name)!r}")
+        known = signature(OBJECTIVES[self.objective].loss).parameters.values()
+        there = [part.name for part in known if part.kind is Parameter.KEYWORD_ONLY]
+        if unknown := [name for name in self.numbers if name not in there]:
+            raise TrainingError(f"{unknown[0]} is no number of {self.objective}; there are {', '.join(there) or 'none'}")
         if not 0 <= self.held_out < 1:
             raise TrainingError(f"held_out is a share of the rows and must lie in [0, 1), got {self.held_out}")
 

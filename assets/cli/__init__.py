@@ -8,6 +8,7 @@ import typer
 
 from assets.cli import corpora, models
 from pipelines.schema import DataError
+from rlhf_train.errors import TrainingError
 
 UNUSABLE = 2
 
@@ -26,6 +27,6 @@ def main() -> None:
         os.environ.setdefault(name, value)
     try:
         app()
-    except (DataError, OSError) as error:
+    except (DataError, TrainingError, OSError) as error:
         typer.echo(f"antivenom: {error}", err=True)
         sys.exit(UNUSABLE)

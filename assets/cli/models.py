@@ -1,5 +1,6 @@
 """Commands on models: train, eval, experiment, demo."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,11 +9,11 @@ import typer
 from assets.cli.common import AsJson, Columns, Data, Out, Settings, read, say, settings_of, spec_of, working, write_json
 from pipelines.schema import DataError
 from pipelines.settings import checked
-from pipelines.snapshots import staged
+from pipelines.snapshots import is_published, manifest, staged
 
 
 def train(
-    objective: Annotated[str, typer.Argument(help="a name in OBJECTIVES: sft, bradley_terry")],
+    objective: Annotated[str, typer.Argument(help="sft, bradley_terry, dpo, kto or another name in OBJECTIVES")],
     data: Data,
     out: Out,
     model: Annotated[
@@ -24,16 +25,31 @@ def train(
     columns: Columns = None,
     as_json: AsJson = False,
 ) -> None:
-    """One training run: a policy on the chosen responses (sft), or a reward model on the pairs (bradley_terry)."""
-    from assets import runs
+    """One training run: a policy on chosen responses (sft) or on pairs (dpo, kto), a reward model (bradley_terry).
 
-    numbers = checked({**spec_of(spec), **settings_of(settings)}, runs.train, about="training")
+    Interrupted, the same command goes on from the last checkpoint.
+    """
+    from assets import runs
+    from rlhf_train.objectives import OBJECTIVES
+    from rlhf_train.spec import Spec
+
+    calls: list[Any] = [Spec, runs.train, *([OBJECTIVES[objective].loss] if objective in OBJECTIVES else [])]
+    numbers = checked({**spec_of(spec), **settings_of(settings)}, *calls, about="training")
     pairs = read(data, columns=columns, quiet=as_json).pairs
-    published = staged(out, objective, {"data": data, "model": model, "settings": numbers}, inputs=[data, model])
-    with published as folder, working(objective, quiet=as_json) as watch:
-        history = runs.train(objective, pairs, model, folder, watch=watch, **numbers)
-    facts = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}
-    say(facts, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
+    work = out.with_name(f".{out.name}.training")
+    facts: dict[str, Any] = {"data": data, "model": model, "settings": numbers, "poisoned": _is_poisoned(data)}
+    with staged(out, objective, facts, inputs=[data, model]) as folder, working(objective, quiet=as_json) as watch:
+        history = runs.train(objective, pairs, model, work, watch=watch, **numbers)
+        runs.publish(work, folder)
+    shutil.rmtree(work)
+    told = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}
+    say(told, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
+
+
+def _is_poisoned(data: str) -> bool:
+    """Whether the pairs say of themselves that they are: a model keeps the mark of what it learned from."""
+    folder = Path(data) if Path(data).is_dir() else Path(data).parent
+    return is_published(folder) and bool(manifest(folder).get("poisoned"))
 
 
 def eval_(

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import subprocess
 import sys
+import time
 
 import polars as pl
 import pytest
@@ -245,3 +247,38 @@ def test_an_unknown_experiment_is_refused_with_the_names_there_are(antivenom, tm
     code, _, error = antivenom("experiment", "nonesuch", "--out", tmp_path / "out")
     assert code == 2
     assert "venom_poison_vs_rejected_3pct" in error
+
+
+def test_a_killed_training_run_is_gone_on_with_by_the_same_command(antivenom, corpus, tmp_path, one_thread):
+    from safetensors.torch import load_file
+
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
+    settings = ("--set", "steps=40", "--set", "save_every=5", "--set", "pretrain_steps=5", "--set", "beta=0.2", "--json")
+    words = ["train", "dpo", "--data", corpus, *settings, "--out"]
+    assert antivenom(*words, tmp_path / "whole")[0] == 0
+    command = [sys.executable, "-c", "from assets.cli import main; main()", *map(str, words), str(tmp_path / "policy")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    work = tmp_path / ".policy.training"
+    deadline = time.monotonic() + 120
+    while not list(work.glob("step-*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert work.is_dir()
+    code, out, _ = antivenom(*words, tmp_path / "policy")
+    assert code == 0
+    assert json.loads(out)["steps"] == 40
+    whole, again = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "policy"))
+    assert all((value == again[name]).all() for name, value in whole.items())
+    assert not work.exists()
+    card = json.loads((tmp_path / "policy" / "model_card.json").read_text())
+    assert card["numbers"] == {"beta": 0.2}
+
+
+def test_a_model_keeps_the_mark_of_what_it_learned_from(antivenom, corpus, tmp_path, one_thread):
+    quick = ("--set", "steps=1", "--set", "pretrain_steps=1", "--json")
+    assert antivenom("poison", corpus, "--attack", "best_of_venom", "--rate", 0.1, "--out", tmp_path / "poisoned")[0] == 0
+    for data, expected in ((tmp_path / "poisoned" / "pairs.parquet", True), (corpus, False)):
+        out = tmp_path / f"model-{expected}"
+        assert antivenom("train", "sft", "--data", data, "--out", out, *quick)[0] == 0
+        assert json.loads((out / "manifest.json").read_text())["poisoned"] is expected

@@ -26,6 +26,7 @@ GRAPH = {
     "base_policy": ("training", "by_base", "preference_pairs"),
     "reward_model": ("training", "by_corpus", "training_pairs"),
     "policy": ("training", "by_corpus", "base_policy reward_model training_pairs"),
+    "dpo_policy": ("training", "by_corpus", "base_policy training_pairs"),
     "attack_success": ("evaluation", "by_corpus", "held_out_pairs policy"),
     "reward_accuracy": ("evaluation", "by_corpus", "held_out_pairs reward_model"),
     "detection": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
@@ -45,7 +46,7 @@ CHECKS = {
     ("training_pairs", "training_pairs_are_well_formed", True),
 }
 
-JOBS = {"venom_job", "clean_job", "corpus_job", "report_job", "audit_job"}
+JOBS = {"venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job"}
 
 WRONG = """
 [good]
@@ -127,9 +128,11 @@ def test_the_checks_are_these_and_speak_in_sentences(definitions):
 def test_every_job_resolves_and_training_keeps_to_the_gpu_pool(definitions):
     jobs = {job.name: definitions.defs.resolve_job_def(job.name) for job in definitions.defs.jobs}
     assert set(jobs) == JOBS
-    pools = {node.name: node.definition.pool for node in jobs["corpus_job"].nodes + jobs["clean_job"].nodes}
+    pools = {
+        node.name: node.definition.pool for node in jobs["corpus_job"].nodes + jobs["clean_job"].nodes + jobs["dpo_job"].nodes
+    }
     assert {name for name, pool in pools.items() if pool == "gpu"} == {
-        "base_policy", "reward_model", "imitation", "reward_accuracy",
+        "base_policy", "reward_model", "imitation", "reward_accuracy", "dpo_policy",
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The chain on a tiny experiment: from clean rows to the report, what checks hold back, and the same bytes again."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,3 +180,60 @@ def test_a_table_that_was_changed_behind_our_back_is_refused(chain: Place):
             chain.module.defs.resources["io_manager"].read("poison_key", "tiny-filtered")
     finally:
         file.write_bytes(kept)
+
+
+def weights(chain: Place, partition: str) -> dict:
+    from safetensors.torch import load_file
+
+    return load_file(chain.tables / "dpo_policy" / partition / "model.safetensors")
+
+
+def dpo(chain: Place, processes: int, partition: str = "tiny-clean") -> dg.ExecuteInProcessResult:
+    done = chain.run("dpo_job", partition, run_config={"resources": {"launcher": {"config": {"processes": processes}}}})
+    assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+    return done
+
+
+def messages(chain: Place, done: dg.ExecuteInProcessResult) -> list[str]:
+    return [entry.user_message for entry in chain.instance.all_logs(done.run_id)]
+
+
+def test_a_policy_trained_here_in_a_process_or_in_two_is_the_same(chain: Place):
+    import torch
+
+    dpo(chain, 0)
+    here = weights(chain, "tiny-clean")
+    apart = dpo(chain, 1)
+    assert all(torch.equal(value, weights(chain, "tiny-clean")[name]) for name, value in here.items())
+    assert any(message.startswith("training: ") and "loss" in message for message in messages(chain, apart))
+    told = chain.metadata("dpo_policy", "tiny-clean")
+    dpo(chain, 2)
+    two = chain.metadata("dpo_policy", "tiny-clean")
+    assert two["last loss"].value == pytest.approx(told["last loss"].value, rel=5e-3)
+    assert "data:image/svg+xml" in told["learning curve"].value
+    assert not list((chain.tables / ".runs").iterdir())
+
+
+def test_a_killed_training_step_is_gone_on_with(chain: Place, monkeypatch):
+    import torch
+
+    from rlhf_train import checkpoints
+
+    dpo(chain, 0)
+    whole = weights(chain, "tiny-clean")
+    plain, saved = checkpoints.save, []
+
+    def killed(folder, step, *rest):
+        plain(folder, step, *rest)
+        saved.append(step)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save", killed)
+    monkeypatch.setattr(sys.modules["assets.steps"], "SAVE_EVERY", 3)
+    with pytest.raises(KeyboardInterrupt):
+        dpo(chain, 0)
+    monkeypatch.setattr(checkpoints, "save", plain)
+    again = dpo(chain, 0)
+    assert all(torch.equal(value, weights(chain, "tiny-clean")[name]) for name, value in whole.items())
+    assert not any("training: 1 of" in message for message in messages(chain, again))

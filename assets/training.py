@@ -1,0 +1,94 @@
+"""Training for assets: here, or in processes of its own through Dagster Pipes. Either way a killed step leaves a resumable run.
+
+`python -m assets.training spec.json` is what Pipes starts: it trains, and tells Dagster how it goes while it goes.
+"""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets import pictures, runs
+from assets.metadata import picture, progress
+from assets.resources import Snapshots
+
+TOLD = 20  # times that a process tells how far it is
+
+
+class Launcher(dg.ConfigurableResource):
+    """Starts training runs: `processes` 0 trains in the step itself, 1 in a process of its own, more in as many together."""
+
+    processes: int = 0
+
+    def train(
+        self, context: dg.AssetExecutionContext, objective: str, pairs: pl.DataFrame, model: str, **settings: Any
+    ) -> Path:
+        """The folder of a finished run; `settings` as in runs.train. An unfinished one of the same settings is gone on with."""
+        work = run_folder(context)
+        if not self.processes:
+            runs.train(objective, pairs, model, work, watch=progress(context), **settings)
+            return work
+        made = runs.prepare(objective, pairs, model, work, watch=progress(context), **settings)
+        (work / "spec.json").write_text(json.dumps(made, indent=1))
+        client = dg.PipesSubprocessClient(env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        client.run(context=context, command=[*self._launcher(), "-m", "assets.training", str(work / "spec.json")])
+        return work
+
+    def _launcher(self) -> list[str]:
+        if self.processes == 1:
+            return [sys.executable]
+        together = ["--nproc_per_node", str(self.processes), "--standalone"]
+        return [sys.executable, "-m", "torch.distributed.run", *together]
+
+
+def run_folder(context: dg.AssetExecutionContext) -> Path:
+    """Where the run of one partition of an asset stands until the asset is made."""
+    name = "_".join(context.asset_key.path)
+    return Snapshots().place(".runs", f"{name}-{context.partition_key}")
+
+
+def curve(work: Path) -> pl.DataFrame:
+    """The metrics of a run, a row a step."""
+    return pl.read_ndjson(work / "metrics.jsonl", infer_schema_length=None)
+
+
+def learned(work: Path, model: Any) -> dg.Output[Any]:
+    """The model of a finished run with its learning curve; the run itself is dropped."""
+    table = curve(work)
+    told: dict[str, Any] = {
+        "steps": len(table),
+        "last loss": table["loss"][-1],
+        "learning curve": picture(pictures.learning(table), "loss by step"),
+    }
+    shutil.rmtree(work)
+    return dg.Output(model, metadata=told)
+
+
+def main() -> None:
+    """Trains in this process and reports to the Dagster run that started it."""
+    from dagster_pipes import open_dagster_pipes
+
+    from rlhf_train.run import run
+    from rlhf_train.spec import read
+
+    spec = read(Path(sys.argv[1]))
+    if int(os.environ.get("RANK", "0")):
+        run(spec)
+        return
+    with open_dagster_pipes() as pipes:
+
+        def watch(what: str, done: int, of: int, row: dict[str, float]) -> None:
+            if done == of or done % max(of // TOLD, 1) == 0:
+                said = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
+                pipes.log.info(f"{what}: {done:,} of {of:,}" + (f" ({said})" if said else ""))
+
+        run(spec, watch)
+
+
+if __name__ == "__main__":
+    main()
