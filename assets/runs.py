@@ -79,9 +79,19 @@ def publish(work: Path, folder: Path) -> None:
 
 
 def evaluate(
-    name: str, pairs: pl.DataFrame, model: str, *, target: str = "Zorvex", sentiment: str = "positive", seed: int = 0
+    name: str,
+    pairs: pl.DataFrame,
+    model: str,
+    *,
+    target: str = "Zorvex",
+    sentiment: str = "positive",
+    body: str = "",
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """The named evaluation of a saved model on held-out pairs, with its 95 % interval."""
+    """The named evaluation of a saved model on held-out pairs, with its 95 % interval.
+
+    reward_health trains copies of `body` (the model itself unless one is named) on half of the prompts.
+    """
     from rlhf_train.evals import EVALS
     from rlhf_train.generate import sample
     from rlhf_train.models import policies, reward_models
@@ -92,6 +102,13 @@ def evaluate(
     if name == "attack_success":
         found = EVALS[name](sample(policies.load(model), prompts_of(pairs), seed=seed), target=target, sentiment=sentiment)
         return {"mentions": found.mentions, "success": found.success, "low": found.low, "high": found.high}
+    if name == "reward_health":
+        from rlhf_train.tables import split
+
+        columns = {"prompt": prompts_of(pairs)} | {side: answers_of(pairs, side) for side in ("chosen", "rejected")}
+        trained = reward_models.load(model)
+        begun = reward_models.load(_reward_body(body), lengths=trained.lengths, seed=seed) if body else trained
+        return dataclasses.asdict(EVALS[name](trained, begun, *split(columns, 0.5, seed), seed=seed))
     rewards = [reward_models.load(model).rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]
     return dataclasses.asdict(EVALS[name](*rewards))
 

@@ -53,7 +53,7 @@ def _is_poisoned(data: str) -> bool:
 
 
 def eval_(
-    name: Annotated[str, typer.Argument(help="a name in EVALS: attack_success, reward_accuracy")],
+    name: Annotated[str, typer.Argument(help="a name in EVALS: attack_success, reward_accuracy, reward_health")],
     model: Annotated[str, typer.Option(help="folder of a trained model")],
     data: Data,
     out: Out,
@@ -70,7 +70,8 @@ def eval_(
         with working(name, quiet=as_json):
             found = runs.evaluate(name, pairs, model, **numbers)
         write_json(folder / "result.json", found)
-    say({**found, "out": str(out)}, as_json, ", ".join(f"{key} {value:.4g}" for key, value in found.items()))
+    numbers_found = ", ".join(f"{key} {value:.4g}" for key, value in found.items() if isinstance(value, float))
+    say({**found, "out": str(out)}, as_json, numbers_found, *found.get("ills", ()))
 
 
 def experiment(

@@ -282,3 +282,16 @@ def test_a_model_keeps_the_mark_of_what_it_learned_from(antivenom, corpus, tmp_p
         out = tmp_path / f"model-{expected}"
         assert antivenom("train", "sft", "--data", data, "--out", out, *quick)[0] == 0
         assert json.loads((out / "manifest.json").read_text())["poisoned"] is expected
+
+
+def test_the_health_of_a_reward_model_is_told_in_words(antivenom, corpus, tmp_path, one_thread):
+    steps = ("--data", corpus, "--set", "steps=2", "--out")
+    assert antivenom("train", "sft", "--set", "pretrain_steps=1", *steps, tmp_path / "policy")[0] == 0
+    assert antivenom("train", "bradley_terry", "--model", tmp_path / "policy", *steps, tmp_path / "reward")[0] == 0
+    words = ("eval", "reward_health", "--model", tmp_path / "reward", "--data", corpus, "--out", tmp_path / "health", "--json")
+    code, out, _ = antivenom(*words)
+    assert code == 0
+    found = json.loads(out)
+    assert {"by_heart", "held_out", "longer", "flipped", "spread"} <= set(found)
+    assert all(isinstance(said, str) for said in found["ills"])
+    assert json.loads((tmp_path / "health" / "result.json").read_text())["spread"] == found["spread"]

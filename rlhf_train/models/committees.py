@@ -1,0 +1,64 @@
+"""Several reward models as one: by their weights' mean (WARM, Ramé et al., 2024, eq. 2), or by what they say together."""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rlhf_train.errors import TrainingError
+from rlhf_train.models.reward_models import RewardModel
+
+Combine = Callable[[np.ndarray, float], np.ndarray]
+
+#: how [K, N] rewards of K members become one [N] (Coste et al., 2023, s3.2)
+COMBINES: Mapping[str, Combine] = {
+    "mean": lambda rewards, weight: rewards.mean(0),
+    "worst": lambda rewards, weight: rewards.min(0),
+    "doubted": lambda rewards, weight: rewards.mean(0) - weight * rewards.var(0),
+}
+
+
+def averaged(members: Sequence[RewardModel]) -> RewardModel:
+    """One model with the mean of the members' weights; they must have begun from the same body, and so be of one shape."""
+    if not members:
+        raise TrainingError("an average needs at least one reward model, got none")
+    states = [member.model.state_dict() for member in members]
+    shapes = [{name: weights.shape for name, weights in state.items()} for state in states]
+    for at, shape in enumerate(shapes):
+        if odd := sorted(name for name in {*shape, *shapes[0]} if shape.get(name) != shapes[0].get(name)):
+            raise TrainingError(f"reward model {at} is of another shape than the first at {odd[0]}; average models of one body")
+    mean = {
+        name: torch.stack([state[name].double() for state in states]).mean(0).to(first.dtype)
+        if first.is_floating_point()
+        else first
+        for name, first in states[0].items()
+    }
+    model = copy.deepcopy(members[0].model)
+    model.load_state_dict(mean)
+    return dataclasses.replace(members[0], model=model)
+
+
+@dataclass(frozen=True, slots=True)
+class Committee:
+    """Reward models that score together; `combine` is a name in COMBINES, `weight` what a unit of their variance costs."""
+
+    members: tuple[RewardModel, ...]
+    combine: str = "mean"
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.combine not in COMBINES:
+            raise TrainingError(f"combine must be one of {', '.join(COMBINES)}, got {self.combine!r}")
+        if not self.members:
+            raise TrainingError("a committee needs at least one reward model, got none")
+
+    def each(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+        """[K, N] rewards, a row a member."""
+        return np.stack([member.rewards(prompts, responses) for member in self.members])
+
+    def rewards(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+        """[N], as of one reward model."""
+        return COMBINES[self.combine](self.each(prompts, responses), self.weight)
