@@ -17,8 +17,10 @@ import torch
 
 from rlhf_train import batches
 from rlhf_train.errors import TrainingError
-from rlhf_train.inputs import sequence_logps
+from rlhf_train.inputs import rollout_logps, sequence_logps
+from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
+from rlhf_train.models.reward_models import RewardModel
 from rlhf_train.packing import Tree
 from rlhf_train.text import Lengths, Tokenizer, prompt_ids, response_ids
 
@@ -66,6 +68,37 @@ def reference_logps(
 
     values = cached(keys, score, cache, watch=watch)
     return {f"ref_{name}_logps": np.concatenate(values[at * count : (at + 1) * count]) for at, name in enumerate(sides)}
+
+
+def rewards(model: RewardModel, prompts: Sequence[str], responses: Sequence[str], *, cache: Path | None = None) -> np.ndarray:
+    """[N] float32 rewards, each text scored once."""
+    about = [model_digest(model.model), tokenizer_digest(model.tokenizer), asdict(model.lengths), "rewards"]
+    keys = [row_key(about, prompt, said) for prompt, said in zip(prompts, responses, strict=True)]
+
+    def score(missing: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        found = model.rewards([prompts[at] for at in missing], [responses[at] for at in missing])
+        yield from zip(missing, found[:, None], strict=True)
+
+    return np.concatenate(cached(keys, score, cache)) if len(keys) else np.zeros(0, dtype=np.float32)
+
+
+def token_values(
+    model: WithValues, policy: Policy, prompts: Sequence[str], responses: Sequence[str], *, cache: Path | None = None
+) -> list[np.ndarray]:
+    """What the value head expects at every token of each response, its end token included: [tokens] float32 a response."""
+    about = [model_digest(model), tokenizer_digest(policy.tokenizer), asdict(policy.lengths), "values"]
+    keys = [row_key(about, prompt, said) for prompt, said in zip(prompts, responses, strict=True)]
+
+    def score(missing: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        columns = {"prompt": [prompts[at] for at in missing], "response": [responses[at] for at in missing]}
+        rows = batches.responses(columns, policy.tokenizer, policy.lengths)
+        for batch in batches.in_order(rows):
+            with torch.no_grad():
+                found = rollout_logps(model, batch.to(policy.model.device))["values"].cpu().numpy()
+            parts = np.split(found, np.cumsum(rows.units[batch.places]).astype(int)[:-1])
+            yield from zip([missing[at] for at in batch.places], parts, strict=True)
+
+    return cached(keys, score, cache)
 
 
 def cached(

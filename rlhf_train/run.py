@@ -39,9 +39,10 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
 
     if spec.threads:
         torch.set_num_threads(spec.threads)
-    main = PartialState(cpu=not torch.cuda.is_available()).is_main_process
+    state = PartialState(cpu=not torch.cuda.is_available())
     objective = OBJECTIVES[spec.objective]
     held = _loaded(spec, objective)
+    held.model.to(state.device)
     table = _usable(read_table(Path(spec.data), objective.columns), objective, held, spec)
     table |= _references(spec, objective, table, held, lambda done, of: watch("reference", done, of, {}))
     identity = _identity(spec, table, held)
@@ -61,7 +62,7 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
         watch=lambda done, of, row: watch("training", done, of, row),
         **{name: getattr(spec, name) for name in LOOP},
     )
-    if main:
+    if state.is_main_process:
         _save(dataclasses.replace(held, model=model), Path(spec.out), {**identity, "steps": len(history), "last": history[-1]})
     return history
 
@@ -105,6 +106,7 @@ def _references(spec: Spec, objective: Objective, table: Table, held: Any, watch
     if not objective.given:
         return {}
     policy = policies.load(spec.reference) if spec.reference else held
+    policy.model.to(held.model.device)
     return precompute.reference_logps(
         policy,
         table,

@@ -62,7 +62,7 @@ def fit(
     )
     forward: Any = Forward(model, objective.inputs)
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer: Any = torch.optim.AdamW(learning, lr=lr, weight_decay=weight_decay)
+    optimizer: Any = torch.optim.AdamW(learning, lr=lr, weight_decay=weight_decay, fused=True)
     if compile:
         body_of(model).compile()
     forward, optimizer = accelerator.prepare(forward, optimizer)

@@ -8,6 +8,8 @@ import torch
 
 from rlhf_train import batches, precompute
 from rlhf_train.errors import TrainingError
+from rlhf_train.models import reward_models
+from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
 from rlhf_train.precompute import cached, model_digest, reference_logps, row_key, tokenizer_digest
 from rlhf_train.text import Lengths, train_tokenizer
@@ -91,6 +93,31 @@ def test_a_changed_model_is_never_served_a_stale_number(tiny_policy, columns, tm
     assert sum(scored) == before
     plain = reference_logps(policy, columns, lengths, mixed_precision=precision)
     assert got["ref_chosen_logps"].tolist() == pytest.approx(plain["ref_chosen_logps"].tolist(), rel=1e-5)
+
+
+def test_rewards_are_scored_once_and_are_the_model_s(tiny_policy, columns, tmp_path, monkeypatch):
+    model = reward_models.load(tiny_policy.save(tmp_path / "policy"))
+    plain = model.rewards(columns["prompt"], columns["chosen"])
+    for _ in range(2):
+        got = precompute.rewards(model, columns["prompt"], columns["chosen"], cache=tmp_path / "cache")
+        assert got.tolist() == pytest.approx(plain.tolist(), abs=1e-2)
+        monkeypatch.setattr(reward_models.RewardModel, "rewards", None)
+
+
+def test_values_of_every_token_are_kept_at_their_length(tiny_policy, columns, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    model = WithValues(tiny_policy.model)
+    torch.nn.init.normal_(model.head.weight)
+    for _ in range(2):
+        got = precompute.token_values(model, tiny_policy, columns["prompt"], columns["rejected"], cache=tmp_path)
+        for at in (0, 3, 17):
+            ids = [tiny_policy.tokenizer(columns[name][at])["input_ids"] for name in ("prompt", "rejected")]
+            whole = torch.tensor([[*ids[0], *ids[1], tiny_policy.tokenizer.eos_token_id]])
+            with torch.no_grad():
+                hidden = tiny_policy.model.model(input_ids=whole).last_hidden_state[0]
+            expected = model.value(hidden)[len(ids[0]) - 1 : -1].tolist()
+            assert got[at].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+        monkeypatch.setattr(precompute, "rollout_logps", None)
 
 
 def test_configuration_counts_as_the_model_and_its_place_does_not(body):

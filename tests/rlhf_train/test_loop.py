@@ -1,0 +1,78 @@
+"""A step's gradient is that of its mean loss, whether its rows come in one batch or one at a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from rlhf_train.batches import dealt, rows_of
+from rlhf_train.loop import Forward, Loop
+from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.packing import Tree
+from tests.rlhf_train.conftest import WORDS
+
+COUNT = 9
+TRAINED = [name for name in OBJECTIVES if name != "ppo"]
+
+
+def rows(objective, seed=0):
+    random = np.random.default_rng(seed)
+    branches = 1 if objective.columns == ("prompt", "response") else 3 if "ref_mismatched_logps" in objective.given else 2
+    sizes = random.integers(1, 12, (COUNT, 1 + branches))
+    words = [[random.integers(2, WORDS, size).tolist() for size in row] for row in sizes]
+    trees = [Tree(prompt, tuple(rest)) for prompt, *rest in words]
+    given = {name: -6.0 * sizes[:, at + 1] + random.normal(size=COUNT) for at, name in enumerate(objective.given)}
+    units = [sum(tree.parts[1:]) for tree in trees] if branches == 1 else None
+    return rows_of(trees, given, units=units)
+
+
+def learned(model, objective, batches, **numbers):
+    from accelerate import Accelerator
+
+    model.zero_grad()
+    loop = Loop(Accelerator(cpu=True), Forward(model, objective.inputs), objective, numbers)
+    row = loop.learn(batches, 0)
+    return row, torch.cat([weights.grad.flatten() for weights in model.parameters() if weights.grad is not None])
+
+
+@pytest.mark.parametrize("tokens", [1, 60])
+@pytest.mark.parametrize("name", TRAINED)
+def test_however_rows_are_batched_loss_gradient_and_metrics_are_the_same(body, name, tokens):
+    objective = OBJECTIVES[name]
+    model = body("llama", scored=objective.scored)
+    held, places = rows(objective), np.arange(COUNT)
+    numbers = {"share": 0.3} if name.startswith(("trimmed", "winsorised")) else {}
+    one, straight = learned(model, objective, dealt(held, places), **numbers)
+    batches = dealt(held, places, tokens=tokens)
+    assert len(batches) > 1
+    many, apart = learned(model, objective, batches, **numbers)
+    assert straight.norm() > 1e-3
+    assert (apart - straight).norm() < 1e-5 * straight.norm()
+    assert (
+        many == pytest.approx(one, rel=1e-4, abs=1e-6)
+        if name != "sft"
+        else many["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINED if OBJECTIVES[name].whole])
+def test_a_loss_of_the_whole_step_is_no_mean_of_its_batches(body, name):
+    """Or the passes that make it exact would be for nothing, and the test above with them."""
+    objective = OBJECTIVES[name]
+    model = body("llama", scored=objective.scored)
+    held, places = rows(objective), np.arange(COUNT)
+    numbers = {"share": 0.3} if name.startswith(("trimmed", "winsorised")) else {}
+    whole = learned(model, objective, dealt(held, places), **numbers)[0]["loss"]
+    parts = sum(
+        objective.loss(**objective.inputs(model, batch.tensors), **numbers).loss.item() * batch.share
+        for batch in dealt(held, places, tokens=60)
+    )
+    assert parts != pytest.approx(whole, rel=1e-3)
+
+
+def test_every_weight_that_learns_gets_a_gradient(body):
+    for name in TRAINED:
+        objective = OBJECTIVES[name]
+        model = body("qwen2", scored=objective.scored)
+        learned(model, objective, dealt(rows(objective), np.arange(COUNT)))
+        idle = [part for part, weights in model.named_parameters() if weights.grad is None or not weights.grad.abs().sum()]
+        assert idle == [], name
