@@ -41,6 +41,12 @@ def attend(
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **others)
+    for name in ("softcap", "s_aux", "position_bias"):
+        if others.get(name) is not None:
+            raise ValueError(f"packed rows can't be attended to with {name}; this model must be trained another way")
+    window, longest = others.get("sliding_window"), max(map(sum, layout.trees))
+    if window is not None and longest > window:
+        raise ValueError(f"the model attends over {window} tokens and a packed tree has {longest}; lower the token limits")
     shared = query.shape[1] // key.shape[1]  # query heads to a head of keys and values
     if shared > 1:
         key, value = (part.repeat_interleave(shared, dim=1) for part in (key, value))

@@ -29,7 +29,7 @@ class Batch:
 
     def to(self, device: Any) -> dict[str, Any]:
         """The tensors on a device."""
-        return _to(self.tensors, device)
+        return to_device(self.tensors, device)
 
 
 Source = Callable[[int, int, int], Iterator[list[Batch]]]  # (first step, rank, world): the batches of this process, by step
@@ -169,7 +169,8 @@ def _places(sizes: Sequence[int], size: int, seed: int) -> Iterator[np.ndarray]:
             yield found[at]
 
 
-def _to(value: Any, device: Any) -> Any:
+def to_device(value: Any, device: Any) -> Any:
+    """A table of tensors, tables within it too, on a device."""
     if isinstance(value, dict):
-        return {name: _to(part, device) for name, part in value.items()}
+        return {name: to_device(part, device) for name, part in value.items()}
     return value.to(device)

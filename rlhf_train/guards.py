@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from rlhf_train.batches import to_device
 from rlhf_train.errors import TrainingError
-from rlhf_train.inputs import plain
+from rlhf_train.inputs import plain, sequence_logps, sequence_rewards
+from rlhf_train.packing import Tree, pack, pack_encoded
 from rlhf_train.text import Lengths, Tokenizer, response_ids
 
 NAMED = 10  # rows that a message names
+PROBED = 2e-2  # how far packed and plain numbers may be apart, for rounding in half precision
 
 
 def check_model(model: Any, tokenizer: Tokenizer, lengths: Lengths) -> None:
@@ -30,6 +34,43 @@ def check_model(model: Any, tokenizer: Tokenizer, lengths: Lengths) -> None:
             f"a row may have {lengths.prompt} prompt tokens and {lengths.response} of the response, {longest} with its marks, "
             f"and the model's context is {context}; lower prompt_tokens or response_tokens"
         )
+
+
+@torch.no_grad()
+def check_packing(model: Any) -> None:
+    """TrainingError where packed rows give a model other numbers than plain ones: it does what packing does not know."""
+    words = min(plain(model).get_input_embeddings().num_embeddings, 64)
+    first, last, other = ([*range(start, words, 3)][:size] for start, size in ((3, 5), (4, 7), (5, 4)))
+    rows = [(first, last), (first, other), (other, first)]
+    try:
+        found = _packed(model, first, last, other)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise TrainingError(f"{type(plain(model)).__name__} can't take packed rows: {error}") from error
+    expected = torch.stack([_alone(model, prompt, response) for prompt, response in rows])
+    if not torch.allclose(found, expected, rtol=PROBED, atol=PROBED):
+        off = (found - expected).abs().max().item()
+        raise TrainingError(
+            f"{type(plain(model)).__name__} gives packed rows other numbers than plain ones (off by {off:.3g}): it computes "
+            "something that packing does not know, as a scaled head; train another architecture"
+        )
+
+
+def _packed(model: Any, first: list[int], last: list[int], other: list[int]) -> torch.Tensor:
+    if hasattr(plain(model), "classifier"):
+        rows = pack_encoded([[*first, *last], [*first, *other], [*other, *first]])
+        return sequence_rewards(model, to_device(rows, plain(model).device))
+    rows = pack([Tree(first, (last, other)), Tree(other, (first,))])
+    score = sequence_rewards if hasattr(plain(model), "score") else sequence_logps
+    return score(model, to_device(rows, plain(model).device))
+
+
+def _alone(model: Any, prompt: list[int], response: list[int]) -> torch.Tensor:
+    ids = torch.tensor([[*prompt, *response]], device=plain(model).device)
+    logits = model(input_ids=ids).logits[0]
+    if hasattr(plain(model), "score") or hasattr(plain(model), "classifier"):
+        return logits[0].float()
+    logps = logits[len(prompt) - 1 : -1].float().log_softmax(-1)
+    return logps.gather(1, ids[0, len(prompt) :, None]).sum()
 
 
 def usable_pairs(

@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +75,29 @@ LOOP = (
 
 def _loaded(spec: Spec, objective: Objective) -> Any:
     """The policy or reward model, its lengths within its context."""
-    if objective.scored:
-        held: Any = reward_models.load(spec.model, trained_layers=spec.trained_layers, seed=spec.seed)
-    else:
-        held = policies.load(spec.model)
+    held = _opened(
+        spec.model,
+        partial(reward_models.load, trained_layers=spec.trained_layers, seed=spec.seed) if objective.scored else policies.load,
+    )
     context = getattr(held.model.config, "max_position_embeddings", None) or 2 * LONGEST + MARKS
     response = spec.response_tokens or min(LONGEST, context // 2)
     held = dataclasses.replace(held, lengths=Lengths(spec.prompt_tokens or min(LONGEST, context - response - MARKS), response))
     guards.check_model(held.model, held.tokenizer, held.lengths)
+    guards.check_packing(held.model)
     return held
+
+
+def _opened(place: str, load: Callable[[str], Any]) -> Any:
+    """The model at a folder or hub name; TrainingError where there is none that is whole."""
+    from safetensors import SafetensorError
+
+    try:
+        return load(place)
+    except (OSError, ValueError, SafetensorError) as error:
+        said = str(error).splitlines()[0]
+        raise TrainingError(
+            f"{place}: no model that can be loaded ({said}); expected safetensors, config and tokenizer"
+        ) from None
 
 
 def _usable(table: Table, objective: Objective, held: Any, spec: Spec) -> Table:
@@ -105,7 +120,7 @@ def _references(spec: Spec, objective: Objective, table: Table, held: Any, watch
     """The numbers that the objective is given, from the reference policy: the policy as it begins unless the spec names one."""
     if not objective.given:
         return {}
-    policy = policies.load(spec.reference) if spec.reference else held
+    policy = _opened(spec.reference, policies.load) if spec.reference else held
     policy.model.to(held.model.device)
     return precompute.reference_logps(
         policy,

@@ -13,6 +13,7 @@ import torch
 from rlhf_train import batches
 from rlhf_train.attention import enable
 from rlhf_train.inputs import plain, sequence_rewards
+from rlhf_train.models.policies import prepare
 from rlhf_train.text import Lengths, Tokenizer
 
 LENGTHS = Lengths(prompt=40, response=88)
@@ -63,7 +64,7 @@ def load(path: str | Path, *, trained_layers: int | None = None, lengths: Length
     model = AutoModelForSequenceClassification.from_pretrained(
         str(path), num_labels=1, use_safetensors=True, trust_remote_code=False
     )
-    enable(model)
+    prepare(model) if is_causal(model) else enable(model)
     if trained_layers is not None:
         _freeze_below(model, trained_layers)
     saved = Path(path) / FILE

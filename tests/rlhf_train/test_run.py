@@ -215,6 +215,18 @@ def test_data_that_can_not_serve_is_named(made, tmp_path):
         run(spec.of(made(data=str(tmp_path / "pairs.csv"))))
 
 
+def test_a_model_that_is_not_whole_is_named(made, tmp_path):
+    with pytest.raises(TrainingError, match=r"nowhere: no model that can be loaded"):
+        run(spec.of(made(model=str(tmp_path / "nowhere"))))
+    file = tmp_path / "policy" / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(TrainingError, match=r"policy: no model that can be loaded"):
+        run(spec.of(made()))
+    file.unlink()
+    with pytest.raises(TrainingError, match=r"policy: no model that can be loaded"):
+        run(spec.of(made()))
+
+
 def test_json_lines_serve_as_well(made, tmp_path):
     table().write_ndjson(tmp_path / "pairs.jsonl")
     first = run(spec.of(made(steps=2)))
