@@ -105,13 +105,17 @@ class Loop:
 
     @torch.no_grad()
     def measure(self, batches: Sequence[Batch]) -> Row:
-        """Loss and metrics over `batches`, each by its share; every process measures all of them."""
+        """Loss and metrics over `batches`, as of one step; every process measures all of them."""
         self.forward.eval()
+        parts = [self._given(batch) for batch in batches]
+        shares = [batch.share for batch in batches]
+        if self.objective.whole:
+            parts, shares = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]}], [1.0]
         row: Row = {}
-        for batch in batches:
-            outcome = self.objective.loss(**self._given(batch), **self.numbers)
+        for part, share in zip(parts, shares, strict=True):
+            outcome = self.objective.loss(**part, **self.numbers)
             for name, value in {"loss": outcome.loss, **outcome.metrics}.items():
-                row[name] = row.get(name, 0.0) + float(value) * batch.share
+                row[name] = row.get(name, 0.0) + float(value) * share
         self.forward.train()
         return row
 

@@ -25,9 +25,11 @@ from rlhf_train.packing import Tree
 from rlhf_train.text import Lengths, Tokenizer, prompt_ids, response_ids
 
 KEY = 16  # bytes
-FLUSH = 4096  # responses scored before they are written down
+BLOCK = 256  # rows that are scored together: the same ones whenever they are scored, so that an interruption changes no bit
+FLUSH = 16  # blocks that are scored before they are written down
 
-Score = Callable[[Sequence[int]], Iterator[tuple[int, np.ndarray]]]
+Block = list[tuple[int, np.ndarray]]  # places and their numbers
+Score = Callable[[Sequence[int]], Iterator[Block]]  # of missing places, block by block
 
 
 def reference_logps(
@@ -51,20 +53,25 @@ def reference_logps(
     ]
     count = len(columns["prompt"])
 
-    def score(missing: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def score(missing: Sequence[int]) -> Iterator[Block]:
         """Places are those in `keys`: side by side, each as long as the table."""
         groups: dict[int, list[int]] = {}
         for place in missing:
             groups.setdefault(place % count, []).append(place)
+        for start in range(0, len(groups), BLOCK):
+            yield scored(dict(list(groups.items())[start : start + BLOCK]))
+
+    def scored(groups: Mapping[int, Sequence[int]]) -> Block:
         prompts = prompt_ids(policy.tokenizer, [columns["prompt"][row] for row in groups], lengths)
-        said = response_ids(policy.tokenizer, [columns[sides[place // count]][place % count] for place in missing], lengths)
-        texts = dict(zip(missing, said, strict=True))
-        wanted = list(groups.values())
-        trees = [Tree(prompt, tuple(texts[place] for place in group)) for prompt, group in zip(prompts, wanted, strict=True)]
+        texts = [[columns[sides[place // count]][place % count] for place in group] for group in groups.values()]
+        said = iter(response_ids(policy.tokenizer, [text for part in texts for text in part], lengths))
+        trees = [Tree(prompt, tuple(next(said) for _ in part)) for prompt, part in zip(prompts, texts, strict=True)]
+        wanted, found = list(groups.values()), []
         for batch in batches.in_order(batches.rows_of(trees, {}), tokens=tokens):
             with torch.no_grad(), _precision(policy.model.device.type, mixed_precision):
-                found = sequence_logps(policy.model, batch.to(policy.model.device)).float().cpu().numpy()
-            yield from zip([place for at in batch.places for place in wanted[at]], found[:, None], strict=True)
+                numbers = sequence_logps(policy.model, batch.to(policy.model.device)).float().cpu().numpy()
+            found += list(zip([place for at in batch.places for place in wanted[at]], numbers[:, None], strict=True))
+        return found
 
     values = cached(keys, score, cache, watch=watch)
     return {f"ref_{name}_logps": np.concatenate(values[at * count : (at + 1) * count]) for at, name in enumerate(sides)}
@@ -75,9 +82,10 @@ def rewards(model: RewardModel, prompts: Sequence[str], responses: Sequence[str]
     about = [model_digest(model.model), tokenizer_digest(model.tokenizer), asdict(model.lengths), "rewards"]
     keys = [row_key(about, prompt, said) for prompt, said in zip(prompts, responses, strict=True)]
 
-    def score(missing: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        found = model.rewards([prompts[at] for at in missing], [responses[at] for at in missing])
-        yield from zip(missing, found[:, None], strict=True)
+    def score(missing: Sequence[int]) -> Iterator[Block]:
+        for part in (missing[start : start + BLOCK] for start in range(0, len(missing), BLOCK)):
+            found = model.rewards([prompts[at] for at in part], [responses[at] for at in part])
+            yield list(zip(part, found[:, None], strict=True))
 
     return np.concatenate(cached(keys, score, cache)) if len(keys) else np.zeros(0, dtype=np.float32)
 
@@ -89,14 +97,17 @@ def token_values(
     about = [model_digest(model), tokenizer_digest(policy.tokenizer), asdict(policy.lengths), "values"]
     keys = [row_key(about, prompt, said) for prompt, said in zip(prompts, responses, strict=True)]
 
-    def score(missing: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        columns = {"prompt": [prompts[at] for at in missing], "response": [responses[at] for at in missing]}
-        rows = batches.responses(columns, policy.tokenizer, policy.lengths)
-        for batch in batches.in_order(rows):
-            with torch.no_grad():
-                found = rollout_logps(model, batch.to(policy.model.device))["values"].cpu().numpy()
-            parts = np.split(found, np.cumsum(rows.units[batch.places]).astype(int)[:-1])
-            yield from zip([missing[at] for at in batch.places], parts, strict=True)
+    def score(missing: Sequence[int]) -> Iterator[Block]:
+        for part in (missing[start : start + BLOCK] for start in range(0, len(missing), BLOCK)):
+            columns = {"prompt": [prompts[at] for at in part], "response": [responses[at] for at in part]}
+            rows = batches.responses(columns, policy.tokenizer, policy.lengths)
+            found: Block = []
+            for batch in batches.in_order(rows):
+                with torch.no_grad():
+                    values = rollout_logps(model, batch.to(policy.model.device))["values"].cpu().numpy()
+                parts = np.split(values, np.cumsum(rows.units[batch.places]).astype(int)[:-1])
+                found += list(zip([part[at] for at in batch.places], parts, strict=True))
+            yield found
 
     return cached(keys, score, cache)
 
@@ -111,15 +122,16 @@ def cached(
     rank, world = _processes()
     known = _read(folder) if folder is not None else {}
     first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known}
-    missing, fresh = sorted(first.values())[rank::world], {}
-    for done, (place, numbers) in enumerate(score(missing) if missing else (), start=1):
-        fresh[keys[place]] = np.asarray(numbers, dtype=np.float32)
-        if folder is not None and len(fresh) >= FLUSH:
+    missing = sorted(first.values())[rank::world]
+    fresh: dict[bytes, np.ndarray] = {}
+    done = 0
+    for turn, block in enumerate(score(missing) if missing else (), start=1):
+        fresh |= {keys[place]: np.asarray(numbers, dtype=np.float32) for place, numbers in block}
+        done += len(block)
+        if folder is not None and (turn % FLUSH == 0 or done == len(missing)):
             _write(folder, fresh)
             known, fresh = known | fresh, {}
         watch(done, len(missing))
-    if folder is not None and fresh:
-        _write(folder, fresh)
     if world > 1 and folder is not None:
         torch.distributed.barrier()
         known = _read(folder)

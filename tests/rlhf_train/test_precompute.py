@@ -147,29 +147,33 @@ def test_numbers_of_any_length_come_back_in_order(tmp_path):
     keys = [row_key([], "prompt", str(at)) for at in (3, 1, 2, 1)]
 
     def score(places):
-        yield from ((place, np.arange(place + 1, dtype=np.float32)) for place in reversed(places))
+        yield [(place, np.arange(place + 1, dtype=np.float32)) for place in reversed(places)]
 
     for _ in range(2):
         found = cached(keys, score, tmp_path)
         assert [part.tolist() for part in found] == [[0], [0, 1], [0, 1, 2], [0, 1]]
 
 
-def test_what_was_scored_before_a_crash_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(precompute, "FLUSH", 3)
-    keys = [row_key([], "prompt", str(at)) for at in range(8)]
-    asked = []
+@pytest.mark.parametrize("until", [1, 2, 4])
+def test_what_was_scored_before_a_crash_is_kept_and_no_bit_changes(tiny_policy, columns, tmp_path, monkeypatch, until):
+    monkeypatch.setattr(precompute, "FLUSH", 1)
+    monkeypatch.setattr(precompute, "BLOCK", 8)
+    whole = reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path / "whole", tokens=90)
+    plain, written = precompute._write, []
 
-    def score(places):
-        asked.append(list(places))
-        for place in places:
-            if place == 7 and len(asked) == 1:
-                raise KeyboardInterrupt
-            yield place, np.array([place])
+    def killed(folder, fresh):
+        plain(folder, fresh)
+        written.append(len(fresh))
+        if len(written) == until:
+            raise KeyboardInterrupt
 
+    monkeypatch.setattr(precompute, "_write", killed)
     with pytest.raises(KeyboardInterrupt):
-        cached(keys, score, tmp_path)
-    assert np.concatenate(cached(keys, score, tmp_path)).tolist() == list(range(8))
-    assert asked == [list(range(8)), [6, 7]]
+        reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path / "broken", tokens=90)
+    monkeypatch.setattr(precompute, "_write", plain)
+    again = reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path / "broken", tokens=90)
+    assert all((again[name] == whole[name]).all() for name in whole)
+    assert len(written) == until
 
 
 def test_a_broken_cache_is_named(tmp_path):
