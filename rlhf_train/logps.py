@@ -4,7 +4,8 @@ from typing import Any
 
 import torch
 
-LOGITS = {"cpu": 2**24, "cuda": 2**28}  # logits that stand in memory at once
+LOGITS = {"cpu": 2**21, "cuda": 2**28}  # logits that stand in memory at once: what a processor's cache holds, what fills a GPU
+LEAST = 256  # tokens at once however large the vocabulary, or adding up the head's gradient costs more than making it
 
 
 def token_logps(
@@ -12,11 +13,11 @@ def token_logps(
 ) -> torch.Tensor:
     """[N] log softmax(hidden @ weight.T + bias)[targets], at least float32; hidden [N, D], weight [V, D], targets [N].
 
-    `chunk` tokens are computed at once (0: as many as LOGITS allows), and once more in the backward pass.
+    `chunk` tokens are computed at once (0: as many as LOGITS allows, at least LEAST), and once more in the backward pass.
     """
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
-    chunk = chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), 1)
+    chunk = chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), LEAST)
     return _TokenLogps.apply(hidden, weight, bias, targets, dtype, chunk)
 
 
