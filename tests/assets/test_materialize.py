@@ -210,7 +210,7 @@ def test_a_policy_trained_here_in_a_process_or_in_two_is_the_same(chain: Place):
     dpo(chain, 2)
     two = chain.metadata("dpo_policy", "tiny-clean")
     assert two["last loss"].value == pytest.approx(told["last loss"].value, rel=5e-3)
-    assert "data:image/svg+xml" in told["learning curve"].value
+    assert "data:image/png" in told["learning curve"].value
     assert not list((chain.tables / ".runs").iterdir())
 
 
@@ -231,8 +231,8 @@ def test_a_killed_training_step_is_gone_on_with(chain: Place, monkeypatch):
 
     monkeypatch.setattr(checkpoints, "save", killed)
     monkeypatch.setattr(sys.modules["assets.steps"], "SAVE_EVERY", 3)
-    with pytest.raises(KeyboardInterrupt):
-        dpo(chain, 0)
+    assert not chain.run("dpo_job", "tiny-clean").success
+    assert saved == [3, 6]
     monkeypatch.setattr(checkpoints, "save", plain)
     again = dpo(chain, 0)
     assert all(torch.equal(value, weights(chain, "tiny-clean")[name]) for name, value in whole.items())
