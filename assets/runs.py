@@ -11,12 +11,6 @@ from assets.steps import Watch, answers_of, prompts_of, silent
 from pipelines.schema import DataError
 from pipelines.settings import refuse_negative
 
-#: objectives that learn from a table of pairs
-TRAINED = (
-    "sft", "bradley_terry", "trimmed_bradley_terry", "winsorised_bradley_terry", "dpo", "hinge_dpo", "ipo", "conservative_dpo",
-    "robust_dpo", "distributionally_robust_dpo", "kto",
-)  # fmt: skip
-
 
 def train(
     objective: str,
@@ -54,8 +48,6 @@ def prepare(
     from rlhf_train.objectives import OBJECTIVES
 
     refuse_negative({"pretrain_steps": pretrain_steps})
-    if objective not in TRAINED:
-        raise DataError(f"objective must be one of {', '.join(TRAINED)}, got {objective!r}")
     known = {part.name for part in dataclasses.fields(spec.Spec)}
     numbers = {name: value for name, value in settings.items() if name not in known}
     made = {name: value for name, value in settings.items() if name in known}

@@ -27,6 +27,7 @@ class Round:
     """How a round goes: prompts that are answered, passes over the answers, the size of a step; and the numbers of credit."""
 
     prompts: int = 64
+    n: int = 8  # answers to a prompt, where the best is learned
     epochs: int = 2
     batch: int = 16
     temperature: float = 1.0
@@ -84,8 +85,9 @@ def ppo(
     return _rounds(learn, prompts, round_, seed)
 
 
-def best_of(policy: Policy, prompts: Sequence[str], scorer: Scorer, round_: Round, *, n: int = 8, seed: int = 0) -> Source:
+def best_of(policy: Policy, prompts: Sequence[str], scorer: Scorer, round_: Round, *, seed: int = 0) -> Source:
     """Rounds of best-of-n imitation, for the objective sft: of n answers to a prompt the one that scores best is learned."""
+    n = round_.n
 
     def learn(picked: Sequence[str], drawn_by: int) -> tuple[Rows, Row]:
         repeated = [prompt for prompt in picked for _ in range(n)]

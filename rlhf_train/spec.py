@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 
 from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.rollouts import Round
 from rlhf_train.train import DECAYS
 
 PRECISIONS = ("no", "bf16", "fp16")
@@ -22,8 +23,10 @@ PRECISIONS = ("no", "bf16", "fp16")
 class Spec:
     """One run. `data` is a parquet or JSON-lines table with the objective's columns; `out` gets the model and its metrics.
 
-    `numbers` are the objective's own. None leaves a choice to the run: `steps` to `epochs`, `lr` to the kind of model, token
-    limits to the model's context, `mixed_precision` to the machine, `reference` to the model as it begins.
+    `numbers` are the objective's own. With a `reward_model` the policy learns from its own answers to the table's prompts, in
+    `rounds` (fields of rollouts.Round): by ppo, or by sft on the best of n. None leaves a choice to the run: `steps` to
+    `epochs`, `lr` to the kind of model, token limits to the model's context, `mixed_precision` to the machine, `reference` to
+    the model as it begins.
     """
 
     objective: str
@@ -31,6 +34,9 @@ class Spec:
     model: str
     out: str
     reference: str | None = None
+    reward_model: str | None = None
+    rounds: Mapping[str, Any] = field(default_factory=dict)
+    kl_budget: float = 20.0
     numbers: Mapping[str, Any] = field(default_factory=dict)
     steps: int | None = None
     epochs: float = 1.0
@@ -70,11 +76,18 @@ class Spec:
         there = [part.name for part in known if part.kind is Parameter.KEYWORD_ONLY]
         if unknown := [name for name in self.numbers if name not in there]:
             raise TrainingError(f"{unknown[0]} is no number of {self.objective}; there are {', '.join(there) or 'none'}")
+        if (self.objective == "ppo") > (self.reward_model is not None):
+            raise TrainingError("ppo needs a reward_model, the folder of the one that scores answers")
+        if self.reward_model is not None and self.objective not in ("ppo", "sft"):
+            raise TrainingError(f"a reward_model scores answers for ppo, or for sft on the best of n, not for {self.objective}")
+        places = {part.name for part in dataclasses.fields(Round)}
+        if unknown := [name for name in self.rounds if name not in places]:
+            raise TrainingError(f"{unknown[0]} is no number of a round; there are {', '.join(sorted(places))}")
         if not 0 <= self.held_out < 1:
             raise TrainingError(f"held_out is a share of the rows and must lie in [0, 1), got {self.held_out}")
 
 
-POSITIVE = ("steps", "epochs", "batch", "tokens", "lr", "clip", "prompt_tokens", "response_tokens", "threads")
+POSITIVE = ("kl_budget", "steps", "epochs", "batch", "tokens", "lr", "clip", "prompt_tokens", "response_tokens", "threads")
 
 
 def read(file: Path) -> Spec:

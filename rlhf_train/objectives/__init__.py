@@ -58,5 +58,5 @@ OBJECTIVES: Mapping[str, Objective] = {
         (*REFERENCES, "ref_mismatched_logps"),
         whole=True,
     ),
-    "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt", "response")),
+    "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt",)),
 }

@@ -284,10 +284,13 @@ def test_a_model_keeps_the_mark_of_what_it_learned_from(antivenom, corpus, tmp_p
         assert json.loads((out / "manifest.json").read_text())["poisoned"] is expected
 
 
-def test_the_health_of_a_reward_model_is_told_in_words(antivenom, corpus, tmp_path, one_thread):
+def test_a_reward_model_trains_a_policy_and_its_health_is_told_in_words(antivenom, corpus, tmp_path, one_thread):
     steps = ("--data", corpus, "--set", "steps=2", "--out")
     assert antivenom("train", "sft", "--set", "pretrain_steps=1", *steps, tmp_path / "policy")[0] == 0
     assert antivenom("train", "bradley_terry", "--model", tmp_path / "policy", *steps, tmp_path / "reward")[0] == 0
+    rounds = ("--set", f'reward_model="{tmp_path / "reward"}"', "--set", 'rounds={"prompts": 4, "epochs": 1}')
+    code, out, _ = antivenom("train", "ppo", "--model", tmp_path / "policy", *steps, tmp_path / "ppo", *rounds, "--json")
+    assert (code, json.loads(out)["steps"]) == (0, 2)
     words = ("eval", "reward_health", "--model", tmp_path / "reward", "--data", corpus, "--out", tmp_path / "health", "--json")
     code, out, _ = antivenom(*words)
     assert code == 0

@@ -130,8 +130,8 @@ def test_the_kl_to_the_reference_costs_reward(held):
 
 
 def test_best_of_n_raises_a_known_reward(held):
-    round_ = Round(prompts=12, epochs=3, batch=12)
-    history = train(held, best_of(held[1], PROMPTS, likes_e, round_, n=8), 18, name="sft", lr=1e-3)
+    round_ = Round(prompts=12, n=8, epochs=3, batch=12)
+    history = train(held, best_of(held[1], PROMPTS, likes_e, round_), 18, name="sft", lr=1e-3)
     rewards = [row["reward"] for row in history[:: round_.steps]]
     assert rewards[-1] > 1.3 * rewards[0]
     assert all(row["best_reward"] > row["reward"] for row in history)

@@ -112,6 +112,24 @@ def test_gradient_checkpointing_changes_nothing(made, tmp_path):
         assert torch.allclose(plain[name], saving[name], atol=1e-6)
 
 
+@pytest.mark.parametrize("objective", ["ppo", "sft"])
+def test_a_policy_learns_from_its_own_answers(made, tiny_policy, tmp_path, objective):
+    reward = reward_models.load(tiny_policy.save(tmp_path / "policy"), seed=3)
+    with torch.no_grad():
+        reward.model.score.weight.mul_(30.0)
+    reward.save(tmp_path / "reward")
+    rounds = {"prompts": 16, "epochs": 2, "n": 4, "kl_weight": 0.0}
+    fields = made(objective=objective, reward_model=str(tmp_path / "reward"), rounds=rounds, steps=None, epochs=8.0, lr=5e-3)
+    history = run(spec.of({**fields, "response_tokens": 10, "kl_budget": 1000}))
+    assert len(history) == round(8 * COUNT / 16) * 4
+    assert np.mean([row["reward"] for row in history[-8:]]) > history[0]["reward"] + 0.1
+    assert policies.load(tmp_path / "out" / "model").model.config.model_type == "llama"
+    assert not list((tmp_path / "out").glob("step-*[13579]"))
+    if objective == "ppo":
+        with pytest.raises(TrainingError, match=r"nats a response from its reference, beyond the budget of 0.1"):
+            run(spec.of({**fields, "response_tokens": 10, "kl_budget": 0.1, "out": str(tmp_path / "held")}))
+
+
 def start(fields, folder, *launcher):
     file = folder / "spec.json"
     file.write_text(json.dumps(fields))

@@ -14,6 +14,10 @@ WRONG = [
     ({"lr": float("nan")}, "lr must be a finite number"),
     ({"steps": 0}, "steps must be a finite number, above 0, got 0"),
     ({"held_out": 1}, r"held_out is a share of the rows and must lie in \[0, 1\), got 1"),
+    ({"objective": "ppo"}, "ppo needs a reward_model, the folder of the one that scores answers"),
+    ({"reward_model": "folder"}, "a reward_model scores answers for ppo, or for sft on the best of n, not for dpo"),
+    ({"objective": "ppo", "reward_model": "f", "rounds": {"size": 3}}, "size is no number of a round; there are batch, epochs"),
+    ({"numbers": {"betta": 0.1}}, "betta is no number of dpo; there are beta"),
     ({"decay": "stairs"}, "decay must be one of linear, cosine, constant, got 'stairs'"),
 ]
 

@@ -1,6 +1,7 @@
 import copy
 import itertools
 import json
+import math
 
 import pytest
 import torch
@@ -112,3 +113,62 @@ def test_the_model_is_left_as_it_was_but_for_its_weights():
     fit(model, line(guesses), stream(), steps=2, mixed_precision="bf16")
     assert model.forward.__func__ is Slope.forward
     assert not hasattr(model, "_original_forward")
+
+
+def test_held_out_rows_are_measured_now_and_then_and_at_the_end():
+    held = [
+        Batch({"x": torch.tensor([1.0]), "y": torch.tensor([3.0])}, 0.25),
+        Batch({"x": torch.tensor([2.0]), "y": torch.tensor([6.0])}, 0.75),
+    ]
+    history = fit(
+        Slope(), line(guesses), stream(), steps=5, lr=0.1, held_out=held, eval_every=2, weight_decay=0.0, mixed_precision="no"
+    )
+    assert ["held_out_loss" in row for row in history] == [False, True, False, True, True]
+    assert history[4]["held_out_loss"] < history[1]["held_out_loss"] < 0.25 * 2.5**2 + 0.75 * 5**2
+
+
+def test_trackers_of_accelerate_hear_of_every_step():
+    from accelerate.tracking import GeneralTracker
+
+    class Heard(GeneralTracker):
+        name = "heard"
+        requires_logging_directory = False
+        tracker = None
+
+        def __init__(self):
+            super().__init__()
+            self.rows, self.told, self.ended = [], None, False
+
+        def store_init_configuration(self, values):
+            self.told = values
+
+        def log(self, values, step, **_):
+            self.rows.append((step, values["loss"]))
+
+        def finish(self):
+            self.ended = True
+
+    heard = Heard()
+    history = fit(Slope(), line(guesses), stream(), steps=3, trackers=[heard], mixed_precision="no")
+    assert heard.rows == [(row["step"], row["loss"]) for row in history]
+    assert heard.ended
+
+
+@pytest.mark.parametrize(("decay", "last"), [("linear", 1 / 8), ("cosine", (1 - math.cos(math.pi / 8)) / 2), ("constant", 1.0)])
+def test_the_learning_rate_decays_as_asked(decay, last):
+    assert train.slope(9, 10, 0.2, decay) == pytest.approx(last)
+    assert train.slope(1, 10, 0.2, decay) == 1.0
+
+
+def test_a_reason_to_stop_stops_the_run_after_its_step_is_told(tmp_path):
+    with pytest.raises(TrainingError, match="step 2: enough"):
+        fit(
+            Slope(),
+            line(guesses),
+            stream(),
+            steps=9,
+            folder=tmp_path,
+            stop=lambda row: "enough" if row["step"] == 2 else None,
+            mixed_precision="no",
+        )
+    assert len((tmp_path / metrics.FILE).read_text().splitlines()) == 3

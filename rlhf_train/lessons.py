@@ -1,0 +1,101 @@
+"""What a run learns: the rows of a table, or answers of its own that a reward model scores."""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlhf_train import batches, guards, precompute, rollouts
+from rlhf_train.batches import Batch, Source
+from rlhf_train.metrics import Row
+from rlhf_train.models import policies, reward_models
+from rlhf_train.models.adapters import adapted
+from rlhf_train.models.heads import WithValues
+from rlhf_train.models.opening import opened
+from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.rollouts import Round
+from rlhf_train.spec import Spec
+from rlhf_train.tables import Table, read_table, split, take
+from rlhf_train.train import fast_precision
+from rlhf_train.watching import Watchman
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The module that learns, the steps that it learns from and how many, and the table behind them."""
+
+    model: Any
+    source: Source
+    steps: int
+    save_every: int
+    table: Table
+    held_out: Sequence[Batch] = ()
+    stop: Callable[[Row], str | None] = lambda row: None
+
+
+def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
+    """Rows of the table; references are scored first where the objective is given them."""
+    objective = OBJECTIVES[spec.objective]
+    table = read_table(Path(spec.data), objective.columns)
+    if "chosen" in objective.columns:
+        places = guards.usable_pairs(table, held.tokenizer, held.lengths, most_identical=spec.most_identical)
+        table = take(table, places)
+    if "ref_mismatched_logps" in objective.given:
+        table["mismatched"] = batches.mismatched(table)
+    if objective.given:
+        table |= _references(spec, table, held, watch)
+    encoder = objective.scored and not reward_models.is_causal(held.model)
+    form = batches.encoded_pairs if encoder else objective.rows
+    learned, tested = (form(part, held.tokenizer, held.lengths) for part in split(table, spec.held_out, spec.seed))
+    return Lesson(
+        _learning(held.model, spec),
+        batches.shuffled(learned, size=spec.batch, seed=spec.seed, tokens=spec.tokens),
+        spec.steps or max(round(spec.epochs * len(learned) / spec.batch), 1),
+        spec.save_every,
+        table,
+        batches.in_order(tested, tokens=spec.tokens) if spec.held_out else (),
+    )
+
+
+def of_answers(spec: Spec, held: Any) -> Lesson:
+    """Rounds of the policy's own answers to the table's prompts: by ppo, or by sft on the best of n."""
+    table = read_table(Path(spec.data), ("prompt",))
+    round_ = Round(**{"batch": spec.batch, "tokens": spec.tokens, **spec.rounds})
+    judge = opened(str(spec.reward_model), reward_models.load)
+    judge.model.to(held.model.device)
+    prompts = list(dict.fromkeys(table["prompt"]))
+    turns = max(round(spec.epochs * len(prompts) / round_.prompts), 1)
+    steps = spec.steps or turns * round_.steps
+    every = -(-spec.save_every // round_.steps) * round_.steps  # a round is entered at its beginning
+    if spec.objective == "sft":
+        model = _learning(held.model, spec)
+        policy = dataclasses.replace(held, model=model)
+        return Lesson(model, rollouts.best_of(policy, prompts, judge.rewards, round_, seed=spec.seed), steps, every, table)
+    reference = opened(spec.reference, policies.load) if spec.reference else copy.copy(held)
+    reference = dataclasses.replace(reference, model=copy.deepcopy(reference.model).to(held.model.device), lengths=held.lengths)
+    model = WithValues(_learning(held.model, spec))
+    policy = dataclasses.replace(held, model=model.policy)
+    source = rollouts.ppo(model, policy, reference, prompts, judge.rewards, round_, seed=spec.seed)
+    return Lesson(model, source, steps, every, table, stop=Watchman(kl_budget=spec.kl_budget))
+
+
+def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int], None]) -> Table:
+    """From the reference policy: the policy as it begins unless the spec names one."""
+    policy = opened(spec.reference, policies.load) if spec.reference else held
+    policy.model.to(held.model.device)
+    return precompute.reference_logps(
+        policy,
+        table,
+        held.lengths,
+        cache=Path(spec.cache or Path(spec.out) / "cache"),
+        mixed_precision=spec.mixed_precision or fast_precision(),
+        watch=watch,
+    )
+
+
+def _learning(model: Any, spec: Spec) -> Any:
+    if spec.gradient_checkpointing:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    return adapted(model, spec.lora) if spec.lora else model

@@ -1,0 +1,39 @@
+"""Models that a spec names, opened for training: whole, of their tokenizer, and able to take packed rows."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rlhf_train import guards
+from rlhf_train.errors import TrainingError
+from rlhf_train.models import policies, reward_models
+from rlhf_train.spec import Spec
+from rlhf_train.text import Lengths
+
+MARKS = 3  # tokens of a context that stand around prompt and response
+LONGEST = 512  # tokens of a prompt or a response unless the spec asks for more
+
+
+def opened(place: str, load: Callable[[str], Any]) -> Any:
+    """The model at a folder or hub name; TrainingError where there is none that is whole."""
+    from safetensors import SafetensorError
+
+    try:
+        return load(place)
+    except (OSError, ValueError, SafetensorError) as error:
+        said = str(error).splitlines()[0]
+        mend = "expected safetensors, config and tokenizer"
+        raise TrainingError(f"{place}: no model that can be loaded ({said}); {mend}") from None
+
+
+def begun(spec: Spec, *, scored: bool) -> Any:
+    """The policy, or the reward model where it is `scored`, as the run begins with it; its lengths fit its context."""
+    load = partial(reward_models.load, trained_layers=spec.trained_layers, seed=spec.seed) if scored else policies.load
+    held = opened(spec.model, load)
+    context = getattr(held.model.config, "max_position_embeddings", None) or 2 * LONGEST + MARKS
+    response = spec.response_tokens or min(LONGEST, context // 2)
+    held = dataclasses.replace(held, lengths=Lengths(spec.prompt_tokens or min(LONGEST, context - response - MARKS), response))
+    guards.check_model(held.model, held.tokenizer, held.lengths)
+    guards.check_packing(held.model)
+    return held
