@@ -19,17 +19,16 @@ def train(
     work: Path,
     *,
     watch: Watch = silent,
-    pretrain_steps: int = 200,
     **settings: Any,
 ) -> list[dict[str, float]]:
     """Trains `model` on `pairs` in the folder `work`, where the same call goes on if it was interrupted: see work/model.
 
-    `settings` are fields of rlhf_train's Spec, and numbers of the objective. A tiny policy is pre-trained for `pretrain_steps`.
+    `settings` are those of prepare().
     """
     from rlhf_train import spec
     from rlhf_train.run import run
 
-    made = prepare(objective, pairs, model, work, watch=watch, pretrain_steps=pretrain_steps, **settings)
+    made = prepare(objective, pairs, model, work, watch=watch, **settings)
     return run(spec.of(made), lambda what, done, of, row: watch(what, done, of))
 
 
@@ -43,7 +42,10 @@ def prepare(
     pretrain_steps: int = 200,
     **settings: Any,
 ) -> dict[str, Any]:
-    """The spec of a run in `work`, as plain data, and in there the table and the tiny policy that it names."""
+    """The spec of a run in `work`, as plain data, and in there the table and the tiny policy that it names.
+
+    `settings` are fields of rlhf_train's Spec, and numbers of the objective. A tiny policy is pre-trained for `pretrain_steps`.
+    """
     from rlhf_train import spec
     from rlhf_train.objectives import OBJECTIVES
 

@@ -12,6 +12,7 @@ from rlhf_train.inputs import plain, sequence_logps, sequence_rewards
 from rlhf_train.packing import Tree, pack, pack_encoded
 from rlhf_train.text import Lengths, Tokenizer, response_ids
 
+MARKS = 3  # tokens that stand around prompt and response
 NAMED = 10  # rows that a message names
 PROBED = 2e-2  # how far packed and plain numbers may be apart, for rounding in half precision
 
@@ -28,7 +29,7 @@ def check_model(model: Any, tokenizer: Tokenizer, lengths: Lengths) -> None:
     if tokenizer.eos_token_id is None and tokenizer.sep_token_id is None:
         raise TrainingError("the tokenizer has no end token; set its eos_token to the one that the model was trained with")
     context = getattr(plain(model).config, "max_position_embeddings", None)
-    longest = lengths.prompt + lengths.response + 3  # the marks around them
+    longest = lengths.prompt + lengths.response + MARKS
     if context is not None and longest > context:
         raise TrainingError(
             f"a row may have {lengths.prompt} prompt tokens and {lengths.response} of the response, {longest} with its marks, "

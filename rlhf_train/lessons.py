@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,20 @@ from rlhf_train.models.opening import opened
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.rollouts import Round
 from rlhf_train.spec import Spec
-from rlhf_train.tables import Table, read_table, split, take
+from rlhf_train.tables import Table, digest, read_table, split, take
 from rlhf_train.train import fast_precision
 from rlhf_train.watching import Watchman
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """The module that learns, the steps that it learns from and how many, and the table behind them."""
+    """The module that learns, the steps that it learns from and how many, and the digests of what is behind them."""
 
     model: Any
     source: Source
     steps: int
     save_every: int
-    table: Table
+    made_of: Mapping[str, str]
     held_out: Sequence[Batch] = ()
     stop: Callable[[Row], str | None] = lambda row: None
 
@@ -54,7 +54,7 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
         batches.shuffled(learned, size=spec.batch, seed=spec.seed, tokens=spec.tokens),
         spec.steps or max(round(spec.epochs * len(learned) / spec.batch), 1),
         spec.save_every,
-        table,
+        {"data": digest(table)},
         batches.in_order(tested, tokens=spec.tokens) if spec.held_out else (),
     )
 
@@ -65,6 +65,7 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     round_ = Round(**{"batch": spec.batch, "tokens": spec.tokens, **spec.rounds})
     judge = opened(str(spec.reward_model), reward_models.load)
     judge.model.to(held.model.device)
+    made_of = {"data": digest(table), "reward_model": precompute.model_digest(judge.model)}
     prompts = list(dict.fromkeys(table["prompt"]))
     turns = max(round(spec.epochs * len(prompts) / round_.prompts), 1)
     steps = spec.steps or turns * round_.steps
@@ -72,13 +73,14 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     if spec.objective == "sft":
         model = _learning(held.model, spec)
         policy = dataclasses.replace(held, model=model)
-        return Lesson(model, rollouts.best_of(policy, prompts, judge.rewards, round_, seed=spec.seed), steps, every, table)
+        return Lesson(model, rollouts.best_of(policy, prompts, judge.rewards, round_, seed=spec.seed), steps, every, made_of)
     reference = opened(spec.reference, policies.load) if spec.reference else copy.copy(held)
     reference = dataclasses.replace(reference, model=copy.deepcopy(reference.model).to(held.model.device), lengths=held.lengths)
     model = WithValues(_learning(held.model, spec))
     policy = dataclasses.replace(held, model=model.policy)
     source = rollouts.ppo(model, policy, reference, prompts, judge.rewards, round_, seed=spec.seed)
-    return Lesson(model, source, steps, every, table, stop=Watchman(kl_budget=spec.kl_budget))
+    made_of["reference"] = precompute.model_digest(reference.model)
+    return Lesson(model, source, steps, every, made_of, stop=Watchman(kl_budget=spec.kl_budget))
 
 
 def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int], None]) -> Table:

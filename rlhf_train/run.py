@@ -21,7 +21,6 @@ from rlhf_train.models.heads import WithValues
 from rlhf_train.models.opening import begun
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.spec import Spec, read
-from rlhf_train.tables import Table, digest
 from rlhf_train.train import fit
 
 Watch = Callable[[str, int, int, Row], None]
@@ -50,7 +49,7 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
         lesson = lessons.of_answers(spec, held)
     else:
         lesson = lessons.of_table(spec, held, lambda done, of: watch("reference", done, of, {}))
-    identity = _identity(spec, lesson.table, weights)
+    identity = _identity(spec, {**lesson.made_of, "model": weights})
     history = fit(
         lesson.model,
         objective,
@@ -72,10 +71,10 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
     return history
 
 
-def _identity(spec: Spec, table: Table, weights: str) -> dict[str, Any]:
-    """What the run is, as plain JSON: its spec, its data and the weights that it begins with."""
+def _identity(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
+    """What the run is, as plain JSON: its spec, with the digest of a table or model in place of where it was read."""
     said = {name: value for name, value in dataclasses.asdict(spec).items() if name not in PLACES}
-    return json.loads(json.dumps({**said, "data": digest(table), "model": weights}))
+    return json.loads(json.dumps({**said, **digests}))
 
 
 def _save(held: Any, out: Path, card: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from rlhf_train.models import policies, reward_models
 from rlhf_train.spec import Spec
 from rlhf_train.text import Lengths
 
-MARKS = 3  # tokens of a context that stand around prompt and response
 LONGEST = 512  # tokens of a prompt or a response unless the spec asks for more
 
 
@@ -31,9 +30,11 @@ def begun(spec: Spec, *, scored: bool) -> Any:
     """The policy, or the reward model where it is `scored`, as the run begins with it; its lengths fit its context."""
     load = partial(reward_models.load, trained_layers=spec.trained_layers, seed=spec.seed) if scored else policies.load
     held = opened(spec.model, load)
-    context = getattr(held.model.config, "max_position_embeddings", None) or 2 * LONGEST + MARKS
+    context = getattr(held.model.config, "max_position_embeddings", None) or 2 * LONGEST + guards.MARKS
     response = spec.response_tokens or min(LONGEST, context // 2)
-    held = dataclasses.replace(held, lengths=Lengths(spec.prompt_tokens or min(LONGEST, context - response - MARKS), response))
+    held = dataclasses.replace(
+        held, lengths=Lengths(spec.prompt_tokens or min(LONGEST, context - response - guards.MARKS), response)
+    )
     guards.check_model(held.model, held.tokenizer, held.lengths)
     guards.check_packing(held.model)
     return held

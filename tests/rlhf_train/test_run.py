@@ -125,6 +125,11 @@ def test_a_policy_learns_from_its_own_answers(made, tiny_policy, tmp_path, objec
     assert np.mean([row["reward"] for row in history[-8:]]) > history[0]["reward"] + 0.1
     assert policies.load(tmp_path / "out" / "model").model.config.model_type == "llama"
     assert not list((tmp_path / "out").glob("step-*[13579]"))
+    with torch.no_grad():
+        reward.model.score.weight.mul_(-1.0)
+    reward.save(tmp_path / "reward")
+    with pytest.raises(TrainingError, match="holds a run with reward_model"):  # another judge at the same place
+        run(spec.of({**fields, "response_tokens": 10, "kl_budget": 1000}))
     if objective == "ppo":
         with pytest.raises(TrainingError, match=r"nats a response from its reference, beyond the budget of 0.1"):
             run(spec.of({**fields, "response_tokens": 10, "kl_budget": 0.1, "out": str(tmp_path / "held")}))
