@@ -88,7 +88,7 @@ def usable_pairs(
     alike = [place for place, (one, other) in enumerate(zip(chosen, rejected, strict=True)) if one == other]
     if len(alike) > most_identical * len(chosen):
         raise TrainingError(
-            f"{len(alike):,} of {len(chosen):,} pairs have sides that are the same {lengths.response} tokens, more than "
+            f"{len(alike):,} of {len(chosen):,} pairs are the same in their first {lengths.response} tokens, more than "
             f"{most_identical:.1%}: {named(alike)}; raise response_tokens, or allow more with most_identical"
         )
     return np.setdiff1d(np.arange(len(chosen)), alike)

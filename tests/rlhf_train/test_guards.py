@@ -24,7 +24,7 @@ def test_pairs_alike_after_truncation_are_counted_and_refused(tiny_policy):
     columns["rejected"][9] = columns["chosen"][9] + " and more"
     count = len(tiny_policy.tokenizer(columns["chosen"][9])["input_ids"])
     few = Lengths(24, count)
-    with pytest.raises(TrainingError, match=rf"2 of 60 pairs have sides that are the same {count} tokens.*: rows 4, 9; raise"):
+    with pytest.raises(TrainingError, match=rf"2 of 60 pairs are the same in their first {count} tokens.*: rows 4, 9; raise"):
         guards.usable_pairs(columns, tiny_policy.tokenizer, few)
     kept = guards.usable_pairs(columns, tiny_policy.tokenizer, few, most_identical=0.05)
     assert sorted(set(range(COUNT)) - set(kept.tolist())) == [4, 9]
