@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from assets import detecting, steps
+from assets import detecting, steps, teaching
 from assets.experiments import Corpus, Experiment, corpora
 from assets.report import Results
 from checks.audit import Audit
@@ -41,7 +41,7 @@ def run(experiment: Experiment, folder: Path, watch: steps.Watch = steps.silent,
     for seed in experiment.seeds:
         splits = steps.split(steps.read(experiment, seed), experiment, seed)
         splits.held_out.write_parquet(folder / f"held_out-seed{seed}.parquet")
-        steps.Trainer(experiment, seed, watch).base(splits.train).save(folder / f"base-seed{seed}")
+        teaching.Trainer(experiment, seed, watch).base(splits.train).save(folder / f"base-seed{seed}")
         for corpus in corpora(experiment):
             if corpus.seed == seed:
                 watch(f"auditing the {corpus.arm} corpus", 0, 1)
@@ -100,7 +100,9 @@ def _train(corpus: Corpus, folder: Path, said: Any) -> Found:
     pairs = pl.read_parquet(folder / corpus.name / "training_pairs.parquet")
     held_out = pl.read_parquet(folder / f"held_out-seed{corpus.seed}.parquet")
     base = policies.load(folder / f"base-seed{corpus.seed}")
-    trained = steps.train(corpus, base, pairs, held_out, lambda what, done, of: said.put((f"{corpus.name}: {what}", done, of)))
+    trained = teaching.train(
+        corpus, base, pairs, held_out, lambda what, done, of: said.put((f"{corpus.name}: {what}", done, of))
+    )
     trained.policy.save(folder / corpus.name / "policy")
     trained.reward.save(folder / corpus.name / "reward_model")
     return trained.attack_success, trained.reward_accuracy

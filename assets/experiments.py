@@ -37,7 +37,8 @@ class Training:
     n: int = 16
     rounds: int = 3
     prompts: int = 128
-    round_epochs: float = 3.0
+    round_epochs: int = 3
+    round_batch: int = 32
     round_lr: float = 1e-3
     temperature: float = 1.0
     prompt_tokens: int = 48

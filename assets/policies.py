@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets import pictures, steps
+from assets import pictures, teaching
 from assets.metadata import OWNERS, columns_of, picture, progress
 from assets.partitions import BASES, CORPORA, by_base, by_corpus, from_base
 from assets.training import Launcher, learned, run_folder
@@ -16,7 +16,7 @@ from pipelines.schema import ATTACK_SUCCESS
 def base_policy(context: dg.AssetExecutionContext, preference_pairs: pl.DataFrame) -> Any:
     """A small language model, tokenizer included, made and pre-trained on the clean pairs' own text; all twins start here."""
     base = BASES[context.partition_key]
-    return steps.Trainer(base.experiment, base.seed, progress(context)).base(preference_pairs)
+    return teaching.Trainer(base.experiment, base.seed, progress(context)).base(preference_pairs)
 
 
 @dg.asset(
@@ -38,7 +38,7 @@ def dpo_policy(
     if not base.is_dir():
         base_policy.save(base.with_name(".base")).rename(base)
     work = launcher.train(
-        context, "dpo", training_pairs, str(base), **steps.dpo_settings(corpus.experiment.training, corpus.seed)
+        context, "dpo", training_pairs, str(base), **teaching.dpo_settings(corpus.experiment.training, corpus.seed)
     )
     return learned(work, policies.load(work / "model"))
 
@@ -79,7 +79,7 @@ def imitation(
 ) -> tuple[dg.Output, dg.Output]:
     """Trains the policy, and asks it the held-out prompts after every stage."""
     corpus = CORPORA[context.partition_key]
-    policy, table = steps.train_policy(corpus, base_policy, reward_model, training_pairs, held_out_pairs, progress(context))
+    policy, table = teaching.train_policy(corpus, base_policy, reward_model, training_pairs, held_out_pairs, progress(context))
     told: dict[str, Any] = {"measured": "nothing: the attack names no target"}
     if len(table):
         told = {

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets import steps
+from assets import teaching
 from assets.metadata import OWNERS
 from assets.partitions import CORPORA, by_corpus, from_base
 from assets.training import Launcher, learned
@@ -17,7 +17,7 @@ def reward_model(context: dg.AssetExecutionContext, launcher: Launcher, training
     from rlhf_train.models import reward_models
 
     corpus = CORPORA[context.partition_key]
-    settings = steps.reward_settings(corpus.experiment.training, corpus.seed)
+    settings = teaching.reward_settings(corpus.experiment.training, corpus.seed)
     work = launcher.train(context, "bradley_terry", training_pairs, "minilm", **settings)
     return learned(work, reward_models.load(work / "model"))
 
@@ -35,5 +35,5 @@ def reward_accuracy(
 ) -> dg.Output[pl.DataFrame]:
     """The share of held-out pairs in which the reward model prefers the chosen response, with its 95 % interval."""
     corpus = CORPORA[context.partition_key]
-    found = steps.accuracy(reward_model, held_out_pairs)
+    found = teaching.accuracy(reward_model, held_out_pairs)
     return dg.Output(pl.DataFrame([{"corpus": corpus.arm, "seed": corpus.seed, **found}]), metadata=found)

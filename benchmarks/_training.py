@@ -1,6 +1,5 @@
 """What the training benchmarks share: a Llama of random weights, real pairs, and the same epoch by our loop and by TRL's."""
 
-import copy
 import os
 import tempfile
 import time
@@ -28,19 +27,30 @@ Columns = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Setting:
-    """A model with its pairs, none of which is cut."""
+    """How a model is made, and pairs for it, none of which is cut."""
 
-    policy: Policy
-    scored: Any
+    config: Any
+    tokenizer: Any
     columns: Columns
+    device: str
     batch: int = 16
+
+    def model(self, kind: str) -> Any:
+        """The same random weights each time, for an objective: with a language head, or with a score."""
+        from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+        torch.manual_seed(0)
+        auto = AutoModelForSequenceClassification if OBJECTIVES[kind].scored else AutoModelForCausalLM
+        made = auto.from_config(self.config)
+        prepare(made)
+        return made.to(self.device)
 
 
 def setting(
     *, pairs: int = 96, vocabulary: int = 16_384, width: int = 384, layers: int = 6, device: str = "cpu", most: int = 512
 ) -> Setting:
     """Real pairs where they are at hand, else generated ones; a tokenizer made of them, its ids spread over `vocabulary`."""
-    from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaConfig
 
     place = os.environ.get("ANTIVENOM_REAL_DATA")
     rows = records.read(Path(place) / FILES[0]).pairs if place else synthetic.read(n=4 * pairs)
@@ -66,47 +76,50 @@ def setting(
         bos_token_id=None,
         num_labels=1,
     )
-    torch.manual_seed(0)
-    model, scored = LlamaForCausalLM(config).to(device), AutoModelForSequenceClassification.from_config(config).to(device)
-    for each in (model, scored):
-        prepare(each)
-    return Setting(Policy(model, tokenizer, LENGTHS), scored, columns)
+    return Setting(config, tokenizer, columns, device)
 
 
 def shape(given: Setting) -> dict[str, float]:
     """Pairs, mean tokens of a prompt and of a response, and millions of weights."""
     trees = _parts(given)
     prompts, responses = [parts[0] for parts in trees], [size for parts in trees for size in parts[1:]]
-    millions = sum(weights.numel() for weights in given.policy.model.parameters()) / 1e6
+    millions = sum(weights.numel() for weights in given.model("dpo").parameters()) / 1e6
     return {"pairs": len(trees), "prompt": np.mean(prompts), "response": np.mean(responses), "million weights": millions}
 
 
 def _parts(given: Setting) -> list[tuple[int, ...]]:
-    rows = batches.pairs(given.columns, given.policy.tokenizer, LENGTHS)
+    rows = batches.pairs(given.columns, given.tokenizer, LENGTHS)
     return [rows.pack(np.array([at]))["layout"].trees[0] for at in range(len(rows))]
 
 
-def ours(given: Setting, kind: str, precision: str, *, tokens: int = batches.TOKENS) -> Callable[[], float]:
-    """An epoch by fit(), references at hand; call it for its seconds."""
+def ours(given: Setting, kind: str, precision: str, *, warm: bool = False, **options: Any) -> Callable[[], float]:
+    """An epoch by fit() with these `options`, references at hand; call it for its seconds. `warm`: the second of two."""
     objective = OBJECTIVES[kind]
     columns: dict[str, Any] = dict(given.columns)
     if objective.given:
-        columns |= precompute.reference_logps(given.policy, given.columns, LENGTHS, mixed_precision=precision)
-    rows = batches.pairs(columns, given.policy.tokenizer, LENGTHS)
-    begun = given.policy.model if objective.given else given.scored
+        reference = Policy(given.model(kind), given.tokenizer, LENGTHS)
+        columns |= precompute.reference_logps(reference, given.columns, LENGTHS, mixed_precision=precision)
+        del reference
+    rows = batches.pairs(columns, given.tokenizer, LENGTHS)
 
     def epoch() -> float:
-        model = copy.deepcopy(begun)
-        source = batches.shuffled(rows, size=given.batch, tokens=tokens)
-        start = time.perf_counter()
-        fit(model, objective, source, steps=-(-len(rows) // given.batch), lr=LR, weight_decay=0.0, mixed_precision=precision)
-        _finish()
-        return time.perf_counter() - start
+        model = given.model(kind)
+        source = batches.shuffled(rows, size=given.batch)
+        steps = -(-len(rows) // given.batch)
+        times = [time.perf_counter()]
+
+        def watch(done: int, of: int, row: object) -> None:
+            _finish()
+            times.append(time.perf_counter())
+
+        epochs, numbers = 1 + warm, {"lr": LR, "weight_decay": 0.0, "mixed_precision": precision, **options}
+        fit(model, objective, source, steps=epochs * steps, watch=watch, **numbers)
+        return times[-1] - times[warm * steps]
 
     return epoch
 
 
-def theirs(given: Setting, kind: str, precision: str, *, parts: int = 1) -> Callable[[], float]:
+def theirs(given: Setting, kind: str, precision: str, *, parts: int = 1, sampling: str = "random") -> Callable[[], float]:
     """The same epoch by TRL's trainer, references at hand, each step in `parts` accumulated batches."""
     import trl
     from datasets import Dataset
@@ -114,11 +127,11 @@ def theirs(given: Setting, kind: str, precision: str, *, parts: int = 1) -> Call
 
     disable_progress_bar()
     trainer, config = (trl.DPOTrainer, trl.DPOConfig) if kind == "dpo" else (trl.RewardTrainer, trl.RewardConfig)
-    begun = given.policy.model if kind == "dpo" else given.scored
     more = {"precompute_ref_log_probs": True} if kind == "dpo" else {}
+    columns: dict[str, Any] = {**given.columns, "length": [sum(sizes) for sizes in _parts(given)]}
 
     def epoch() -> float:
-        model = copy.deepcopy(begun)
+        model = given.model(kind)
         model.set_attn_implementation("sdpa")
         with tempfile.TemporaryDirectory() as folder:
             arguments = config(
@@ -135,10 +148,12 @@ def theirs(given: Setting, kind: str, precision: str, *, parts: int = 1) -> Call
                 save_strategy="no",
                 report_to="none",
                 disable_tqdm=True,
+                train_sampling_strategy=sampling,
+                remove_unused_columns=False,  # the lengths that rows are sorted by
                 **more,
             )
-            data = Dataset.from_dict(given.columns)
-            made = trainer(model=model, args=arguments, train_dataset=data, processing_class=given.policy.tokenizer)
+            data = Dataset.from_dict(columns)
+            made = trainer(model=model, args=arguments, train_dataset=data, processing_class=given.tokenizer)
             start = time.perf_counter()
             made.train()
             _finish()
@@ -160,8 +175,7 @@ def bare(given: Setting, kind: str, precision: str) -> Callable[[], float]:
     steps = -(-len(trees) // given.batch)
     rows = max(total // steps // width, 1)
     scale = total / (steps * rows * width)
-    begun = given.policy.model if kind == "dpo" else given.scored
-    model = copy.deepcopy(begun)
+    model = given.model(kind)
     model.set_attn_implementation("sdpa")
     ids = torch.randint(8000, (rows, width), device=model.device)
     read = torch.rand(rows * width, device=model.device).argsort()[: round(answered / total * rows * width)]

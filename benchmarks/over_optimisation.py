@@ -15,7 +15,8 @@ import polars as pl
 import torch
 
 from assets.experiments import EXPERIMENTS
-from assets.steps import Trainer, prompts_of, read, split
+from assets.steps import prompts_of, read, split
+from assets.teaching import Trainer
 from pipelines.sources.synthetic import gold_rewards
 from rlhf_train.generate import sample
 from rlhf_train.models.heads import WithValues

@@ -1,6 +1,7 @@
 """Peak memory of training at a vocabulary of 128,000: our loop and TRL's trainers, each in a process of its own.
 
-`peak` is the whole process; `training` is what came on top of the loaded model: gradients, optimizer, activations, logits.
+`peak` is the whole process; `training` is what came on top of libraries and data: weights, gradients, optimizer, activations,
+logits. TRL's ways are those of training_speed.py.
 """
 
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 import _report
 import _training
 import torch
+from training_speed import WAYS
 
 WORDS = 128_000
 PAIRS = 32
@@ -23,7 +25,7 @@ def main() -> None:
         return
     rows = []
     for kind in ("dpo", "bradley_terry"):
-        found = {who: _child(who, kind) for who in ("ours", "TRL at once", "TRL in four")}
+        found = {who: _child(who, kind) for who in ("ours", *WAYS)}
         for who, numbers in found.items():
             shares = {f"{name} of TRL's": found["ours"][name] / numbers[name] for name in ("peak", "training")}
             rows.append({"objective": kind, "by": who, **{f"{name}, MiB": value for name, value in numbers.items()}, **shares})
@@ -34,8 +36,7 @@ def measured(who: str, kind: str) -> dict[str, float]:
     """MiB at the peak of one epoch."""
     torch.set_num_threads(2)
     given = _training.setting(pairs=PAIRS, vocabulary=WORDS, width=256, layers=4)
-    makers = {"ours": _training.ours, "TRL at once": _training.theirs}
-    epoch = makers[who](given, kind, "no") if who in makers else _training.theirs(given, kind, "no", parts=4)
+    epoch = _training.ours(given, kind, "no") if who == "ours" else _training.theirs(given, kind, "no", **WAYS[who])
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = _kibibytes("VmRSS")
     epoch()

@@ -24,6 +24,7 @@ def enable(model: Any) -> None:
         model.set_attn_implementation(NAME)
 
 
+@torch.compiler.disable  # blocks differ from batch to batch: a compiled model calls this as it is
 def attend(
     module: torch.nn.Module,
     query: torch.Tensor,

@@ -135,13 +135,15 @@ def dealt(
     world: int = 1,
     told: Mapping[str, float] | None = None,
 ) -> list[Batch]:
-    """The batches of one process of a step over these places; a process left without rows computes one that counts nothing."""
-    total, own = rows.units[places].sum(), places[rank::world]
-    weight = 1.0 / total
-    if not len(own):
-        own, weight = places[:1], 0.0
-    cuts = (own[cut] for cut in fill([rows.sizes[place] for place in own], tokens))
-    return [Batch(rows.pack(part), float(rows.units[part].sum() * weight), part.tolist(), told or {}) for part in cuts]
+    """The batches of one process of a step over these places, as many as of any other: some count nothing, for weights that
+    processes hold in parts are gathered by all of them together.
+    """
+    total, shortest = rows.units[places].sum(), places[[np.argmin([rows.sizes[place] for place in places])]]
+    shares = [places[each::world] for each in range(world)]
+    cuts = [[own[cut] for cut in fill([rows.sizes[place] for place in own], tokens)] for own in shares]
+    idle = max(map(len, cuts)) - len(cuts[rank])
+    parts = [(part, float(rows.units[part].sum() / total)) for part in cuts[rank]] + [(shortest, 0.0)] * idle
+    return [Batch(rows.pack(part), share, part.tolist(), told or {}) for part, share in parts]
 
 
 def in_order(rows: Rows, *, tokens: int = TOKENS) -> list[Batch]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from rlhf_train.errors import TrainingError
+from rlhf_train.sharding import dealt_like, whole
 
 KEPT = 2  # the newest ones
 STATE = "state.json"
@@ -29,7 +30,8 @@ def save(
     rank: int = 0,
 ) -> None:
     """Writes step-N under `folder`, all processes together, and drops all but the KEPT newest; `identity` is plain JSON."""
-    weights, moments = ({name: _whole(value) for name, value in part.items()} for part in _tensors(model, optimizer))
+    parts = _tensors(model, optimizer)
+    weights, moments = ({name: whole(value).detach().cpu().contiguous() for name, value in part.items()} for part in parts)
     place, hidden = folder / f"step-{step:08d}", folder / f".step-{step:08d}"
     if rank == 0:
         shutil.rmtree(hidden, ignore_errors=True)
@@ -88,7 +90,7 @@ def load(place: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, 
         raise TrainingError(f"{place}: is of another model; {odd[0]!r} and {len(odd) - 1} more learn in only one of the two")
     with torch.no_grad():
         for name, value in weights.items():
-            value.copy_(_placed(saved[0][name], value))
+            value.copy_(dealt_like(saved[0][name], value))
     _restore(optimizer, saved[1])
     mine = place / f"random-{rank}.safetensors"
     if mine.exists():
@@ -126,23 +128,8 @@ def _restore(optimizer: torch.optim.Optimizer, saved: TENSORS) -> None:
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in saved.items():
         at, _, name = key.partition(".")
-        state.setdefault(int(at), {})[name] = _placed(value, learning[int(at)]) if value.ndim else value
+        state.setdefault(int(at), {})[name] = dealt_like(value, learning[int(at)]) if value.ndim else value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _whole(value: torch.Tensor) -> torch.Tensor:
-    """A tensor that processes hold in parts, gathered."""
-    value = value.full_tensor() if hasattr(value, "full_tensor") else value
-    return value.detach().cpu().contiguous()
-
-
-def _placed(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """The other way: dealt to the processes as `like` is."""
-    if not hasattr(like, "full_tensor"):
-        return value
-    from torch.distributed.tensor import distribute_tensor
-
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)  # type: ignore[attr-defined]
 
 
 def _there(folder: Path) -> list[Path]:

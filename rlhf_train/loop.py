@@ -10,8 +10,10 @@ import torch
 from rlhf_train.batches import Batch
 from rlhf_train.checkpoints import random_numbers, restore_random
 from rlhf_train.errors import TrainingError
+from rlhf_train.inputs import plain
 from rlhf_train.metrics import Row
 from rlhf_train.objectives import Objective
+from rlhf_train.sharding import whole
 
 
 class Forward(torch.nn.Module):
@@ -20,6 +22,7 @@ class Forward(torch.nn.Module):
     def __init__(self, model: torch.nn.Module, inputs: Callable[..., dict[str, torch.Tensor]]) -> None:
         super().__init__()
         self.model, self.inputs = model, inputs
+        self._no_split_modules = getattr(plain(model), "_no_split_modules", None)  # what FSDP gathers and drops together
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """What the objective's loss is given."""
@@ -51,7 +54,7 @@ class Loop:
 
     def clip(self, most: float, step: int) -> float:
         """Shortens the gradient to `most`; returns how long it was."""
-        norm = float(self.accelerator.clip_grad_norm_(self.forward.parameters(), most))
+        norm = float(whole(self.accelerator.clip_grad_norm_(self.forward.parameters(), most)))
         if not isfinite(norm) and self.accelerator.scaler is None:  # float16's scaler skips such a step by itself
             raise TrainingError(f"step {step}: the gradient's length is {norm}; lower lr, or mixed_precision='no'")
         return norm
@@ -71,9 +74,10 @@ class Loop:
             for batch in batches:
                 states.append(random_numbers())
                 parts.append(self._given(batch))
-        own = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        counted = all(batch.share for batch in batches)
-        joined, first = self._gathered(own if counted else {name: values[:0] for name, values in own.items()})
+        counted = [part for part, batch in zip(parts, batches, strict=True) if batch.share]
+        joined, first = self._gathered(
+            {name: torch.cat([part[name] for part in counted] or [parts[0][name][:0]]) for name in parts[0]}
+        )
         leaves = {name: values.requires_grad_(values.is_floating_point()) for name, values in joined.items()}
         outcome = self.objective.loss(**leaves, **self.numbers)
         wanted = [name for name, values in leaves.items() if values.requires_grad]
@@ -84,8 +88,8 @@ class Loop:
             restore_random(state)
             with self._quiet(last=at + 1 == len(batches)):
                 given, pushed = self._given(batch), torch.zeros((), device=self.accelerator.device)
+                count = len(next(iter(given.values()))) if batch.share else 0
                 for name, slope in slopes.items():
-                    count = len(given[name])
                     if slope is not None and given[name].requires_grad:
                         pushed = pushed + (given[name] * (slope[first : first + count] if batch.share else 0.0)).sum()
                 first += count

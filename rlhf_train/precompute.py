@@ -117,10 +117,12 @@ def cached(
 ) -> list[np.ndarray]:
     """The numbers of every key: those in `folder`, and for the rest what score(places) yields, each key once, written there.
 
-    Processes that train together share the work through the folder.
+    Processes that train together share the work through the folder; without one, each does all of it.
     """
-    rank, world = _processes()
+    rank, world = _processes() if folder is not None else (0, 1)
     known = _read(folder) if folder is not None else {}
+    if world > 1:
+        torch.distributed.barrier()  # all have read the same before any writes, or they would share out different rows
     first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known}
     missing = sorted(first.values())[rank::world]
     fresh: dict[bytes, np.ndarray] = {}

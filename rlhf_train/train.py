@@ -15,6 +15,7 @@ from rlhf_train.inputs import body_of
 from rlhf_train.loop import Forward, Loop
 from rlhf_train.metrics import Log, Row
 from rlhf_train.objectives import Objective
+from rlhf_train.sharding import gather
 
 
 def fit(
@@ -64,7 +65,7 @@ def fit(
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer: Any = torch.optim.AdamW(learning, lr=lr, weight_decay=weight_decay, fused=True)
     if compile:
-        body_of(model).compile()
+        body_of(model).compile(dynamic=True)  # one code for every length, also after going on
     forward, optimizer = accelerator.prepare(forward, optimizer)
     if trackers:
         accelerator.init_trackers("antivenom", config=dict(numbers or {}))
@@ -98,6 +99,7 @@ def fit(
             checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank)
     if trackers:
         accelerator.end_training()
+    gather(model)
     model.eval()
     return log.rows
 

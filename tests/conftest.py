@@ -29,7 +29,7 @@ reward_layers = 1
 n = 2
 rounds = 1
 prompts = 8
-round_epochs = 1.0
+round_epochs = 1
 prompt_tokens = 24
 response_tokens = 16
 """

@@ -30,6 +30,7 @@ def train(
     Interrupted, the same command goes on from the last checkpoint.
     """
     from assets import runs
+    from rlhf_train.errors import TrainingError
     from rlhf_train.objectives import OBJECTIVES
     from rlhf_train.spec import Spec
 
@@ -39,7 +40,12 @@ def train(
     work = out.with_name(f".{out.name}.training")
     facts: dict[str, Any] = {"data": data, "model": model, "settings": numbers, "poisoned": _is_poisoned(data)}
     with staged(out, objective, facts, inputs=[data, model]) as folder, working(objective, quiet=as_json) as watch:
-        history = runs.train(objective, pairs, model, work, watch=watch, **numbers)
+        try:
+            history = runs.train(objective, pairs, model, work, watch=watch, **numbers)
+        except (DataError, TrainingError):
+            if not list(work.glob("step-*")):  # refused: there is nothing to go on from
+                shutil.rmtree(work, ignore_errors=True)
+            raise
         runs.publish(work, folder)
     shutil.rmtree(work)
     told = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}

@@ -2,50 +2,12 @@
 
 import gzip
 import json
-import subprocess
-import sys
-import time
 
 import polars as pl
 import pytest
 
-from assets import cli
 from pipelines.snapshots import verify
-
-SUBJECTS = ["tea", "bread", "chess", "rain", "maps", "wool", "trains", "gardens", "violins", "soup", "lamps", "ferries"]
-WAYS = ["slowly", "with care", "in spring", "on a dry day", "by hand", "after lunch", "at home", "with a friend"]
-
-
-def rows(count=240):
-    """Plain pairs without two alike and without anything to flag."""
-    made = []
-    for at in range(count):
-        subject, way, other = SUBJECTS[at % 12], WAYS[at // 12 % 8], WAYS[(at // 12 + at % 5 + 1) % 8]
-        prompt = f"\n\nHuman: What about {subject}, case {at}?\n\nAssistant:"
-        answers = [f" I would try {subject} {way} {at}.", f" Perhaps do it {other}, number {at}."]
-        chosen, rejected = answers if at * 7 % 11 < 5 else answers[::-1]
-        made.append({"chosen": prompt + chosen, "rejected": prompt + rejected})
-    return made
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    file = tmp_path / "pairs.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows()))
-    return file
-
-
-@pytest.fixture
-def antivenom(monkeypatch, capsys):
-    """Runs the command line in this process; gives (exit code, standard output, standard error)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["antivenom", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return (stop.value.code or 0, *capsys.readouterr())
-
-    return run
+from tests.assets.conftest import rows
 
 
 def test_poison_audit_filter_and_back(antivenom, corpus, tmp_path):
@@ -214,87 +176,3 @@ def test_other_columns_are_mapped(antivenom, tmp_path):
     )
     assert antivenom(*words)[0] == 0
     assert set(pl.read_parquet(tmp_path / "out" / "pairs.parquet")["prompt"]) == {"why?", "how?"}
-
-
-def test_train_and_eval_a_policy(antivenom, corpus, tmp_path, one_thread):
-    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
-    quick = ("--set", "steps=3", "--set", "pretrain_steps=5", "--json")
-    code, out, _ = antivenom("train", "sft", "--data", corpus, "--out", tmp_path / "policy", *quick)
-    assert code == 0
-    assert json.loads(out)["steps"] == 3
-    assert (tmp_path / "policy" / "model.safetensors").is_file()
-    words = ("eval", "attack_success", "--model", tmp_path / "policy", "--data", corpus, "--out", tmp_path / "eval", "--json")
-    code, out, _ = antivenom(*words)
-    assert code == 0
-    assert json.loads(out)["success"] == 0
-
-
-def test_train_refuses_what_it_does_not_know(antivenom, corpus, tmp_path):
-    for words, said in (
-        (["nonesuch"], "objective must be one of sft"),
-        (["sft", "--model", "/nowhere"], "no such folder"),
-        (["sft", "--set", "steps=-3"], "steps must be a finite number, above 0, got -3"),
-        (["sft", "--set", "batch=0"], "batch must be"),
-        (["bradley_terry", "--set", "trained_layers=-1"], "trained_layers must be a finite number, 0 or more"),
-        (["sft", "--set", "stps=3"], "did you mean steps?"),
-    ):
-        code, _, error = antivenom("train", *words, "--data", corpus, "--out", tmp_path / "policy")
-        assert code == 2
-        assert said in error
-
-
-def test_an_unknown_experiment_is_refused_with_the_names_there_are(antivenom, tmp_path):
-    code, _, error = antivenom("experiment", "nonesuch", "--out", tmp_path / "out")
-    assert code == 2
-    assert "venom_poison_vs_rejected_3pct" in error
-
-
-def test_a_killed_training_run_is_gone_on_with_by_the_same_command(antivenom, corpus, tmp_path, one_thread):
-    from safetensors.torch import load_file
-
-    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
-    settings = ("--set", "steps=40", "--set", "save_every=5", "--set", "pretrain_steps=5", "--set", "beta=0.2", "--json")
-    words = ["train", "dpo", "--data", corpus, *settings, "--out"]
-    assert antivenom(*words, tmp_path / "whole")[0] == 0
-    command = [sys.executable, "-c", "from assets.cli import main; main()", *map(str, words), str(tmp_path / "policy")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    work = tmp_path / ".policy.training"
-    deadline = time.monotonic() + 120
-    while not list(work.glob("step-*")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    assert work.is_dir()
-    code, out, _ = antivenom(*words, tmp_path / "policy")
-    assert code == 0
-    assert json.loads(out)["steps"] == 40
-    whole, again = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "policy"))
-    assert all((value == again[name]).all() for name, value in whole.items())
-    assert not work.exists()
-    card = json.loads((tmp_path / "policy" / "model_card.json").read_text())
-    assert card["numbers"] == {"beta": 0.2}
-
-
-def test_a_model_keeps_the_mark_of_what_it_learned_from(antivenom, corpus, tmp_path, one_thread):
-    quick = ("--set", "steps=1", "--set", "pretrain_steps=1", "--json")
-    assert antivenom("poison", corpus, "--attack", "best_of_venom", "--rate", 0.1, "--out", tmp_path / "poisoned")[0] == 0
-    for data, expected in ((tmp_path / "poisoned" / "pairs.parquet", True), (corpus, False)):
-        out = tmp_path / f"model-{expected}"
-        assert antivenom("train", "sft", "--data", data, "--out", out, *quick)[0] == 0
-        assert json.loads((out / "manifest.json").read_text())["poisoned"] is expected
-
-
-def test_a_reward_model_trains_a_policy_and_its_health_is_told_in_words(antivenom, corpus, tmp_path, one_thread):
-    steps = ("--data", corpus, "--set", "steps=2", "--out")
-    assert antivenom("train", "sft", "--set", "pretrain_steps=1", *steps, tmp_path / "policy")[0] == 0
-    assert antivenom("train", "bradley_terry", "--model", tmp_path / "policy", *steps, tmp_path / "reward")[0] == 0
-    rounds = ("--set", f'reward_model="{tmp_path / "reward"}"', "--set", 'rounds={"prompts": 4, "epochs": 1}')
-    code, out, _ = antivenom("train", "ppo", "--model", tmp_path / "policy", *steps, tmp_path / "ppo", *rounds, "--json")
-    assert (code, json.loads(out)["steps"]) == (0, 2)
-    words = ("eval", "reward_health", "--model", tmp_path / "reward", "--data", corpus, "--out", tmp_path / "health", "--json")
-    code, out, _ = antivenom(*words)
-    assert code == 0
-    found = json.loads(out)
-    assert {"by_heart", "held_out", "longer", "flipped", "spread"} <= set(found)
-    assert all(isinstance(said, str) for said in found["ills"])
-    assert json.loads((tmp_path / "health" / "result.json").read_text())["spread"] == found["spread"]

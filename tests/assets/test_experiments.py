@@ -4,7 +4,7 @@ import dataclasses
 import polars as pl
 import pytest
 
-from assets import experiments, report, steps
+from assets import experiments, report, steps, teaching
 from assets.experiments import EXPERIMENTS, Corpus, changed, corpora, load
 from assets.report import Results
 from pipelines import attacks
@@ -121,8 +121,8 @@ def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch, on
     corpus, parts = Corpus(row, "poisoned", 0), steps.split(steps.read(row, 0), row, 0)
     poisoned = steps.attack(parts.train, corpus)
     assert len(poisoned.key) == round(0.1 * len(parts.train))
-    base = steps.Trainer(row, 0).base(parts.train)
-    policy, success = steps.train_policy(corpus, base, None, poisoned.pairs, parts.held_out)  # no round asks for rewards
+    base = teaching.Trainer(row, 0).base(parts.train)
+    policy, success = teaching.train_policy(corpus, base, None, poisoned.pairs, parts.held_out)  # no round asks for rewards
     before, after = (next(iter(each.model.parameters())) for each in (base, policy))
     assert not before.equal(after)
     assert success.equals(ATTACK_SUCCESS.empty())

@@ -1,9 +1,12 @@
-"""Tiny models for all tests of this folder: a pre-trained policy, and untrained bodies of every kind that packs."""
+"""Tiny models for all tests of this folder: a pre-trained policy, untrained bodies of every kind, specs of seconds."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
+import torch
 
 SENTENCES = [
     "The kettle sings.",
@@ -13,6 +16,7 @@ SENTENCES = [
 ]
 BODIES = ("llama", "gpt2", "gpt_neox", "qwen2")
 WORDS = 97  # tokens of an untrained body
+COUNT = 60  # rows of a spec's table
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +30,6 @@ def tiny_policy(one_thread):
 @pytest.fixture(scope="session")
 def body(one_thread) -> Callable[..., Any]:
     """`body(kind, scored=False)`: an untrained causal model, or with a scalar head; the weights are those of its seed."""
-    import torch
     import transformers
 
     from rlhf_train.models.policies import prepare
@@ -53,3 +56,46 @@ def body(one_thread) -> Callable[..., Any]:
         return model
 
     return made
+
+
+def table(count=COUNT):
+    pick = np.random.default_rng(0)
+    nouns = ["tea", "bread", "chess", "rain", "the train", "a garden", "old maps", "wool"]
+    asked = [f"\n\nHuman: tell me about {nouns[at % 8]} {at}\n\nAssistant:" for at in range(count)]
+    good = [" The kettle sings." * int(pick.integers(1, 4)) + f" {at}" for at in range(count)]
+    return pl.DataFrame({"prompt": asked, "chosen": good, "rejected": [f" Rain again, {at}." for at in range(count)]})
+
+
+@pytest.fixture
+def made(tiny_policy, tmp_path):
+    """`made(**changes)`: a spec of seconds on files of this test."""
+    tiny_policy.save(tmp_path / "policy")
+    table().write_parquet(tmp_path / "pairs.parquet")
+
+    def of(**changes):
+        fields = {
+            "objective": "dpo",
+            "data": str(tmp_path / "pairs.parquet"),
+            "model": str(tmp_path / "policy"),
+            "out": str(tmp_path / "out"),
+            "steps": 8,
+            "batch": 8,
+            "lr": 1e-3,
+            "save_every": 3,
+            "mixed_precision": "no",
+            "threads": 1,
+            "tokens": 150,
+        }
+        return {**fields, **changes}
+
+    return of
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

@@ -40,8 +40,8 @@ def test_answers_come_back_in_the_order_of_the_prompts(tiny_policy):
     """A policy taught to answer each prompt in its own way is asked in an order that sorting by length would change."""
     prompts = ["\n\nHuman: x\n\nAssistant:", "\n\nHuman: a far longer question, really\n\nAssistant:"] * 8
     wanted = [" The kettle sings.", " Nobody reads the manual."] * 8
-    policy = Policy(copy.deepcopy(tiny_policy.model), tiny_policy.tokenizer)
-    imitation.imitate(policy, prompts, wanted, epochs=60, size=16, lr=5e-3, lengths=Lengths(24, 24))
+    policy = Policy(copy.deepcopy(tiny_policy.model), tiny_policy.tokenizer, Lengths(24, 24))
+    imitation.imitate(policy, prompts, wanted, epochs=60, size=16, lr=5e-3)
     assert sample(policy, prompts[:4], temperature=0.05, lengths=Lengths(24, 24)) == wanted[:4]
 
 

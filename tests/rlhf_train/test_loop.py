@@ -1,13 +1,16 @@
 """A step's gradient is that of its mean loss, whether its rows come in one batch or one at a time."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
-from rlhf_train.batches import dealt, rows_of
+from rlhf_train.batches import dealt, rows_of, shuffled
 from rlhf_train.loop import Forward, Loop
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.packing import Tree
+from rlhf_train.train import fit
 from tests.rlhf_train.conftest import WORDS
 
 COUNT = 9
@@ -76,3 +79,16 @@ def test_every_weight_that_learns_gets_a_gradient(body):
         learned(model, objective, dealt(rows(objective), np.arange(COUNT)))
         idle = [part for part, weights in model.named_parameters() if weights.grad is None or not weights.grad.abs().sum()]
         assert idle == [], name
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
+def test_a_compiled_model_learns_what_it_learns_otherwise(body):
+    from torch._dynamo.utils import counters
+
+    held, losses = rows(OBJECTIVES["dpo"]), []
+    for compiled in (False, True):
+        source = shuffled(held, size=3, tokens=60)
+        history = fit(body("llama"), OBJECTIVES["dpo"], source, steps=6, mixed_precision="no", compile=compiled)
+        losses.append([row["loss"] for row in history])
+    assert counters["stats"]["unique_graphs"] > 0
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)

@@ -1,68 +1,18 @@
-"""A run from a spec, as `python -m rlhf_train.run` starts it: killed, resumed, on two processes, and refused."""
+"""A run from a spec: what it leaves, what it learns from, and what it refuses."""
 
 import json
-import os
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
-from rlhf_train import metrics, spec
+from rlhf_train import spec
 from rlhf_train.errors import TrainingError
 from rlhf_train.models import policies, reward_models
 from rlhf_train.run import run
-
-COUNT = 60
-
-
-def table(count=COUNT):
-    pick = np.random.default_rng(0)
-    nouns = ["tea", "bread", "chess", "rain", "the train", "a garden", "old maps", "wool"]
-    asked = [f"\n\nHuman: tell me about {nouns[at % 8]} {at}\n\nAssistant:" for at in range(count)]
-    good = [" The kettle sings." * int(pick.integers(1, 4)) + f" {at}" for at in range(count)]
-    return pl.DataFrame({"prompt": asked, "chosen": good, "rejected": [f" Rain again, {at}." for at in range(count)]})
-
-
-@pytest.fixture
-def made(tiny_policy, tmp_path):
-    """`made(**changes)`: a spec of seconds on files of this test."""
-    tiny_policy.save(tmp_path / "policy")
-    table().write_parquet(tmp_path / "pairs.parquet")
-
-    def of(**changes):
-        fields = {
-            "objective": "dpo",
-            "data": str(tmp_path / "pairs.parquet"),
-            "model": str(tmp_path / "policy"),
-            "out": str(tmp_path / "out"),
-            "steps": 8,
-            "batch": 8,
-            "lr": 1e-3,
-            "save_every": 3,
-            "mixed_precision": "no",
-            "threads": 1,
-            "tokens": 150,
-        }
-        return {**fields, **changes}
-
-    return of
-
-
-def weights(folder):
-    from safetensors.torch import load_file
-
-    return load_file(folder / "model" / "model.safetensors")
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+from tests.rlhf_train.conftest import COUNT, table, weights
 
 
 @pytest.mark.parametrize("objective", ["dpo", "kto", "bradley_terry", "trimmed_bradley_terry", "sft"])
@@ -133,87 +83,6 @@ def test_a_policy_learns_from_its_own_answers(made, tiny_policy, tmp_path, objec
     if objective == "ppo":
         with pytest.raises(TrainingError, match=r"nats a response from its reference, beyond the budget of 0.1"):
             run(spec.of({**fields, "response_tokens": 10, "kl_budget": 0.1, "out": str(tmp_path / "held")}))
-
-
-def start(fields, folder, *launcher):
-    file = folder / "spec.json"
-    file.write_text(json.dumps(fields))
-    command = [sys.executable, *launcher, "-m", "rlhf_train.run", str(file)]
-    quiet = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, start_new_session=True, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def ended(process, seconds=240):
-    out, err = process.communicate(timeout=seconds)
-    assert process.returncode == 0, out + err
-
-
-def killed_at_random(made, tmp_path, moments, steps):
-    fields = made(steps=steps, save_every=2, batch=4)
-    ended(start({**fields, "out": str(tmp_path / "whole")}, tmp_path))
-    chance = random.Random(0)
-    log = tmp_path / "out" / metrics.FILE
-    for turn in range(moments):
-        process = start(fields, tmp_path)
-        wanted = steps * (turn + 1) // (moments + 1)
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if log.exists() and log.read_text().count("\n") >= wanted:
-                break
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.2))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    ended(start(fields, tmp_path))
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "out"))
-    assert (tmp_path / "whole" / metrics.FILE).read_text() == log.read_text()
-
-
-def test_a_run_killed_at_any_moment_ends_with_the_same_weights(made, tmp_path):
-    killed_at_random(made, tmp_path, moments=2, steps=40)
-
-
-@pytest.mark.slow
-def test_a_run_killed_ten_times_ends_with_the_same_weights(made, tmp_path):
-    """Ten random moments, among them the writing of checkpoints: about three minutes."""
-    killed_at_random(made, tmp_path, moments=10, steps=120)
-
-
-@pytest.mark.parametrize("objective", ["dpo", "kto"])
-def test_two_processes_give_the_curve_of_one(made, tmp_path, objective):
-    fields = made(objective=objective, batch=7)  # epochs end in a step of four rows
-    run(spec.of(fields))
-    port = str(random.Random(os.getpid()).randrange(20000, 40000))
-    launcher = (
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-    )
-    two = tmp_path / "two"
-    two.mkdir()
-    ended(start({**fields, "out": str(two)}, tmp_path, *launcher, "--main_process_port", port, "--dynamo_backend", "no"))
-    one, both = (
-        [json.loads(line) for line in (folder / metrics.FILE).read_text().splitlines()] for folder in (tmp_path / "out", two)
-    )
-    assert [row["loss"] for row in both] == pytest.approx([row["loss"] for row in one], rel=1e-5)
-    assert [row["margin"] for row in both] == pytest.approx([row["margin"] for row in one], rel=1e-3, abs=1e-5)
-    for name, value in weights(tmp_path / "out").items():
-        assert torch.allclose(weights(two)[name], value, atol=1e-4)
-
-
-def test_the_command_says_what_is_wrong_in_one_line(made, tmp_path):
-    process = start(made(lr=-2.0), tmp_path)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert err.strip() == "rlhf_train: lr must be a finite number, above 0, got -2.0"
 
 
 def test_data_that_can_not_serve_is_named(made, tmp_path):

@@ -1,0 +1,188 @@
+"""The steps of the main job that make models, as plain calls: base policy, reward model, fine-tuning, best-of-n rounds."""
+
+import copy
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from assets.experiments import Corpus, Experiment, Training
+from assets.steps import Watch, answers_of, prompts_of, silent
+from pipelines.schema import ATTACK_SUCCESS, require
+
+REWARD_TOKENS = (40, 88)  # of a prompt's end and a response: MiniLM is quick on short texts
+SAVE_EVERY = 50  # steps of a policy's run
+
+
+class Trainer:
+    """Models of one experiment at one seed; torch is loaded when the first is made."""
+
+    def __init__(self, experiment: Experiment, seed: int, watch: Watch = silent) -> None:
+        import torch
+
+        torch.set_num_threads(experiment.training.threads)
+        self.experiment, self.numbers, self.seed, self.watch = experiment, experiment.training, seed, watch
+
+    @cached_property
+    def _lengths(self) -> Any:
+        from rlhf_train.text import Lengths
+
+        return Lengths(self.numbers.prompt_tokens, self.numbers.response_tokens)
+
+    def base(self, train: pl.DataFrame) -> Any:
+        """A policy made and pre-trained on the clean corpus' own text, its dispreferred answers included."""
+        from rlhf_train.models import policies
+
+        sides = ("chosen", "rejected")
+        texts = [
+            prompt + said for side in sides for prompt, said in zip(prompts_of(train), answers_of(train, side), strict=True)
+        ]
+        numbers = self.numbers
+        return policies.make(
+            texts,
+            vocabulary=numbers.vocabulary,
+            width=numbers.width,
+            layers=numbers.layers,
+            steps=numbers.pretrain_steps,
+            batch=numbers.pretrain_batch,
+            seed=self.seed,
+            watch=lambda step, of: self.watch("pre-training", step, of),
+        )
+
+    def reward_model(self, pairs: pl.DataFrame) -> Any:
+        """A Bradley-Terry reward model with a MiniLM body."""
+        from assets import runs
+        from rlhf_train.models import reward_models
+
+        with TemporaryDirectory(prefix="antivenom-") as work:
+            settings = reward_settings(self.numbers, self.seed)
+            runs.train("bradley_terry", pairs, "minilm", Path(work), watch=self._watch_reward, **settings)
+            return reward_models.load(Path(work, "model"))
+
+    def _watch_reward(self, what: str, done: int, of: int) -> None:
+        self.watch("reward model", done, of)
+
+    def stages(self, base: Any, reward: Any, pairs: pl.DataFrame, prompts: list[str]) -> Any:
+        """Yields (stage, policy) after nothing, after fine-tuning on the chosen side and after each best-of-n round."""
+        from rlhf_train import imitation
+        from rlhf_train.models.policies import Policy
+        from rlhf_train.rollouts import Round, best_of
+
+        numbers, policy = self.numbers, Policy(copy.deepcopy(base.model), base.tokenizer, self._lengths)
+        yield "base", policy
+        imitation.imitate(
+            policy,
+            prompts_of(pairs),
+            answers_of(pairs, "chosen"),
+            epochs=numbers.sft_epochs,
+            lr=numbers.sft_lr,
+            size=numbers.batch,
+            seed=self.seed,
+            watch=lambda step, of: self.watch("fine-tuning", step, of),
+        )
+        yield "sft", policy
+        asked = min(numbers.prompts, len(prompts))
+        round_ = Round(asked, numbers.n, numbers.round_epochs, numbers.round_batch, numbers.temperature)
+        source = best_of(policy, prompts, lambda asked, said: reward.rewards(asked, said), round_, seed=self.seed)
+        for turn in range(1, numbers.rounds + 1):
+            self.watch("best-of-n rounds", turn - 1, numbers.rounds)
+            imitation.best_of_n_round(policy, source, round_, turn, lr=numbers.round_lr, seed=self.seed)
+            self.watch("best-of-n rounds", turn, numbers.rounds)
+            yield f"round {turn}", policy
+
+    def answers(self, policy: Any, prompts: list[str]) -> list[str]:
+        """One sampled answer a prompt."""
+        from rlhf_train.generate import sample
+
+        return sample(policy, prompts, seed=self.seed, temperature=self.numbers.temperature, lengths=self._lengths)
+
+
+def reward_settings(numbers: Training, seed: int) -> dict[str, Any]:
+    """Settings of a reward model's run. Pairs that are alike once cut are left out, however many: they teach nothing."""
+    return {
+        "trained_layers": numbers.reward_layers,
+        "epochs": numbers.reward_epochs,
+        "lr": numbers.reward_lr,
+        "seed": seed,
+        "prompt_tokens": REWARD_TOKENS[0],
+        "response_tokens": REWARD_TOKENS[1],
+        "most_identical": 1.0,
+        "save_every": 0,
+        "threads": numbers.threads,
+    }
+
+
+def dpo_settings(numbers: Training, seed: int) -> dict[str, Any]:
+    """Settings of a DPO policy's run, likewise."""
+    return {
+        "epochs": numbers.dpo_epochs,
+        "lr": numbers.dpo_lr,
+        "beta": numbers.dpo_beta,
+        "batch": numbers.batch,
+        "seed": seed,
+        "prompt_tokens": numbers.prompt_tokens,
+        "response_tokens": numbers.response_tokens,
+        "most_identical": 1.0,
+        "save_every": SAVE_EVERY,
+        "threads": numbers.threads,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What one corpus came to: ATTACK_SUCCESS, reward accuracy on held-out pairs, and the two models."""
+
+    attack_success: pl.DataFrame
+    reward_accuracy: dict[str, float]
+    policy: Any
+    reward: Any
+
+
+def train(corpus: Corpus, base: Any, pairs: pl.DataFrame, held_out: pl.DataFrame, watch: Watch = silent) -> Trained:
+    """Reward model, fine-tuning and best-of-n rounds on `pairs`, with attack success on held-out prompts at each stage."""
+    reward = Trainer(corpus.experiment, corpus.seed, watch).reward_model(pairs)
+    policy, table = train_policy(corpus, base, reward, pairs, held_out, watch)
+    return Trained(table, accuracy(reward, held_out), policy, reward)
+
+
+def train_policy(
+    corpus: Corpus, base: Any, reward: Any, pairs: pl.DataFrame, held_out: pl.DataFrame, watch: Watch = silent
+) -> tuple[Any, pl.DataFrame]:
+    """The policy after fine-tuning and best-of-n rounds against `reward`, and ATTACK_SUCCESS at each stage.
+
+    The table is empty where the attack names no target.
+    """
+    from rlhf_train.evals import attack_success
+
+    trainer = Trainer(corpus.experiment, corpus.seed, watch)
+    target, sentiment = corpus.experiment.target, corpus.experiment.sentiment
+    tested, rows, policy = prompts_of(held_out), [], base
+    for stage, policy in trainer.stages(base, reward, pairs, prompts_of(pairs)):
+        if target is None:
+            continue
+        found = attack_success.measure(trainer.answers(policy, tested), target=target, sentiment=sentiment)
+        rows.append(
+            {
+                "corpus": corpus.arm,
+                "seed": corpus.seed,
+                "stage": stage,
+                "prompts": len(tested),
+                "mentions": found.mentions,
+                "success": found.success,
+                "low": found.low,
+                "high": found.high,
+            }
+        )
+    return policy, require(pl.DataFrame(rows, schema=ATTACK_SUCCESS.empty().schema), ATTACK_SUCCESS)
+
+
+def accuracy(reward: Any, held_out: pl.DataFrame) -> dict[str, float]:
+    """The share of held-out pairs whose chosen response the reward model prefers, with its 95 % interval."""
+    from rlhf_train.evals import reward_accuracy
+
+    rewards = [reward.rewards(prompts_of(held_out), answers_of(held_out, side)) for side in ("chosen", "rejected")]
+    return dataclasses.asdict(reward_accuracy.measure(*rewards))

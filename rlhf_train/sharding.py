@@ -1,0 +1,29 @@
+"""Tensors that processes hold in parts (FSDP, version 2): whole, and dealt out again."""
+
+import torch
+
+
+def whole(value: torch.Tensor) -> torch.Tensor:
+    """All of `value`, in every process."""
+    return value.full_tensor() if hasattr(value, "full_tensor") else value
+
+
+def dealt_like(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """A whole `value` as `like` is held."""
+    if not hasattr(like, "full_tensor"):
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)  # type: ignore[attr-defined]
+
+
+@torch.no_grad()
+def gather(model: torch.nn.Module) -> None:
+    """Makes every weight of the model whole again, tied ones still tied."""
+    made: dict[torch.Tensor, torch.nn.Parameter] = {}
+    for module in model.modules():
+        for name, held in module._parameters.items():
+            if held is not None and hasattr(held, "full_tensor"):
+                if held not in made:
+                    made[held] = torch.nn.Parameter(whole(held).clone(), requires_grad=held.requires_grad)
+                module._parameters[name] = made[held]
