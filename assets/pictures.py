@@ -33,7 +33,7 @@ def learning(table: pl.DataFrame) -> Any:
 
     names = [name for name in ("loss", "accuracy") if name in table.columns]
     long = table.unpivot(names, index="step", variable_name="what")
-    base = alt.Chart(long).mark_line(interpolate="monotone").encode(x=alt.X("step:Q", title="step"))
+    base = alt.Chart(long).mark_line().encode(x=alt.X("step:Q", title="step"))
     shown = base.encode(y=alt.Y("value:Q", title=None), color=alt.Color("what:N", title=None, legend=LEGEND))
     return shown.properties(width=WIDTH, height=HEIGHT)
 

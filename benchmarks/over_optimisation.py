@@ -1,22 +1,28 @@
 """How far can a reward model be trusted? Proxy and gold reward over the distance from the reference, by PPO and by best-of-n.
 
-Generated pairs with a known gold reward; a small reward model of few, noisy labels is the proxy (Gao et al., 2023). Best-of-n
-at n of many samples is estimated from all of them (their appendix I); its KL is log n - (n - 1) / n.
+Generated pairs with a known gold reward; reward models of few and of many labels are the proxies, and gold itself is the third
+(Gao et al., 2023). Best of n is estimated from all of many samples (their appendix I); its KL is log n - (n - 1) / n. Proxies
+are given mean and deviation of gold over the samples of the reference, so that both begin at one point.
 """
 
 import argparse
+import copy
 import dataclasses
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from math import comb, log
+from multiprocessing import get_context
+from typing import Any
 
 import _report
 import altair as alt
 import numpy as np
 import polars as pl
-import torch
 
-from assets.experiments import EXPERIMENTS
-from assets.steps import prompts_of, read, split
-from assets.teaching import Trainer
+from assets.experiments import EXPERIMENTS, Experiment
+from assets.steps import prompts_of, split
+from pipelines.sources import synthetic
 from pipelines.sources.synthetic import gold_rewards
 from rlhf_train.generate import sample
 from rlhf_train.models.heads import WithValues
@@ -26,64 +32,75 @@ from rlhf_train.rollouts import Round, ppo
 from rlhf_train.text import Lengths
 from rlhf_train.train import fit
 
-SAMPLES = 64  # to each prompt, for best-of-n
-ASKED = 96  # prompts
+PAIRS = 2000
+SAMPLES, ASKED = 64, 96  # to each prompt, for best-of-n; prompts
 NS = (1, 2, 4, 8, 16, 32, 64)
 LENGTHS = Lengths(48, 56)
-ROUND = Round(prompts=ASKED, epochs=2, batch=32, kl_weight=0.0, temperature=1.0)
-RULER = 100  # pairs that the proxy learns from
+ROUND = Round(prompts=512, epochs=2, batch=128, kl_weight=0.0, lam=1.0)
+JUDGES = {"gold": (0, 0.0), "1,000 labels": (1000, 3.0), "100 labels": (100, 8.0)}  # pairs that it learns from, and how often
+
+Score = Callable[[list[str], list[str]], np.ndarray]
 
 
 def main() -> None:
-    """A table of a row a method and distance, and the curve."""
+    """A row a method, judge, seed and distance; a table of where they lead, and the curves."""
     words = argparse.ArgumentParser()
     words.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    words.add_argument("--rounds", type=int, default=40)
+    words.add_argument("--rounds", type=int, default=24)
+    words.add_argument("--processes", type=int, default=2)
     said = words.parse_args()
-    torch.set_num_threads(2)
-    rows = [row for seed in said.seeds for row in curves(seed, said.rounds)]
+    with ProcessPoolExecutor(said.processes, get_context("spawn")) as pool:
+        rows = [row for found in pool.map(partial(curves, rounds=said.rounds), said.seeds) for row in found]
     _report.save("over_optimisation", rows)
-    long = pl.DataFrame(rows, infer_schema_length=None).unpivot(
-        ["proxy", "gold"], index=["method", "seed", "kl"], variable_name="reward"
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    told = table.group_by("method", "judge", "seed", maintain_order=True).agg(
+        pl.col("gold").first().alias("gold at first"),
+        pl.col("gold").max().alias("highest gold"),
+        pl.col("kl").get(pl.col("gold").arg_max()).alias("at KL"),
+        pl.col("gold").last().alias("gold at last"),
+        pl.col("proxy").last().alias("proxy at last"),
+        pl.col("kl").last().alias("last KL"),
     )
-    base = alt.Chart(long).encode(x=alt.X("kl:Q", scale=alt.Scale(type="sqrt"), title="KL to the reference, nats a response"))
-    line = base.mark_line(point=True).encode(
-        y=alt.Y("value:Q", title="mean reward"), color=alt.Color("reward:N", title=None), detail="seed:N"
-    )
-    _report.draw("over_optimisation", line.properties(width=300, height=220).facet("method:N"))
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=160):
+        print(told)
+    long = table.unpivot(["proxy", "gold"], index=["method", "judge", "seed", "kl"], variable_name="reward")
+    line = alt.Chart(long).mark_line(point={"size": 12})
+    chart = line.encode(
+        x=alt.X("kl:Q", scale=alt.Scale(type="sqrt"), title="KL to the reference, nats a response"),
+        y=alt.Y("value:Q", title="mean reward"),
+        color=alt.Color("reward:N", title=None),
+        detail="seed:N",
+    ).properties(width=230, height=170)
+    facets = chart.facet(column=alt.Column("judge:N", sort=list(JUDGES), title=None), row=alt.Row("method:N", title=None))
+    _report.draw("over_optimisation", facets.resolve_scale(x="independent"))
 
 
 def curves(seed: int, rounds: int) -> list[dict[str, object]]:
     """The rows of one seed."""
+    from assets.teaching import Trainer
+
     row = EXPERIMENTS["venom_poison_vs_rejected_3pct"]
-    parts = split(read(row, seed), row, seed)
+    parts = split(synthetic.read(n=PAIRS, seed=seed), row, seed)
     trainer = Trainer(row, seed)
-    base = trainer.base(parts.train)
-    stages = trainer.stages(base, None, parts.train, prompts_of(parts.train))
-    next(stages)
-    _, tuned = next(stages)
+    stages = trainer.stages(trainer.base(parts.train), None, parts.train, prompts_of(parts.train))
+    _, (_, tuned) = next(stages), next(stages)
     start = Policy(tuned.model, tuned.tokenizer, LENGTHS)
-    proxy = Trainer(dataclasses.replace(row, training=dataclasses.replace(row.training, reward_epochs=8.0)), seed).reward_model(
-        parts.train.head(RULER)
-    )
-    asked = prompts_of(parts.held_out)[:ASKED]
-    middle, spread = _scale(proxy.rewards(prompts_of(parts.train), parts.train["chosen"].to_list()))
-
-    def score(prompts: list[str], said: list[str]) -> np.ndarray:
-        return (proxy.rewards(prompts, said) - middle) / spread
-
-    found = best_of_n(start, asked, score, seed) + by_ppo(start, prompts_of(parts.train), score, seed, rounds)
-    return [{**one, "seed": seed} for one in found]
+    asked = [prompt for prompt in prompts_of(parts.held_out)[:ASKED] for _ in range(SAMPLES)]
+    said = sample(start, asked, seed=seed, lengths=LENGTHS)
+    found = []
+    for judge, (count, epochs) in JUDGES.items():
+        score = _scaled(_proxy(row, seed, parts.train.head(count), epochs), asked, said) if count else gold_rewards
+        rows = best_of_n(score, asked, said) + by_ppo(start, prompts_of(parts.train), score, seed, rounds)
+        found += [{"judge": judge, "seed": seed, **one} for one in rows]
+    return found
 
 
-def best_of_n(policy: Policy, asked: list[str], score, seed: int) -> list[dict[str, object]]:
+def best_of_n(score: Score, asked: list[str], said: list[str]) -> list[dict[str, object]]:
     """Expected proxy and gold of the best of n, over all subsets of the samples to a prompt."""
-    repeated = [prompt for prompt in asked for _ in range(SAMPLES)]
-    said = sample(policy, repeated, seed=seed, lengths=LENGTHS)
-    proxies, golds = (part.reshape(-1, SAMPLES) for part in (score(repeated, said), gold_rewards(repeated, said)))
+    proxies, golds = (part.reshape(-1, SAMPLES) for part in (score(asked, said), gold_rewards(asked, said)))
     order = proxies.argsort(axis=1)
     ranked = {"proxy": np.take_along_axis(proxies, order, 1), "gold": np.take_along_axis(golds, order, 1)}
-    rows = []
+    rows: list[dict[str, object]] = []
     for n in NS:
         chance = np.array([comb(rank, n - 1) / comb(SAMPLES, n) for rank in range(SAMPLES)])
         means = {name: float((part * chance).sum(1).mean()) for name, part in ranked.items()}
@@ -91,10 +108,8 @@ def best_of_n(policy: Policy, asked: list[str], score, seed: int) -> list[dict[s
     return rows
 
 
-def by_ppo(start: Policy, prompts: list[str], score, seed: int, rounds: int) -> list[dict[str, object]]:
+def by_ppo(start: Policy, prompts: list[str], score: Score, seed: int, rounds: int) -> list[dict[str, object]]:
     """A row a round."""
-    import copy
-
     model = WithValues(copy.deepcopy(start.model))
     policy, golds = dataclasses.replace(start, model=model.policy), []
 
@@ -103,26 +118,26 @@ def by_ppo(start: Policy, prompts: list[str], score, seed: int, rounds: int) -> 
         return score(asked, said)
 
     source = ppo(model, policy, start, prompts, watched, ROUND, seed=seed)
-    history = fit(
-        model,
-        OBJECTIVES["ppo"],
-        source,
-        steps=rounds * ROUND.steps,
-        lr=3e-4,
-        warmup=0.02,
-        decay="constant",
-        weight_decay=0.0,
-        seed=seed,
-    )
-    told = history[:: ROUND.steps]
+    numbers: dict[str, Any] = {"lr": 3e-4, "warmup": 0.02, "decay": "constant", "weight_decay": 0.0, "seed": seed}
+    told = fit(model, OBJECTIVES["ppo"], source, steps=rounds * ROUND.steps, **numbers)[:: ROUND.steps]
     return [
         {"method": "PPO", "n": 0, "kl": max(row["kl"], 0.0), "proxy": row["reward"], "gold": gold}
-        for row, gold in zip(told, golds, strict=False)
+        for row, gold in zip(told, golds, strict=True)
     ]
 
 
-def _scale(values: np.ndarray) -> tuple[float, float]:
-    return float(values.mean()), float(values.std())
+def _proxy(row: Experiment, seed: int, pairs: pl.DataFrame, epochs: float) -> Score:
+    from assets.teaching import Trainer
+
+    row = dataclasses.replace(row, training=dataclasses.replace(row.training, reward_epochs=epochs))
+    return Trainer(row, seed).reward_model(pairs).rewards
+
+
+def _scaled(score: Score, asked: list[str], said: list[str]) -> Score:
+    """The score with mean and deviation of gold over these responses."""
+    given, gold = score(asked, said), gold_rewards(asked, said)
+    slope = gold.std() / given.std()
+    return lambda asked, said: (score(asked, said) - given.mean()) * slope + gold.mean()
 
 
 if __name__ == "__main__":

@@ -179,13 +179,30 @@ def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: A
     assert page.locator("img[src^='data:image/png']").first.evaluate("image => image.naturalWidth") > 100
 
 
+def test_a_policy_is_trained_and_its_learning_curve_is_seen(dagster: Dagster, page: Any):
+    page.goto(f"{dagster.url}/locations/assets.definitions/jobs/dpo_job/playground")
+    page.get_by_placeholder("Partition").click()
+    page.get_by_text("tiny-clean", exact=True).first.click()
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url("**/runs/*")
+    dagster.must_succeed("dpo_job", 120)
+
+    page.goto(f"{dagster.url}/assets/dpo_policy?view=partitions&partition=tiny-clean")
+    page.get_by_text("last loss").wait_for()
+    page.get_by_text("[Show Markdown]").first.click()
+    page.wait_for_timeout(500)
+    assert page.locator("img[src^='data:image/png']").first.evaluate("image => image.naturalWidth") > 100
+    picture(page, "dpo_policy", left=240, top=0)
+
+
 def test_the_graph_unfolds_and_an_audit_shows_its_numbers(dagster: Dagster, page: Any):
     page.set_viewport_size({"width": 1500, "height": 1400})
     page.goto(f"{dagster.url}/asset-groups")
     page.get_by_text("reports", exact=True).first.wait_for()
     page.mouse.click(900, 1300, button="right")
     page.get_by_role("menuitem", name="Expand all groups").click()
-    for asset in ("preference_pairs", "poisoned_pairs", "suspicion_scores", "reward_model", "attack_success", "venom_report"):
+    audited = ("preference_pairs", "poisoned_pairs", "suspicion_scores")
+    for asset in (*audited, "reward_model", "dpo_policy", "attack_success", "venom_report"):
         page.get_by_text(asset, exact=True).first.wait_for()
     picture(page, "asset_graph", left=540, top=110)
 
