@@ -9,11 +9,14 @@ from typing import Any
 
 from rlhf_train import batches, guards, precompute, rollouts
 from rlhf_train.batches import Batch, Source
+from rlhf_train.errors import TrainingError
+from rlhf_train.generate import sample
 from rlhf_train.metrics import Row
 from rlhf_train.models import policies, reward_models
 from rlhf_train.models.adapters import adapted
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.opening import opened
+from rlhf_train.models.policies import Policy
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.rollouts import Round
 from rlhf_train.spec import Spec
@@ -31,8 +34,8 @@ class Lesson:
     steps: int
     save_every: int
     made_of: Mapping[str, str]
-    held_out: Sequence[Batch] = ()
     stop: Callable[[Row], str | None] = lambda row: None
+    held_out: Sequence[Batch] = ()
 
 
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
@@ -55,7 +58,7 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
         spec.steps or max(round(spec.epochs * len(learned) / spec.batch), 1),
         spec.save_every,
         {"data": digest(table)},
-        batches.in_order(tested, tokens=spec.tokens) if spec.held_out else (),
+        held_out=batches.in_order(tested, tokens=spec.tokens) if spec.held_out else (),
     )
 
 
@@ -66,21 +69,42 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     judge = opened(str(spec.reward_model), reward_models.load)
     judge.model.to(held.model.device)
     made_of = {"data": digest(table), "reward_model": precompute.model_digest(judge.model)}
-    prompts = list(dict.fromkeys(table["prompt"]))
+    learned, tested = split({"prompt": list(dict.fromkeys(table["prompt"]))}, spec.held_out, spec.seed)
+    prompts = learned["prompt"]
     turns = max(round(spec.epochs * len(prompts) / round_.prompts), 1)
     steps = spec.steps or turns * round_.steps
     every = -(-spec.save_every // round_.steps) * round_.steps  # a round is entered at its beginning
     if spec.objective == "sft":
         model = _learning(held.model, spec)
         policy = dataclasses.replace(held, model=model)
-        return Lesson(model, rollouts.best_of(policy, prompts, judge.rewards, round_, seed=spec.seed), steps, every, made_of)
+        source = rollouts.best_of(policy, prompts, judge.rewards, round_, seed=spec.seed)
+        return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of))
     reference = opened(spec.reference, policies.load) if spec.reference else copy.copy(held)
     reference = dataclasses.replace(reference, model=copy.deepcopy(reference.model).to(held.model.device), lengths=held.lengths)
     model = WithValues(_learning(held.model, spec))
     policy = dataclasses.replace(held, model=model.policy)
     source = rollouts.ppo(model, policy, reference, prompts, judge.rewards, round_, seed=spec.seed)
     made_of["reference"] = precompute.model_digest(reference.model)
-    return Lesson(model, source, steps, every, made_of, stop=Watchman(kl_budget=spec.kl_budget))
+    return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of))
+
+
+def _watched(
+    spec: Spec, policy: Policy, prompts: Sequence[str], round_: Round, made_of: Mapping[str, str]
+) -> tuple[Mapping[str, str], Watchman]:
+    """The digests and the watchman of a run; a gold model scores answers to `prompts` after every round."""
+    if spec.gold_model is None:
+        return made_of, Watchman(kl_budget=spec.kl_budget)
+    if not prompts:
+        raise TrainingError(f"held_out = {spec.held_out:g} leaves no prompt for the gold model to watch; raise it")
+    judge = opened(spec.gold_model, reward_models.load)
+    judge.model.to(policy.model.device)
+
+    def gold() -> float:
+        said = sample(policy, prompts, seed=spec.seed, temperature=round_.temperature, lengths=policy.lengths)
+        return float(judge.rewards(prompts, said).mean())
+
+    digests = {**made_of, "gold_model": precompute.model_digest(judge.model)}
+    return digests, Watchman(kl_budget=spec.kl_budget, gold=gold, every=round_.steps)
 
 
 def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int], None]) -> Table:

@@ -24,9 +24,10 @@ class Spec:
     """One run. `data` is a parquet or JSON-lines table with the objective's columns; `out` gets the model and its metrics.
 
     `numbers` are the objective's own. With a `reward_model` the policy learns from its own answers to the table's prompts, in
-    `rounds` (fields of rollouts.Round): by ppo, or by sft on the best of n. None leaves a choice to the run: `steps` to
-    `epochs`, `lr` to the kind of model, token limits to the model's context, `mixed_precision` to the machine, `reference` to
-    the model as it begins.
+    `rounds` (fields of rollouts.Round): by ppo, or by sft on the best of n; a `gold_model` scores answers to the held-out
+    prompts after every round, and the run stops once they get worse while the reward rises. None leaves a choice to the run:
+    `steps` to `epochs`, `lr` to the kind of model, token limits to the model's context, `mixed_precision` to the machine,
+    `reference` to the model as it begins.
     """
 
     objective: str
@@ -35,6 +36,7 @@ class Spec:
     out: str
     reference: str | None = None
     reward_model: str | None = None
+    gold_model: str | None = None
     rounds: Mapping[str, Any] = field(default_factory=dict)
     kl_budget: float = 20.0
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -80,6 +82,8 @@ class Spec:
             raise TrainingError("ppo needs a reward_model, the folder of the one that scores answers")
         if self.reward_model is not None and self.objective not in ("ppo", "sft"):
             raise TrainingError(f"a reward_model scores answers for ppo, or for sft on the best of n, not for {self.objective}")
+        if self.gold_model is not None and (self.reward_model is None or not self.held_out):
+            raise TrainingError("a gold_model watches a run with a reward_model on held-out prompts; give both, and held_out")
         places = {part.name for part in dataclasses.fields(Round)}
         if unknown := [name for name in self.rounds if name not in places]:
             raise TrainingError(f"{unknown[0]} is no number of a round; there are {', '.join(sorted(places))}")

@@ -62,12 +62,35 @@ def test_gradient_checkpointing_changes_nothing(made, tmp_path):
         assert torch.allclose(plain[name], saving[name], atol=1e-6)
 
 
+def judge(policy, folder, scale):
+    """The folder of a reward model, the same but for its scale."""
+    reward = reward_models.load(policy, seed=3)
+    with torch.no_grad():
+        reward.model.score.weight.mul_(scale)
+    reward.save(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("objective", ["ppo", "sft"])
+def test_a_run_stops_when_its_reward_rises_and_gold_falls(made, tiny_policy, tmp_path, objective):
+    policy = tiny_policy.save(tmp_path / "policy")
+    judges = {"reward_model": judge(policy, tmp_path / "reward", 30.0), "gold_model": judge(policy, tmp_path / "gold", -30.0)}
+    rounds = {"prompts": 16, "epochs": 2, "n": 4, "kl_weight": 0.0}
+    fields = made(objective=objective, **judges, rounds=rounds, steps=120, lr=5e-3, held_out=0.2, response_tokens=10)
+    with pytest.raises(TrainingError, match=r"over-optimised: the reward rose from .* while gold fell from"):
+        run(spec.of({**fields, "kl_budget": 1000}))
+    golds = [(row["step"], row["gold"]) for row in map(json.loads, (tmp_path / "out/metrics.jsonl").open()) if "gold" in row]
+    assert [step for step, _ in golds] == [4 * at + 3 for at in range(len(golds))]
+    assert golds[-1][1] < golds[0][1]
+    for wrong, said in (({"held_out": 0.0}, "and held_out"), ({"held_out": 0.001}, "leaves no prompt for the gold model")):
+        with pytest.raises(TrainingError, match=said):
+            run(spec.of({**fields, **wrong, "out": str(tmp_path / "none")}))
+
+
 @pytest.mark.parametrize("objective", ["ppo", "sft"])
 def test_a_policy_learns_from_its_own_answers(made, tiny_policy, tmp_path, objective):
-    reward = reward_models.load(tiny_policy.save(tmp_path / "policy"), seed=3)
-    with torch.no_grad():
-        reward.model.score.weight.mul_(30.0)
-    reward.save(tmp_path / "reward")
+    policy = tiny_policy.save(tmp_path / "policy")
+    judge(policy, tmp_path / "reward", 30.0)
     rounds = {"prompts": 16, "epochs": 2, "n": 4, "kl_weight": 0.0}
     fields = made(objective=objective, reward_model=str(tmp_path / "reward"), rounds=rounds, steps=None, epochs=8.0, lr=5e-3)
     history = run(spec.of({**fields, "response_tokens": 10, "kl_budget": 1000}))
@@ -75,9 +98,7 @@ def test_a_policy_learns_from_its_own_answers(made, tiny_policy, tmp_path, objec
     assert np.mean([row["reward"] for row in history[-8:]]) > history[0]["reward"] + 0.1
     assert policies.load(tmp_path / "out" / "model").model.config.model_type == "llama"
     assert not list((tmp_path / "out").glob("step-*[13579]"))
-    with torch.no_grad():
-        reward.model.score.weight.mul_(-1.0)
-    reward.save(tmp_path / "reward")
+    judge(policy, tmp_path / "reward", -30.0)
     with pytest.raises(TrainingError, match="holds a run with reward_model"):  # another judge at the same place
         run(spec.of({**fields, "response_tokens": 10, "kl_budget": 1000}))
     if objective == "ppo":
