@@ -47,7 +47,14 @@ class Setting:
 
 
 def setting(
-    *, pairs: int = 96, vocabulary: int = 16_384, width: int = 384, layers: int = 6, device: str = "cpu", most: int = 512
+    *,
+    pairs: int = 96,
+    vocabulary: int = 16_384,
+    width: int = 384,
+    layers: int = 6,
+    device: str = "cpu",
+    most: int = 512,
+    batch: int = 16,
 ) -> Setting:
     """Real pairs where they are at hand, else generated ones; a tokenizer made of them, its ids spread over `vocabulary`."""
     from transformers import LlamaConfig
@@ -76,7 +83,7 @@ def setting(
         bos_token_id=None,
         num_labels=1,
     )
-    return Setting(config, tokenizer, columns, device)
+    return Setting(config, tokenizer, columns, device, batch)
 
 
 def shape(given: Setting) -> dict[str, float]:
@@ -87,12 +94,25 @@ def shape(given: Setting) -> dict[str, float]:
     return {"pairs": len(trees), "prompt": np.mean(prompts), "response": np.mean(responses), "million weights": millions}
 
 
+def flops(given: Setting, kind: str) -> float:
+    """Model FLOPs of an epoch, forward and backward, each prompt once."""
+    config, trees = given.config, _parts(given)
+    head = config.vocab_size * config.hidden_size if kind == "dpo" else config.hidden_size
+    heads = config.hidden_size**2 * (2 + 2 * config.num_key_value_heads / config.num_attention_heads)
+    body = config.num_hidden_layers * (heads + 3 * config.hidden_size * config.intermediate_size)
+    tokens, read = sum(map(sum, trees)), sum(sum(parts[1:]) if kind == "dpo" else len(parts) - 1 for parts in trees)
+    seen = sum(prompt**2 / 2 + sum(size * (prompt + size / 2) for size in said) for prompt, *said in trees)
+    return 6 * (tokens * body + read * head) + 12 * config.num_hidden_layers * config.hidden_size * seen
+
+
 def _parts(given: Setting) -> list[tuple[int, ...]]:
     rows = batches.pairs(given.columns, given.tokenizer, LENGTHS)
     return [rows.pack(np.array([at]))["layout"].trees[0] for at in range(len(rows))]
 
 
-def ours(given: Setting, kind: str, precision: str, *, warm: bool = False, **options: Any) -> Callable[[], float]:
+def ours(
+    given: Setting, kind: str, precision: str, *, warm: bool = False, tokens: int = batches.TOKENS, **options: Any
+) -> Callable[[], float]:
     """An epoch by fit() with these `options`, references at hand; call it for its seconds. `warm`: the second of two."""
     objective = OBJECTIVES[kind]
     columns: dict[str, Any] = dict(given.columns)
@@ -104,7 +124,7 @@ def ours(given: Setting, kind: str, precision: str, *, warm: bool = False, **opt
 
     def epoch() -> float:
         model = given.model(kind)
-        source = batches.shuffled(rows, size=given.batch)
+        source = batches.shuffled(rows, size=given.batch, tokens=tokens)
         steps = -(-len(rows) // given.batch)
         times = [time.perf_counter()]
 

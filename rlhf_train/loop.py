@@ -88,7 +88,7 @@ class Loop:
             restore_random(state)
             with self._quiet(last=at + 1 == len(batches)):
                 given, pushed = self._given(batch), torch.zeros((), device=self.accelerator.device)
-                count = len(next(iter(given.values()))) if batch.share else 0
+                count = len(next(iter(given.values())))
                 for name, slope in slopes.items():
                     if slope is not None and given[name].requires_grad:
                         pushed = pushed + (given[name] * (slope[first : first + count] if batch.share else 0.0)).sum()

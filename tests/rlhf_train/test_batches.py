@@ -46,11 +46,17 @@ def test_a_source_can_be_entered_at_any_step(rows):
         assert places(shuffled(rows, size=8), 20 - start, start=start) == whole[start:]
 
 
-def test_processes_share_a_step_and_its_tokens(rows):
-    whole = places(shuffled(rows, size=8), 7)
-    dealt = [places(shuffled(rows, size=8), 7, rank=rank, world=3) for rank in range(3)]
-    for step, *parts in zip(whole, *dealt, strict=True):
-        assert sorted(set(itertools.chain(*parts))) == sorted(step)
+@pytest.mark.parametrize("tokens", [40, 4096])
+@pytest.mark.parametrize("size", [2, 7, 8])
+def test_processes_share_a_step_and_have_as_many_batches(rows, size, tokens):
+    """As many, or processes that hold weights in parts would wait for one another for ever."""
+    whole = places(shuffled(rows, size=size), 7)
+    source = shuffled(rows, size=size, tokens=tokens)
+    for step, *dealt in zip(whole, *(itertools.islice(source(0, rank, 3), 7) for rank in range(3)), strict=True):
+        assert len({len(batches) for batches in dealt}) == 1
+        counted = [batch for batches in dealt for batch in batches if batch.share]
+        assert sorted(place for batch in counted for place in batch.places) == sorted(step)
+        assert sum(batch.share for batch in counted) == pytest.approx(1)
 
 
 def test_batches_hold_as_many_tokens_as_are_asked_for(rows):
