@@ -135,8 +135,9 @@ def dealt(
     world: int = 1,
     told: Mapping[str, float] | None = None,
 ) -> list[Batch]:
-    """The batches of one process of a step over these places, as many as of any other: the last may count nothing, for weights that
-    processes hold in parts are gathered by all of them together.
+    """The batches of one process of a step over these places, as many as of any other.
+
+    The last ones may count nothing: weights that processes hold in parts are gathered by all of them together.
     """
     total, shortest = rows.units[places].sum(), places[[np.argmin([rows.sizes[place] for place in places])]]
     shares = [places[each::world] for each in range(world)]
