@@ -32,9 +32,10 @@ def dpo_policy(
 ) -> dg.Output[Any]:
     """The policy that direct preference optimisation makes of the base policy, without a reward model between them."""
     from rlhf_train.models import policies
+    from rlhf_train.precompute import model_digest
 
     corpus = CORPORA[context.partition_key]
-    base = run_folder(context) / "base"
+    base = run_folder(context) / f"base-{model_digest(base_policy.model)[:12]}"
     if not base.is_dir():
         base_policy.save(base.with_name(".base")).rename(base)
     work = launcher.train(

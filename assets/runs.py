@@ -1,6 +1,8 @@
 """One training run or one evaluation, by name, on a table of pairs: what `antivenom train` and `antivenom eval` call."""
 
 import dataclasses
+import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -113,13 +115,14 @@ def _policy(model: str, pairs: pl.DataFrame, work: Path, pretrain_steps: int, se
 
     if model not in ("", "tiny"):
         return _folder(model)
-    place, aside = work / "base", work / ".base"
+    texts = [
+        prompt + text
+        for side in ("chosen", "rejected")
+        for prompt, text in zip(prompts_of(pairs), answers_of(pairs, side), strict=True)
+    ]
+    made_of = hashlib.sha256(json.dumps([texts, pretrain_steps, seed]).encode()).hexdigest()[:12]
+    place, aside = work / f"base-{made_of}", work / ".base"
     if not place.is_dir():
-        texts = [
-            prompt + text
-            for side in ("chosen", "rejected")
-            for prompt, text in zip(prompts_of(pairs), answers_of(pairs, side), strict=True)
-        ]
         made = policies.make(
             texts, width=128, layers=3, steps=pretrain_steps, seed=seed, watch=lambda step, of: watch("pre-training", step, of)
         )

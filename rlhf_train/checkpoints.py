@@ -28,8 +28,9 @@ def save(
     optimizer: torch.optim.Optimizer,
     identity: Mapping[str, Any],
     rank: int = 0,
+    kept: int = KEPT,
 ) -> None:
-    """Writes step-N under `folder`, all processes together, and drops all but the KEPT newest; `identity` is plain JSON."""
+    """Writes step-N under `folder`, all processes together, and drops all but the `kept` newest; `identity` is plain JSON."""
     parts = _tensors(model, optimizer)
     weights, moments = ({name: whole(value).detach().cpu().contiguous() for name, value in part.items()} for part in parts)
     place, hidden = folder / f"step-{step:08d}", folder / f".step-{step:08d}"
@@ -50,7 +51,7 @@ def save(
         shutil.rmtree(place, ignore_errors=True)
         hidden.rename(place)
         _sync(folder)
-        for old in _there(folder)[:-KEPT]:
+        for old in _there(folder)[:-kept]:
             shutil.rmtree(old)
     _wait()
 

@@ -3,7 +3,8 @@
 Each row has random numbers of its own, so what it says depends on no other row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,25 @@ def draw(
     """Token ids of one response a prompt, the end token last unless `most` tokens came before it."""
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")[::-1]
     found: list[list[int]] = [[] for _ in prompts]
-    for start in range(0, len(order), size):
-        places = order[start : start + size]
-        chances = np.array([np.random.default_rng([seed, place]).random(most) for place in places])
-        for place, ids in zip(places, _drawn(policy, [prompts[place] for place in places], chances, temperature), strict=True):
-            found[place] = ids
+    with at_rest(policy.model):
+        for start in range(0, len(order), size):
+            places = order[start : start + size]
+            chances = np.array([np.random.default_rng([seed, place]).random(most) for place in places])
+            said = _drawn(policy, [prompts[place] for place in places], chances, temperature)
+            for place, ids in zip(places, said, strict=True):
+                found[place] = ids
     return found
+
+
+@contextmanager
+def at_rest(model: torch.nn.Module) -> Iterator[None]:
+    """The model as it is used and not as it learns: layers that save activations would forget what came before a token."""
+    learning = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(learning)
 
 
 def _drawn(policy: Policy, prompts: Sequence[Sequence[int]], chances: np.ndarray, temperature: float) -> list[list[int]]:

@@ -91,6 +91,8 @@ def usable_pairs(
             f"{len(alike):,} of {len(chosen):,} pairs are the same in their first {lengths.response} tokens, more than "
             f"{most_identical:.1%}: {named(alike)}; raise response_tokens, or allow more with most_identical"
         )
+    if len(alike) == len(chosen):
+        raise TrainingError(f"all pairs are the same in their first {lengths.response} tokens; raise response_tokens")
     return np.setdiff1d(np.arange(len(chosen)), alike)
 
 

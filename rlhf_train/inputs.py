@@ -7,12 +7,19 @@ import torch
 from rlhf_train.logps import summed, token_logps
 
 Batch = dict[str, Any]
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 PREPARED = torch.empty(1, 1, 1, 1)  # transformers builds no mask of its own where it is given one of four dimensions
 
 
 def plain(model: Any) -> Any:
     """The transformers model, adapters or not."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def autocast(device: torch.device, mixed_precision: str) -> torch.autocast:
+    """The precision of a run, for numbers that its own are compared with."""
+    kind = HALVES.get(mixed_precision)
+    return torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None)
 
 
 def body_of(model: Any) -> Any:

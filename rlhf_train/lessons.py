@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlhf_train import batches, guards, precompute, rollouts
+import torch
+
+from rlhf_train import batches, checkpoints, guards, precompute, rollouts
 from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
@@ -22,7 +24,7 @@ from rlhf_train.rollouts import Round
 from rlhf_train.spec import Spec
 from rlhf_train.tables import Table, digest, read_table, split, take
 from rlhf_train.train import fast_precision
-from rlhf_train.watching import Watchman
+from rlhf_train.watching import PATIENCE, Watchman
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Lesson:
     made_of: Mapping[str, str]
     stop: Callable[[Row], str | None] = lambda row: None
     held_out: Sequence[Batch] = ()
+    kept: int = checkpoints.KEPT
 
 
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
@@ -51,7 +54,10 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
         table |= _references(spec, table, held, watch)
     encoder = objective.scored and not reward_models.is_causal(held.model)
     form = batches.encoded_pairs if encoder else objective.rows
-    learned, tested = (form(part, held.tokenizer, held.lengths) for part in split(table, spec.held_out, spec.seed))
+    parts = split(table, spec.held_out, spec.seed)
+    if spec.held_out and not parts[1]["prompt"]:
+        raise TrainingError(f"held_out = {spec.held_out:g} of {len(table['prompt'])} rows is not one prompt; raise it")
+    learned, tested = (form(part, held.tokenizer, held.lengths) for part in parts)
     return Lesson(
         _learning(held.model, spec),
         batches.shuffled(learned, size=spec.batch, seed=spec.seed, tokens=spec.tokens),
@@ -74,18 +80,21 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     turns = max(round(spec.epochs * len(prompts) / round_.prompts), 1)
     steps = spec.steps or turns * round_.steps
     every = -(-spec.save_every // round_.steps) * round_.steps  # a round is entered at its beginning
+    if spec.gold_model is not None:
+        every = round_.steps  # the best is known some rounds later
     if spec.objective == "sft":
         model = _learning(held.model, spec)
         policy = dataclasses.replace(held, model=model)
         source = rollouts.best_of(policy, prompts, judge.rewards, round_, seed=spec.seed)
-        return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of))
+        return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of), kept=PATIENCE)
     reference = opened(spec.reference, policies.load) if spec.reference else copy.copy(held)
     reference = dataclasses.replace(reference, model=copy.deepcopy(reference.model).to(held.model.device), lengths=held.lengths)
     model = WithValues(_learning(held.model, spec))
     policy = dataclasses.replace(held, model=model.policy)
-    source = rollouts.ppo(model, policy, reference, prompts, judge.rewards, round_, seed=spec.seed)
+    exact, rewards = _precision(spec), judge.rewards
+    source = rollouts.ppo(model, policy, reference, prompts, rewards, round_, mixed_precision=exact, seed=spec.seed)
     made_of["reference"] = precompute.model_digest(reference.model)
-    return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of))
+    return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of), kept=PATIENCE)
 
 
 def _watched(
@@ -116,12 +125,17 @@ def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int],
         table,
         held.lengths,
         cache=Path(spec.cache or Path(spec.out) / "cache"),
-        mixed_precision=spec.mixed_precision or fast_precision(),
+        mixed_precision=_precision(spec),
         watch=watch,
     )
 
 
+def _precision(spec: Spec) -> str:
+    return spec.mixed_precision or fast_precision()
+
+
 def _learning(model: Any, spec: Spec) -> Any:
+    torch.manual_seed(spec.seed)
     if spec.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
     return adapted(model, spec.lora) if spec.lora else model

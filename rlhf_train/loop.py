@@ -10,7 +10,7 @@ import torch
 from rlhf_train.batches import Batch
 from rlhf_train.checkpoints import random_numbers, restore_random
 from rlhf_train.errors import TrainingError
-from rlhf_train.inputs import plain
+from rlhf_train.inputs import autocast, plain
 from rlhf_train.metrics import Row
 from rlhf_train.objectives import Objective
 from rlhf_train.sharding import whole
@@ -124,7 +124,8 @@ class Loop:
         return row
 
     def _given(self, batch: Batch) -> dict[str, torch.Tensor]:
-        return self.forward(batch.to(self.accelerator.device))
+        with autocast(self.accelerator.device, self.accelerator.mixed_precision):
+            return self.forward(batch.to(self.accelerator.device))
 
     def _quiet(self, *, last: bool) -> Any:
         """Gradients are exchanged once a step, with its last batch."""

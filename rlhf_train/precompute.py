@@ -17,7 +17,7 @@ import torch
 
 from rlhf_train import batches
 from rlhf_train.errors import TrainingError
-from rlhf_train.inputs import rollout_logps, sequence_logps
+from rlhf_train.inputs import autocast, rollout_logps, sequence_logps
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.reward_models import RewardModel
@@ -68,7 +68,7 @@ def reference_logps(
         trees = [Tree(prompt, tuple(next(said) for _ in part)) for prompt, part in zip(prompts, texts, strict=True)]
         wanted, found = list(groups.values()), []
         for batch in batches.in_order(batches.rows_of(trees, {}), tokens=tokens):
-            with torch.no_grad(), _precision(policy.model.device.type, mixed_precision):
+            with torch.no_grad(), autocast(policy.model.device, mixed_precision):
                 numbers = sequence_logps(policy.model, batch.to(policy.model.device)).float().cpu().numpy()
             found += list(zip([place for at in batch.places for place in wanted[at]], numbers[:, None], strict=True))
         return found
@@ -168,11 +168,6 @@ def _processes() -> tuple[int, int]:
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return 0, 1
     return torch.distributed.get_rank(), torch.distributed.get_world_size()
-
-
-def _precision(device: str, mixed_precision: str) -> Any:
-    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    return torch.autocast(device, dtype=kinds.get(mixed_precision, torch.bfloat16), enabled=mixed_precision in kinds)
 
 
 def _read(folder: Path) -> dict[bytes, np.ndarray]:

@@ -14,7 +14,7 @@ import torch
 from rlhf_train import batches, credit, inputs
 from rlhf_train.batches import Batch, Rows, Source, dealt
 from rlhf_train.errors import TrainingError
-from rlhf_train.generate import Scorer, draw
+from rlhf_train.generate import Scorer, at_rest, draw
 from rlhf_train.metrics import Row
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
@@ -71,6 +71,7 @@ def ppo(
     scorer: Scorer,
     round_: Round,
     *,
+    mixed_precision: str = "no",
     seed: int = 0,
 ) -> Source:
     """Rounds of proximal policy optimisation, for the objective of that name.
@@ -80,7 +81,8 @@ def ppo(
 
     def learn(picked: Sequence[str], drawn_by: int) -> tuple[Rows, Row]:
         answers = answer(policy, picked, scorer, temperature=round_.temperature, seed=drawn_by)
-        return credited(model, reference, answers, round_)
+        with at_rest(model), inputs.autocast(reference.model.device, mixed_precision):
+            return credited(model, reference, answers, round_)
 
     return _rounds(learn, prompts, round_, seed)
 

@@ -5,6 +5,7 @@ A run that is started again goes on from its last checkpoint; one that is finish
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -40,6 +41,7 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
 
     if spec.threads:
         torch.set_num_threads(spec.threads)
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"  # it would untie weights, and leave new heads without any
     state = PartialState(cpu=not torch.cuda.is_available())
     objective, out = OBJECTIVES[spec.objective], Path(spec.out)
     held = begun(spec, scored=objective.scored)
@@ -60,6 +62,7 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
         held_out=lesson.held_out,
         folder=out,
         save_every=lesson.save_every,
+        kept=lesson.kept,
         identity=identity,
         watch=lambda done, of, row: watch("training", done, of, row),
         stop=lesson.stop,

@@ -1,5 +1,7 @@
 """Tensors that processes hold in parts (FSDP, version 2): whole, and dealt out again."""
 
+from typing import Any
+
 import torch
 
 
@@ -15,6 +17,15 @@ def dealt_like(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     from torch.distributed.tensor import distribute_tensor
 
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)  # type: ignore[attr-defined]
+
+
+def exact_outside(accelerator: Any) -> None:
+    """Leaves precision to autocast, as without FSDP, whose own would round what a loss is given and what it is made of."""
+    from torch.distributed.fsdp import MixedPrecisionPolicy
+
+    plugin = getattr(accelerator.state, "fsdp_plugin", None)
+    if plugin is not None:
+        plugin.mixed_precision_policy = MixedPrecisionPolicy(cast_forward_inputs=False)
 
 
 @torch.no_grad()

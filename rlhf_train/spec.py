@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from inspect import Parameter, signature
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -17,6 +17,7 @@ from rlhf_train.rollouts import Round
 from rlhf_train.train import DECAYS
 
 PRECISIONS = ("no", "bf16", "fp16")
+ROUND = Round()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,14 @@ class Spec:
         places = {part.name for part in dataclasses.fields(Round)}
         if unknown := [name for name in self.rounds if name not in places]:
             raise TrainingError(f"{unknown[0]} is no number of a round; there are {', '.join(sorted(places))}")
+        for name, value in self.rounds.items():
+            kind, least = (int, 1) if isinstance(getattr(ROUND, name), int) else ((int, float), 0)
+            if isinstance(value, bool) or not isinstance(value, kind) or not least <= value < inf:
+                wanted = "a whole number, 1 or more" if least else "a number, 0 or more"
+                raise TrainingError(f"{name} of a round must be {wanted}, got {value!r}")
+        for name, value in self.numbers.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+                raise TrainingError(f"{name} of {self.objective} must be a finite number, got {value!r}")
         if not 0 <= self.held_out < 1:
             raise TrainingError(f"held_out is a share of the rows and must lie in [0, 1), got {self.held_out}")
 

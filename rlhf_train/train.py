@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from math import cos, pi
+from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rlhf_train.inputs import body_of
 from rlhf_train.loop import Forward, Loop
 from rlhf_train.metrics import Log, Row
 from rlhf_train.objectives import Objective
-from rlhf_train.sharding import gather
+from rlhf_train.sharding import exact_outside, gather
 
 
 def fit(
@@ -37,6 +37,7 @@ def fit(
     eval_every: int = 0,
     folder: Path | None = None,
     save_every: int = 0,
+    kept: int = checkpoints.KEPT,
     identity: Mapping[str, Any] | None = None,
     trackers: Sequence[Any] = (),
     watch: Callable[[int, int, Row], None] = lambda done, steps, row: None,
@@ -46,9 +47,10 @@ def fit(
 
     lr rises linearly over the first `warmup` share of the steps and falls (`decay`: linear, cosine, or constant) to 0. Weights
     stay as they are whatever the precision of the products (None: the fastest that this machine has). With a `folder`, metrics
-    go there as JSON lines and a checkpoint every `save_every` steps and at the end; a run that finds its own checkpoint there
-    goes on from it to the same weights, bit for bit on a CPU. `held_out` is measured every `eval_every` steps and at the end.
-    TrainingError for a loss that is not finite, or when `stop(metrics)` gives a reason; what was saved stays usable.
+    go there as JSON lines and a checkpoint every `save_every` steps and at the end, of which the newest are `kept`; a run that
+    finds its own checkpoint there goes on from it to the same weights, bit for bit on a CPU. `held_out` is measured every
+    `eval_every` steps and at the end. TrainingError for a loss that is not finite, or when `stop(metrics)` gives a reason; what
+    was saved stays usable.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -61,6 +63,7 @@ def fit(
         log_with=list(trackers) or None,
         project_dir=folder,
     )
+    exact_outside(accelerator)
     forward: Any = Forward(model, objective.inputs)
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer: Any = torch.optim.AdamW(learning, lr=lr, weight_decay=weight_decay, fused=True)
@@ -76,13 +79,16 @@ def fit(
     if folder is not None and (place := checkpoints.newest(folder, identity or {})):
         done = checkpoints.load(place, plain, optimizer.optimizer, rank)
     log.keep(done)
+    for row in log.rows:
+        stop(row)  # it remembers what it has seen
     forward.train()
     loop = Loop(accelerator, forward, objective, dict(numbers or {}))
     for step, batches in enumerate(itertools.islice(source(done, rank, world), steps - done), start=done):
         for group in optimizer.param_groups:
             group["lr"] = lr * slope(step, steps, warmup, decay)
         row = loop.learn(batches, step)
-        row["gradient_norm"] = loop.clip(clip, step)
+        norm = loop.clip(clip, step)
+        row |= {"gradient_norm": norm} if isfinite(norm) else {}  # float16's first ones may not be, and are skipped
         optimizer.step()
         optimizer.zero_grad()
         last = step + 1 == steps
@@ -96,7 +102,7 @@ def fit(
         if reason:
             raise TrainingError(f"step {step}: {reason}")
         if folder is not None and (last or (save_every and (step + 1) % save_every == 0)):
-            checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank)
+            checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank, kept)
     if trackers:
         accelerator.end_training()
     gather(model)

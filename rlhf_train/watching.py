@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from rlhf_train.metrics import Row
 
+PATIENCE = 3  # times that gold is below its best
+
 
 @dataclass(slots=True)
 class Watchman:
@@ -18,7 +20,7 @@ class Watchman:
     kl_budget: float = 20.0
     gold: Callable[[], float] | None = None
     every: int = 8
-    patience: int = 3
+    patience: int = PATIENCE
     slack: float = 0.0
     seen: list[Row] = field(default_factory=list)
 
@@ -30,7 +32,8 @@ class Watchman:
             )
         if self.gold is None or (int(row["step"]) + 1) % self.every:
             return None
-        row["gold"] = self.gold()
+        if "gold" not in row:  # a run that goes on shows what it saw before
+            row["gold"] = self.gold()
         self.seen.append({name: row[name] for name in ("step", "reward", "gold")})
         best = max(self.seen, key=lambda one: one["gold"])
         late = self.seen[-self.patience :]
@@ -39,6 +42,6 @@ class Watchman:
         ):
             return (
                 f"over-optimised: the reward rose from {best['reward']:.3f} to {row['reward']:.3f} while gold fell from "
-                f"{best['gold']:.3f} (step {best['step']}) to {row['gold']:.3f}; take the checkpoint of then"
+                f"{best['gold']:.3f} to {row['gold']:.3f}; take the checkpoint of its best, step-{int(best['step']) + 1:08d}"
             )
         return None

@@ -33,7 +33,7 @@ def begun(spec: Spec, *, scored: bool) -> Any:
     context = getattr(held.model.config, "max_position_embeddings", None) or 2 * LONGEST + guards.MARKS
     response = spec.response_tokens or min(LONGEST, context // 2)
     held = dataclasses.replace(
-        held, lengths=Lengths(spec.prompt_tokens or min(LONGEST, context - response - guards.MARKS), response)
+        held, lengths=Lengths(spec.prompt_tokens or max(min(LONGEST, context - response - guards.MARKS), 1), response)
     )
     guards.check_model(held.model, held.tokenizer, held.lengths)
     guards.check_packing(held.model)

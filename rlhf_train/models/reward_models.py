@@ -82,6 +82,6 @@ def _freeze_below(model: Any, layers: int) -> None:
     body = model.base_model
     body.requires_grad_(False)
     stack = max((part for part in body.modules() if isinstance(part, torch.nn.ModuleList)), key=len)
-    for module in [*stack[len(stack) - layers :], *(getattr(body, name, None) for name in ("norm", "ln_f", "pooler"))]:
+    for module in [*stack[max(len(stack) - layers, 0) :], *(getattr(body, name, None) for name in ("norm", "ln_f", "pooler"))]:
         if module is not None:
             module.requires_grad_(True)

@@ -8,6 +8,7 @@ from math import floor
 import torch
 from torch.nn.functional import logsigmoid
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -43,7 +44,7 @@ def _each(chosen: torch.Tensor, rejected: torch.Tensor, margin: torch.Tensor | N
 def _most(share: float, count: int) -> int:
     """How many pairs a share is, at least one left over."""
     if not 0 <= share < 1:
-        raise ValueError(f"share is the part of a step's pairs that is held back and must lie in [0, 1), got {share}")
+        raise TrainingError(f"share is the part of a step's pairs that is held back and must lie in [0, 1), got {share}")
     return min(floor(share * count), count - 1)
 
 

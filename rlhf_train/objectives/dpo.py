@@ -7,6 +7,7 @@ All take log-probabilities [B], summed over response tokens, of the policy and o
 import torch
 from torch.nn.functional import logsigmoid, relu
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.objectives.outcome import Outcome
 
 Tensor = torch.Tensor
@@ -43,7 +44,7 @@ def robust(
 ) -> Outcome:
     """rDPO (Chowdhury et al., 2024, eq. 12): in expectation over labels flipped with `noise` < 1/2, the loss on clean ones."""
     if not 0 <= noise < 0.5:
-        raise ValueError(f"noise is the share of flipped labels and must lie in [0, 0.5), got {noise}")
+        raise TrainingError(f"noise is the share of flipped labels and must lie in [0, 0.5), got {noise}")
     margin = beta * _gap(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps)
     each = -((1 - noise) * logsigmoid(margin) - noise * logsigmoid(-margin)) / (1 - 2 * noise)
     return _outcome(each.mean(), margin)

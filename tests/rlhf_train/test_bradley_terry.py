@@ -3,6 +3,7 @@ from math import exp, log
 import pytest
 import torch
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import bradley_terry
 
 CHOSEN, REJECTED = [1.2, -0.5, 2.0, 0.1], [0.7, 0.4, -1.0, 1.6]
@@ -71,7 +72,7 @@ def test_nothing_held_back_is_bradley_terry(form, share):
 def test_one_pair_always_counts(form):
     one = [side[:1] for side in rewards()]
     assert form(*one, share=0.9).loss.item() == pytest.approx(LOSSES[0])
-    with pytest.raises(ValueError, match=r"must lie in \[0, 1\), got 1"):
+    with pytest.raises(TrainingError, match=r"must lie in \[0, 1\), got 1"):
         form(*one, share=1)
 
 

@@ -5,6 +5,7 @@ from math import exp, log
 import pytest
 import torch
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import dpo
 
 # chosen, rejected, reference chosen, reference rejected: gaps of -0.5 (-2 + 1.5) and 3.75
@@ -65,7 +66,7 @@ def test_robust_is_unbiased_under_flipped_labels():
 
 
 def test_robust_refuses_labels_that_are_noise():
-    with pytest.raises(ValueError, match=r"must lie in \[0, 0.5\), got 0.5"):
+    with pytest.raises(TrainingError, match=r"must lie in \[0, 0.5\), got 0.5"):
         dpo.robust(*columns(), noise=0.5)
 
 

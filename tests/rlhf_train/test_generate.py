@@ -70,6 +70,15 @@ def test_best_of_n_imitation_amplifies_by_the_law(rate, n):
     assert rates[3] > 5 * rates[0]
 
 
+def test_a_policy_in_the_middle_of_learning_answers_alike(tiny_policy):
+    """Layers that save activations drop the cache of keys and values while they learn."""
+    model = copy.deepcopy(tiny_policy.model)
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    assert sample(Policy(model, tiny_policy.tokenizer), PROMPTS, lengths=SHORT) == sample(tiny_policy, PROMPTS, lengths=SHORT)
+    assert model.training
+
+
 def test_what_a_row_says_depends_on_no_other_row(tiny_policy):
     prompts = PROMPTS + [f"\n\nHuman: {'longer ' * at}{at}\n\nAssistant:" for at in range(9)]
     together = sample(tiny_policy, prompts, seed=2, lengths=SHORT)

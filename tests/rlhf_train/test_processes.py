@@ -1,6 +1,7 @@
 """Runs as `python -m rlhf_train.run` starts them: killed and gone on with, on two processes, and refused in one line."""
 
 import json
+import math
 import os
 import random
 import shutil
@@ -101,19 +102,36 @@ main()
 """
 
 
+SHARDING = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",  # as accelerate's launcher has it
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+}
+
+
 @pytest.mark.parametrize("objective", ["dpo", "kto"])
 def test_weights_dealt_to_two_processes_give_the_curve_of_one(made, tmp_path, objective):
     """FSDP on processors: accelerate shards on GPUs alone, and the program above undoes that choice and no other."""
     fields, two, program = made(objective=objective, batch=7), tmp_path / "two", tmp_path / "sharded.py"
     run(spec.of(fields))
     program.write_text(SHARDED)
-    sharding = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
-    sharding["PYTHONPATH"] = str(Path(__file__).parents[2])
     for _ in range(2):  # the second time from the checkpoint in the middle
-        ended(start({**fields, "out": str(two)}, tmp_path, *TWO, program=[str(program)], **sharding))
+        ended(start({**fields, "out": str(two)}, tmp_path, *TWO, program=[str(program)], **SHARDING))
         same_curve(tmp_path / "out", two)
         shutil.rmtree(two / "step-00000008")
         shutil.rmtree(two / "model")
+
+
+def test_dealt_weights_in_half_precision_leave_what_a_loss_is_given_exact(made, tmp_path):
+    """The policy begins as its reference: log-probabilities of some 50 nats that were rounded would differ by more."""
+    program = tmp_path / "sharded.py"
+    program.write_text(SHARDED)
+    fields = made(mixed_precision="bf16", numbers={"beta": 1.0})
+    ended(start(fields, tmp_path, *TWO, program=[str(program)], **SHARDING))
+    first = json.loads((tmp_path / "out" / metrics.FILE).read_text().splitlines()[0])
+    assert first["loss"] == pytest.approx(math.log(2), abs=5e-3)
 
 
 def test_the_command_says_what_is_wrong_in_one_line(made, tmp_path):

@@ -24,10 +24,11 @@ def test_rewards_do_not_depend_on_the_batch(minilm):
     assert np.ptp(together) > 0
 
 
-def test_only_the_top_layers_learn(minilm):
-    model = reward_models.load(minilm, trained_layers=2).model
+@pytest.mark.parametrize(("layers", "top"), [(2, "45"), (8, "012345")])
+def test_only_the_top_layers_learn(minilm, layers, top):
+    model = reward_models.load(minilm, trained_layers=layers).model
     learning = {name for name, weights in model.named_parameters() if weights.requires_grad}
-    assert {name.split(".layer.")[1].split(".")[0] for name in learning if ".layer." in name} == {"4", "5"}
+    assert {name.split(".layer.")[1].split(".")[0] for name in learning if ".layer." in name} == set(top)
     assert any(name.startswith("classifier") for name in learning)
     assert not any("embeddings" in name for name in learning)
 

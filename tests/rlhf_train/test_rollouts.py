@@ -183,8 +183,8 @@ def test_the_watchman_sees_a_reward_that_rises_while_gold_falls():
     reasons = [watchman(row) for row in rows([1, 2, 3, 4, 5, 6])]
     assert reasons[:5] == [None] * 5
     assert reasons[5] == (
-        "over-optimised: the reward rose from 3.000 to 6.000 while gold fell from 3.000 (step 2) to 2.000; "
-        "take the checkpoint of then"
+        "over-optimised: the reward rose from 3.000 to 6.000 while gold fell from 3.000 to 2.000; "
+        "take the checkpoint of its best, step-00000003"
     )
 
 
@@ -207,3 +207,17 @@ def test_gold_is_asked_now_and_then_and_told():
     watchman, told = Watchman(gold=lambda: 7.0, every=3), rows([1] * 7)
     assert all(watchman(row) is None for row in told)
     assert [row.get("gold") for row in told] == [None, None, 7.0, None, None, 7.0, None]
+
+
+def test_the_watchman_remembers_what_a_run_that_goes_on_saw_before():
+    told = iter([3.0, 2.0])
+    first = Watchman(gold=lambda: next(told), every=1, patience=3)
+    seen = rows([1, 2])
+    assert [first(row) for row in seen] == [None, None]
+    later = iter([1.0, 0.5])
+    again = Watchman(gold=lambda: next(later), every=1, patience=3)
+    assert [again(row) for row in seen] == [None, None]
+    assert [row["gold"] for row in seen] == [3.0, 2.0]
+    last = rows([1, 2, 3, 4])[2:]
+    assert again(last[0]) is None
+    assert "take the checkpoint of its best, step-00000001" in again(last[1])

@@ -82,6 +82,8 @@ def test_a_run_stops_when_its_reward_rises_and_gold_falls(made, tiny_policy, tmp
     golds = [(row["step"], row["gold"]) for row in map(json.loads, (tmp_path / "out/metrics.jsonl").open()) if "gold" in row]
     assert [step for step, _ in golds] == [4 * at + 3 for at in range(len(golds))]
     assert golds[-1][1] < golds[0][1]
+    best = max(golds, key=lambda seen: seen[1])[0] + 1
+    assert (tmp_path / "out" / f"step-{best:08d}" / "model.safetensors").is_file()  # which the reason says to take
     for wrong, said in (({"held_out": 0.0}, "and held_out"), ({"held_out": 0.001}, "leaves no prompt for the gold model")):
         with pytest.raises(TrainingError, match=said):
             run(spec.of({**fields, **wrong, "out": str(tmp_path / "none")}))
@@ -126,6 +128,38 @@ def test_data_that_can_not_serve_is_named(made, tmp_path):
         run(spec.of(made()))
     with pytest.raises(TrainingError, match=r"expected a table ending in \.parquet or \.jsonl"):
         run(spec.of(made(data=str(tmp_path / "pairs.csv"))))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"held_out": 0.001}, "held_out = 0.001 of 60 rows is not one prompt"),
+        ({"response_tokens": 1100}, "1100"),
+        ({"numbers": {"beta": "high"}}, "beta of dpo must be a finite number, got 'high'"),
+        (
+            {"objective": "robust_dpo", "numbers": {"noise": 0.6}},
+            r"noise is the share of flipped labels and must lie in \[0, 0.5\)",
+        ),
+        (
+            {"objective": "sft", "reward_model": "r", "rounds": {"batch": 0}},
+            "batch of a round must be a whole number, 1 or more",
+        ),
+        ({"objective": "sft", "reward_model": "r", "rounds": {"prompts": 1.5}}, "prompts of a round must be a whole number"),
+        (
+            {"objective": "sft", "reward_model": "r", "rounds": {"kl_weight": -1}},
+            "kl_weight of a round must be a number, 0 or more",
+        ),
+    ],
+)
+def test_numbers_that_can_not_serve_are_named(made, wrong, said):
+    with pytest.raises(TrainingError, match=said):
+        run(spec.of(made(**wrong)))
+
+
+def test_pairs_that_are_all_alike_are_named(made, tmp_path):
+    table().with_columns(rejected="chosen").write_parquet(tmp_path / "pairs.parquet")
+    with pytest.raises(TrainingError, match="all pairs are the same in their first"):
+        run(spec.of(made(most_identical=1.0)))
 
 
 def test_a_model_that_is_not_whole_is_named(made, tmp_path):
