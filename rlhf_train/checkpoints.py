@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,9 @@ def save(
     optimizer: torch.optim.Optimizer,
     identity: Mapping[str, Any],
     rank: int = 0,
-    kept: int = KEPT,
+    spared: Collection[int] = (),
 ) -> None:
-    """Writes step-N under `folder`, all processes together, and drops all but the `kept` newest; `identity` is plain JSON."""
+    """Writes step-N under `folder`, all processes together, and drops all but the newest and `spared`; `identity` is JSON."""
     parts = _tensors(model, optimizer)
     weights, moments = ({name: whole(value).detach().cpu().contiguous() for name, value in part.items()} for part in parts)
     place, hidden = folder / f"step-{step:08d}", folder / f".step-{step:08d}"
@@ -51,8 +51,9 @@ def save(
         shutil.rmtree(place, ignore_errors=True)
         hidden.rename(place)
         _sync(folder)
-        for old in _there(folder)[:-kept]:
-            shutil.rmtree(old)
+        for old in _there(folder)[:-KEPT]:
+            if int(old.name.removeprefix("step-")) not in spared:
+                shutil.rmtree(old)
     _wait()
 
 

@@ -2,14 +2,14 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rlhf_train import batches, checkpoints, guards, precompute, rollouts
+from rlhf_train import batches, guards, precompute, rollouts
 from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
@@ -24,7 +24,7 @@ from rlhf_train.rollouts import Round
 from rlhf_train.spec import Spec
 from rlhf_train.tables import Table, digest, read_table, split, take
 from rlhf_train.train import fast_precision
-from rlhf_train.watching import PATIENCE, Watchman
+from rlhf_train.watching import Watchman
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Lesson:
     made_of: Mapping[str, str]
     stop: Callable[[Row], str | None] = lambda row: None
     held_out: Sequence[Batch] = ()
-    kept: int = checkpoints.KEPT
+    spared: Callable[[], Collection[int]] = tuple
 
 
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
@@ -74,27 +74,29 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     round_ = Round(**{"batch": spec.batch, "tokens": spec.tokens, **spec.rounds})
     judge = opened(str(spec.reward_model), reward_models.load)
     judge.model.to(held.model.device)
-    made_of = {"data": digest(table), "reward_model": precompute.model_digest(judge.model)}
+    made_of: Mapping[str, str] = {"data": digest(table), "reward_model": precompute.model_digest(judge.model)}
     learned, tested = split({"prompt": list(dict.fromkeys(table["prompt"]))}, spec.held_out, spec.seed)
     prompts = learned["prompt"]
     turns = max(round(spec.epochs * len(prompts) / round_.prompts), 1)
     steps = spec.steps or turns * round_.steps
     every = -(-spec.save_every // round_.steps) * round_.steps  # a round is entered at its beginning
     if spec.gold_model is not None:
-        every = round_.steps  # the best is known some rounds later
+        every = round_.steps  # one of them will have been the best
     if spec.objective == "sft":
         model = _learning(held.model, spec)
         policy = dataclasses.replace(held, model=model)
         source = rollouts.best_of(policy, prompts, judge.rewards, round_, seed=spec.seed)
-        return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of), kept=PATIENCE)
+        made_of, watchman = _watched(spec, policy, tested["prompt"], round_, made_of)
+        return Lesson(model, source, steps, every, made_of, watchman, spared=watchman.best)
     reference = opened(spec.reference, policies.load) if spec.reference else copy.copy(held)
     reference = dataclasses.replace(reference, model=copy.deepcopy(reference.model).to(held.model.device), lengths=held.lengths)
     model = WithValues(_learning(held.model, spec))
     policy = dataclasses.replace(held, model=model.policy)
     exact, rewards = _precision(spec), judge.rewards
     source = rollouts.ppo(model, policy, reference, prompts, rewards, round_, mixed_precision=exact, seed=spec.seed)
-    made_of["reference"] = precompute.model_digest(reference.model)
-    return Lesson(model, source, steps, every, *_watched(spec, policy, tested["prompt"], round_, made_of), kept=PATIENCE)
+    made_of = {**made_of, "reference": precompute.model_digest(reference.model)}
+    made_of, watchman = _watched(spec, policy, tested["prompt"], round_, made_of)
+    return Lesson(model, source, steps, every, made_of, watchman, spared=watchman.best)
 
 
 def _watched(

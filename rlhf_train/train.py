@@ -1,7 +1,7 @@
 """fit(): the one loop, on accelerate. A step is the mean over its rows, however they are packed, batched and dealt out."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def fit(
     eval_every: int = 0,
     folder: Path | None = None,
     save_every: int = 0,
-    kept: int = checkpoints.KEPT,
+    spared: Callable[[], Collection[int]] = tuple,
     identity: Mapping[str, Any] | None = None,
     trackers: Sequence[Any] = (),
     watch: Callable[[int, int, Row], None] = lambda done, steps, row: None,
@@ -47,10 +47,10 @@ def fit(
 
     lr rises linearly over the first `warmup` share of the steps and falls (`decay`: linear, cosine, or constant) to 0. Weights
     stay as they are whatever the precision of the products (None: the fastest that this machine has). With a `folder`, metrics
-    go there as JSON lines and a checkpoint every `save_every` steps and at the end, of which the newest are `kept`; a run that
-    finds its own checkpoint there goes on from it to the same weights, bit for bit on a CPU. `held_out` is measured every
-    `eval_every` steps and at the end. TrainingError for a loss that is not finite, or when `stop(metrics)` gives a reason; what
-    was saved stays usable.
+    go there as JSON lines and a checkpoint every `save_every` steps and at the end; the newest are kept, and `spared()` steps'.
+    A run that finds its own checkpoint there goes on from it to the same weights, bit for bit on a CPU. `held_out` is measured
+    every `eval_every` steps and at the end. TrainingError for a loss that is not finite, or when `stop(metrics)` gives a
+    reason; what was saved stays usable.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -102,7 +102,7 @@ def fit(
         if reason:
             raise TrainingError(f"step {step}: {reason}")
         if folder is not None and (last or (save_every and (step + 1) % save_every == 0)):
-            checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank, kept)
+            checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank, spared())
     if trackers:
         accelerator.end_training()
     gather(model)

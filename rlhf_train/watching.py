@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from rlhf_train.metrics import Row
 
-PATIENCE = 3  # times that gold is below its best
-
 
 @dataclass(slots=True)
 class Watchman:
@@ -20,7 +18,7 @@ class Watchman:
     kl_budget: float = 20.0
     gold: Callable[[], float] | None = None
     every: int = 8
-    patience: int = PATIENCE
+    patience: int = 3
     slack: float = 0.0
     seen: list[Row] = field(default_factory=list)
 
@@ -45,3 +43,7 @@ class Watchman:
                 f"{best['gold']:.3f} to {row['gold']:.3f}; take the checkpoint of its best, step-{int(best['step']) + 1:08d}"
             )
         return None
+
+    def best(self) -> list[int]:
+        """How many steps were done when gold was highest, if it was asked."""
+        return [int(max(self.seen, key=lambda one: one["gold"])["step"]) + 1] if self.seen else []
