@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.steps import Watch, answers_of, prompts_of, silent
+from assets.steps import Watch, answers_of, prompts_of, silent, texts_of
 from pipelines.schema import DataError
 from pipelines.settings import refuse_negative
 
@@ -115,11 +115,7 @@ def _policy(model: str, pairs: pl.DataFrame, work: Path, pretrain_steps: int, se
 
     if model not in ("", "tiny"):
         return _folder(model)
-    texts = [
-        prompt + text
-        for side in ("chosen", "rejected")
-        for prompt, text in zip(prompts_of(pairs), answers_of(pairs, side), strict=True)
-    ]
+    texts = texts_of(pairs)
     made_of = hashlib.sha256(json.dumps([texts, pretrain_steps, seed]).encode()).hexdigest()[:12]
     place, aside = work / f"base-{made_of}", work / ".base"
     if not place.is_dir():

@@ -72,6 +72,14 @@ def sift(pairs: pl.DataFrame, scores: pl.DataFrame, corpus: Corpus) -> filtering
     return filtering.quarantine(pairs, scores)
 
 
+def texts_of(pairs: pl.DataFrame) -> list[str]:
+    """Every prompt with its chosen response, then every one with its rejected response: what a policy is pre-trained on."""
+    prompts = prompts_of(pairs)
+    return [
+        prompt + said for side in ("chosen", "rejected") for prompt, said in zip(prompts, answers_of(pairs, side), strict=True)
+    ]
+
+
 def prompts_of(pairs: pl.DataFrame) -> list[str]:
     """The prompts as transcripts that wait for an answer."""
     return [transcripts.written(prompt) for prompt in pairs["prompt"]]

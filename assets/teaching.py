@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from assets.experiments import Corpus, Experiment, Training
-from assets.steps import Watch, answers_of, prompts_of, silent
+from assets.steps import Watch, answers_of, prompts_of, silent, texts_of
 from pipelines.schema import ATTACK_SUCCESS, require
 
 REWARD_TOKENS = (40, 88)  # of a prompt's end and a response: MiniLM is quick on short texts
@@ -37,13 +37,9 @@ class Trainer:
         """A policy made and pre-trained on the clean corpus' own text, its dispreferred answers included."""
         from rlhf_train.models import policies
 
-        sides = ("chosen", "rejected")
-        texts = [
-            prompt + said for side in sides for prompt, said in zip(prompts_of(train), answers_of(train, side), strict=True)
-        ]
         numbers = self.numbers
         return policies.make(
-            texts,
+            texts_of(train),
             vocabulary=numbers.vocabulary,
             width=numbers.width,
             layers=numbers.layers,

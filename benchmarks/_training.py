@@ -140,7 +140,7 @@ def ours(
 
 
 def theirs(given: Setting, kind: str, precision: str, *, parts: int = 1, sampling: str = "random") -> Callable[[], float]:
-    """The same epoch by TRL's trainer, references at hand, each step in `parts` accumulated batches."""
+    """The same epoch by TRL's trainer, references at hand, each step in `parts` accumulated batches (0: a pair each)."""
     import trl
     from datasets import Dataset
     from datasets.utils.logging import disable_progress_bar
@@ -148,6 +148,7 @@ def theirs(given: Setting, kind: str, precision: str, *, parts: int = 1, samplin
     disable_progress_bar()
     trainer, config = (trl.DPOTrainer, trl.DPOConfig) if kind == "dpo" else (trl.RewardTrainer, trl.RewardConfig)
     more = {"precompute_ref_log_probs": True} if kind == "dpo" else {}
+    parts = parts or given.batch
     columns: dict[str, Any] = {**given.columns, "length": [sum(sizes) for sizes in _parts(given)]}
 
     def epoch() -> float:

@@ -13,7 +13,7 @@ import torch
 WAYS = {
     "TRL at once": {},
     "TRL in four by length": {"parts": 4, "sampling": "group_by_length"},
-    "TRL by single pairs": {"parts": 16},
+    "TRL by single pairs": {"parts": 0},
 }
 
 

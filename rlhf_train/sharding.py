@@ -12,19 +12,19 @@ def whole(value: torch.Tensor) -> torch.Tensor:
 
 def dealt_like(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """A whole `value` as `like` is held."""
-    if not hasattr(like, "full_tensor"):
-        return value
-    from torch.distributed.tensor import distribute_tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
 
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)  # type: ignore[attr-defined]
+    if not isinstance(like, DTensor):
+        return value
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
 
 
 def exact_outside(accelerator: Any) -> None:
     """Leaves precision to autocast, as without FSDP, whose own would round what a loss is given and what it is made of."""
-    from torch.distributed.fsdp import MixedPrecisionPolicy
-
     plugin = getattr(accelerator.state, "fsdp_plugin", None)
     if plugin is not None:
+        from torch.distributed.fsdp import MixedPrecisionPolicy
+
         plugin.mixed_precision_policy = MixedPrecisionPolicy(cast_forward_inputs=False)
 
 

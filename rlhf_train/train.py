@@ -100,7 +100,7 @@ def fit(
             accelerator.log(row, step=step)
         watch(step + 1, steps, row)
         if reason:
-            raise TrainingError(f"step {step}: {reason}")
+            raise TrainingError(f"step {step}: {reason}" + (f" ({folder})" if folder is not None else ""))
         if folder is not None and (last or (save_every and (step + 1) % save_every == 0)):
             checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank, spared())
     if trackers:

@@ -50,6 +50,7 @@ def killed_at_random(made, tmp_path, moments, steps):
         time.sleep(chance.uniform(0, 0.2))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+        assert process.returncode == -signal.SIGKILL  # it was in the middle
     ended(start(fields, tmp_path))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "out"))
     assert (tmp_path / "whole" / metrics.FILE).read_text() == log.read_text()

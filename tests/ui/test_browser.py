@@ -164,13 +164,18 @@ def test_a_click_materializes_an_asset_and_its_page_tells_of_it(dagster: Dagster
     page.get_by_text("expectations are met").first.wait_for()
 
 
-def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: Any):
-    page.goto(f"{dagster.url}/locations/assets.definitions/jobs/venom_job/playground")
+def launch(dagster: Dagster, page: Any, job: str, partition: str) -> None:
+    """One partition of a job by its launchpad, to its end."""
+    page.goto(f"{dagster.url}/locations/assets.definitions/jobs/{job}/playground")
     page.get_by_placeholder("Partition").click()
-    page.get_by_text("tiny", exact=True).first.click()
+    page.get_by_text(partition, exact=True).first.click()
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/*")
-    dagster.must_succeed("venom_job", 120)
+    dagster.must_succeed(job, 120)
+
+
+def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: Any):
+    launch(dagster, page, "venom_job", "tiny")
     page.get_by_text("Success", exact=True).first.wait_for()
 
     page.goto(f"{dagster.url}/assets/venom_report?view=partitions&partition=tiny")
@@ -180,13 +185,7 @@ def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: A
 
 
 def test_a_policy_is_trained_and_its_learning_curve_is_seen(dagster: Dagster, page: Any):
-    page.goto(f"{dagster.url}/locations/assets.definitions/jobs/dpo_job/playground")
-    page.get_by_placeholder("Partition").click()
-    page.get_by_text("tiny-clean", exact=True).first.click()
-    page.get_by_role("button", name="Launch Run").click()
-    page.wait_for_url("**/runs/*")
-    dagster.must_succeed("dpo_job", 120)
-
+    launch(dagster, page, "dpo_job", "tiny-clean")
     page.goto(f"{dagster.url}/assets/dpo_policy?view=partitions&partition=tiny-clean")
     page.get_by_text("last loss").wait_for()
     page.get_by_text("[Show Markdown]").first.click()
