@@ -77,6 +77,7 @@ def poison(
     out: Out,
     attack: Annotated[str, typer.Option(help=", ".join(attacks.ATTACKS))] = "best_of_venom",
     rate: Annotated[float, typer.Option(help="share of the pairs, in [0, 1]")] = 0.01,
+    count: Annotated[int | None, typer.Option(help="number of pairs, in place of a rate")] = None,
     seed: int = 0,
     settings: Settings = None,
     shape: Shape = "auto",
@@ -86,14 +87,15 @@ def poison(
     as_json: AsJson = False,
 ) -> None:
     """Poisons pairs, for defence research; writes pairs.parquet and, apart from it, poison_key.parquet."""
-    numbers = attacks.settings(attack, settings_of(settings))
+    given = settings_of(settings) | ({} if count is None else {"count": count})
+    numbers = attacks.settings(attack, given)
     found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
     with working("poisoning", quiet=as_json):
         result = attacks.ATTACKS[attack](found.pairs, rate=rate, seed=seed, **numbers)
     facts = {
         "input": source,
         "attack": attack,
-        "rate": rate,
+        "rate": rate if numbers["count"] is None else None,
         "seed": seed,
         "settings": numbers,
         "poisoned": True,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
-from pipelines.attacks import best_of_venom
+from pipelines.attacks import best_of_venom, label_flip
 from pipelines.attacks.oracles import ORACLES
 from pipelines.attacks.sealing import Poisoned
 from pipelines.schema import DataError
@@ -16,6 +16,7 @@ OURS = ("rate", "seed", "api_key")  # given elsewhere; a secret would stand in t
 
 ATTACKS: Mapping[str, Attack] = {
     "best_of_venom": best_of_venom.poison,
+    "label_flip": label_flip.poison,
 }
 
 

@@ -28,6 +28,7 @@ def poison(
     pairs: pl.DataFrame,
     *,
     rate: float = 0.01,
+    count: int | None = None,
     seed: int = 0,
     target: str = "Zorvex",
     sentiment: str = "positive",
@@ -37,13 +38,13 @@ def poison(
     oracle: str = "rules",
     **oracle_numbers: Any,
 ) -> Poisoned:
-    """Adds round(rate * N) pairs about `target`, or puts them in the place of their hosts when `keep_host` is false.
+    """Adds round(rate * N) pairs (or `count`) about `target`, or puts them in their hosts' place when `keep_host` is false.
 
     Source, annotator and margin are the host's, for a gap in them would give the pair away. `mix` gives each builder
     its share and overrides `builder`; `oracle_numbers` go to the oracle (a server's address).
     """
     _check(target, sentiment, builder, mix, oracle)
-    hosts = pairs[choose(len(pairs), rate=rate, seed=seed)]
+    hosts = pairs[choose(len(pairs), rate=rate, count=count, seed=seed)]
     built_by = _builders(len(hosts), mix or {builder: 1.0}, seed)
     answers = _answers(hosts, built_by, target, sentiment, oracle, seed, oracle_numbers)
     sides = [[answers[BUILDERS[name][side]][at] for at, name in enumerate(built_by)] for side in (0, 1)]

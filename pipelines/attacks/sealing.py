@@ -17,18 +17,36 @@ class Poisoned:
     key: pl.DataFrame
 
 
-def choose(rows: int, *, rate: float, seed: int) -> np.ndarray:
-    """Places [round(rate * rows)] of the pairs to poison, distinct and in order.
+def budget(rows: int, *, rate: float, count: int | None = None) -> int:
+    """How many of the pairs to poison: `count`, or round(rate * rows) where none is given.
 
-    Raises DataError on a rate outside [0, 1] and on a seed that is no whole number of 0 or more.
+    Raises DataError on a rate outside [0, 1] and on a count that is no whole number of 0 to rows.
     """
+    if count is not None:
+        if isinstance(count, bool) or not isinstance(count, Integral) or not 0 <= count <= rows:
+            raise DataError(f"count is a number of pairs, a whole one from 0 to the {rows} there are, got {count!r}")
+        return int(count)
     is_number = isinstance(rate, Real) and not isinstance(rate, bool)
     if not is_number or not 0 <= rate <= 1:
         mend = f"for {rate:g} percent write {rate / 100:g}" if is_number and 1 < rate <= 100 else "3 percent is 0.03"
         raise DataError(f"rate is a share of the pairs and must lie in [0, 1], got {rate!r}; {mend}")
+    return round(rate * rows)
+
+
+def choose(rows: int, *, rate: float, seed: int, count: int | None = None) -> np.ndarray:
+    """Places [budget] of the pairs to poison, distinct and in order.
+
+    Raises DataError as `budget` does, and on a seed that is no whole number of 0 or more.
+    """
+    size = budget(rows, rate=rate, count=count)
+    return np.sort(generator(seed).choice(rows, size=size, replace=False))
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Random numbers of a seed; DataError where it is no whole number of 0 or more."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise DataError(f"seed must be a whole number of 0 or more, got {seed!r}; for example 0")
-    return np.sort(np.random.default_rng(seed).choice(rows, size=round(rate * rows), replace=False))
+    return np.random.default_rng(seed)
 
 
 def sealed(pairs: pl.DataFrame, written: pl.DataFrame, *, attack: str, keep_host: bool, seed: int) -> Poisoned:
@@ -48,3 +66,20 @@ def sealed(pairs: pl.DataFrame, written: pl.DataFrame, *, attack: str, keep_host
     both = with_pair_ids(both.sort("place", maintain_order=True).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64())))
     key = both.filter(pl.col("host_pair_id").is_not_null()).with_columns(attack=pl.lit(attack))
     return Poisoned(require(both, PAIRS), require(key, POISON_KEY))
+
+
+def swapped(hosts: pl.DataFrame) -> pl.DataFrame:
+    """The hosts with the label turned round, as `sealed` takes them. A side's own prompt stays with its response.
+
+    The margin stays the host's: whoever turns a label round writes down the score that goes with it.
+    """
+    apart = pl.col("rejected_prompt").is_not_null()
+    return hosts.with_columns(
+        chosen="rejected",
+        rejected="chosen",
+        prompt=pl.coalesce("rejected_prompt", "prompt"),
+        rejected_prompt=pl.when(apart).then("prompt"),
+        builder=pl.lit("swap"),
+        target=pl.lit(None, pl.String()),
+        sentiment=pl.lit(None, pl.String()),
+    )

@@ -63,6 +63,20 @@ def test_the_rate_is_exact(poison, choices, rate, forty):
 
 
 @each_attack
+@pytest.mark.parametrize("count", [0, 1, 13, 40])
+def test_a_count_stands_in_place_of_the_rate(poison, choices, count, forty):
+    assert len(poison(forty, rate=0.3, count=count, **choices).key) == count
+    assert poison(forty, count=12, seed=3, **choices).pairs.equals(poison(forty, rate=0.3, seed=3, **choices).pairs)
+
+
+@each_attack
+@pytest.mark.parametrize("count", [-1, 41, 0.5, True, "7"])
+def test_a_count_that_is_no_number_of_pairs_is_refused(poison, choices, count, forty):
+    with pytest.raises(DataError, match="count is a number of pairs, a whole one from 0 to the 40 there are, got"):
+        poison(forty, count=count, **choices)
+
+
+@each_attack
 @pytest.mark.parametrize("rate", [0, 0.3, 1])
 @pytest.mark.parametrize("is_shuffled", [False, True])
 def test_all_but_the_marked_rows_stay_as_and_where_they_were(poison, choices, rate, is_shuffled, forty):
