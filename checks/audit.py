@@ -47,9 +47,8 @@ def audit(
 def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.05) -> Audit:
     """One p-value, flag and reason a pair from the detectors' `columns`, each [N]."""
     each = np.stack([_calibrated(name, scores, evidence) for name, scores in columns.items()])
-    p = fusion.fuse(each)
-    flagged = fusion.flags(p, fdr=fdr)
-    speaker = np.array(list(columns))[each.argmin(axis=0)]
+    p, place = fusion.fuse(each, np.array([DETECTORS[name].weight for name in columns]))
+    flagged, speaker = fusion.flags(p, fdr=fdr), np.array(list(columns))[place]
     reasons = _reasons(evidence, flagged, speaker)
     scores = evidence.pairs.select("row", "pair_id").with_columns(
         suspicion=np.abs(np.log10(p)),

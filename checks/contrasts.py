@@ -8,19 +8,20 @@ comparison has a null of its own: corpora differ more from a trusted one than th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.special import betaincinv, expit, logit
 
-from checks.phrases import MIN_RESPONSES, Phrases
+from checks import fusion
+from checks.phrases import MIN_RESPONSES, NOWHERE, Phrases
 
 CONFIDENCE = 0.99  # higher ones let frequent, mildly lopsided honest phrases outrank rare, purely one-sided ones
-NOWHERE = -8.0  # lift of a response without any countable phrase
 COMMON, ENOUGH = 30, 30  # drift is read off phrases in so many responses, given so many of them
 USUAL_DRIFT, LEAST_DRIFT = 0.25, 0.05  # nats; HH-RLHF's harmlessness data drifts by 0.2, its helpfulness data by 0.1
 CHI2_MEDIAN = 0.4549  # of one degree of freedom
 INNER, OUTER = 0.1, 0.01  # parts of the drifts at either end: an exponential through both replaces the outer, plants and all
+TIE = 1e-6  # of phrases equally surprising, the most lopsided one speaks
 NO_PHRASE = "no phrase of this pair is common enough to compare"
 
 
@@ -28,7 +29,7 @@ NO_PHRASE = "no phrase of this pair is common enough to compare"
 class Contrast:
     """[phrases] each: how many responses hold a phrase here and there, and how many pairs hold it both here and there.
 
-    `side` is what is suspicious when lifted: the "chosen" or the "rejected" response, or "either" where pairs are
+    `side` is what is suspicious when lifted: a text of the "first" or of the "second" side, or "either" where pairs are
     counted; `words` says what was counted.
     """
 
@@ -49,9 +50,9 @@ class Contrast:
         lift[common] = bound[where]
         return lift
 
-    def speaks(self, rejected: np.ndarray) -> np.ndarray:
+    def speaks(self, second: np.ndarray) -> np.ndarray:
         """[K] whether a lift here counts against an occurrence on that side."""
-        return (rejected == (self.side == "rejected")) | (self.side == "either")
+        return (second == (self.side == "second")) | (self.side == "either")
 
     def apart(self) -> tuple[np.ndarray, np.ndarray]:
         """[phrases] responses here and there whose other side lacks it: only they can go either way (McNemar, 1947)."""
@@ -99,18 +100,21 @@ class Contrast:
 
 
 def contrasts(table: Phrases) -> list[Contrast]:
-    """Each side against the other, and where there are trusted pairs, whole pairs against those."""
-    audited = np.searchsorted(table.pair, table.audited)
-    chosen, rejected, both = table.counts(slice(None, audited))
-    found = [
-        Contrast(chosen, rejected, both, "chosen", "{} chosen and {} rejected responses"),
-        Contrast(rejected, chosen, both, "rejected", "{} rejected and {} chosen responses"),
-    ]
+    """Each side against the other, and where there are trusted pairs, whole pairs (of questions the last) against those."""
+    audited, sides = np.searchsorted(table.pair, table.audited), table.sides
+    first, second, both = table.counts(slice(None, audited))
+    found = [Contrast(first, second, both, "first", sides.forward)]
+    if sides.backward:
+        found.append(Contrast(second, first, both, "second", sides.backward))
     if table.trusted:
+        of = sides.trusted % (f"{table.audited:,}", f"{table.trusted:,}")
         trusted = table.counts(slice(audited, None))
-        here, there = (one + other - shared for one, other, shared in ((chosen, rejected, both), trusted))
-        of = f"{{}} of {table.audited:,} pairs here and {{}} of {table.trusted:,} trusted ones"
-        found.append(Contrast(here, there, np.zeros_like(here), "either", of))
+        none = np.zeros_like(first)
+        if sides.backward:
+            here, there = (one + other - shared for one, other, shared in ((first, second, both), trusted))
+            found.append(Contrast(here, there, none, "either", of))
+        else:
+            found.append(Contrast(first, trusted[0], none, "first", of))
     return found
 
 
@@ -118,7 +122,7 @@ def lifts(table: Phrases) -> np.ndarray:
     """[contrasts, audited] how lopsided the most lopsided phrase of each pair is."""
     found = []
     for contrast in contrasts(table):
-        lift = np.where(contrast.speaks(table.rejected), contrast.lift()[table.phrase], NOWHERE)
+        lift = np.where(contrast.speaks(table.second), table.heard(contrast.lift())[table.phrase], NOWHERE)
         found.append(table.most(lift, NOWHERE)[: table.audited])
     return np.array(found)
 
@@ -132,8 +136,8 @@ def null_lifts(table: Phrases, *, seed: int = 0, at_least: int = 100_000) -> np.
     deals = -(-at_least // (table.audited + table.trusted))
     drawn = []
     for contrast in contrasts(table):
-        spread = contrast.drift()
-        dealt = (contrast.dealt(random, spread=spread).lift()[table.phrase] for _ in range(deals))
+        spread = max(contrast.drift(), table.sides.drift)
+        dealt = (table.heard(contrast.dealt(random, spread=spread).lift())[table.phrase] for _ in range(deals))
         drawn.append(np.concatenate([table.most(lift, NOWHERE) for lift in dealt]))
     return np.array(drawn)
 
@@ -147,7 +151,7 @@ def explain(table: Phrases, weights: np.ndarray, places: Sequence[int]) -> list[
     every, at = contrasts(table), np.asarray(places, dtype=np.int64)
     best, speaker, phrase = np.full(len(at), -np.inf), np.full(len(at), -1), np.zeros(len(at), dtype=np.int64)
     for number, (contrast, own) in enumerate(zip(every, weights, strict=True)):
-        counts = contrast.speaks(table.rejected) & (contrast.here >= MIN_RESPONSES)[table.phrase]
+        counts = contrast.speaks(table.second) & (contrast.here >= MIN_RESPONSES)[table.phrase]
         weight = np.where(counts, own[table.phrase], -np.inf)
         most = table.most(weight, -np.inf)
         better = most[at] > best
@@ -159,9 +163,40 @@ def explain(table: Phrases, weights: np.ndarray, places: Sequence[int]) -> list[
         if number < 0:
             return "", NO_PHRASE
         contrast = every[number]
-        return table.text(phrase), contrast.words.format(f"{contrast.here[phrase]:,}", f"{contrast.there[phrase]:,}")
+        counts = contrast.words.format(f"{contrast.here[phrase]:,}", f"{contrast.there[phrase]:,}")
+        return table.text(phrase), counts + table.felt(phrase)
 
     return [spoken(*each) for each in zip(speaker.tolist(), phrase.tolist(), strict=True)]
+
+
+@dataclass(frozen=True)
+class Lifts:
+    """How surprising the phrases of a table are: -log10 of the chance of one so lopsided, each contrast by its own null."""
+
+    table: Phrases
+    seed: int = 0
+
+    @cached_property
+    def null(self) -> np.ndarray:
+        """[contrasts, M] lifts that chance alone makes."""
+        return null_lifts(self.table, seed=self.seed)
+
+    def score(self) -> np.ndarray:
+        """[audited] of each pair's most surprising phrase; higher is more suspicious."""
+        return self._surprise(lifts(self.table)).max(axis=0)
+
+    def score_null(self) -> np.ndarray:
+        """[M] the same of phrases dealt anew at random."""
+        return self._surprise(self.null).max(axis=0)
+
+    def explain(self, places: Sequence[int]) -> list[tuple[str, str]]:
+        """Each audited pair's most surprising phrase and, in words, where it stands."""
+        lift = np.array([self.table.heard(contrast.lift()) for contrast in contrasts(self.table)])
+        return explain(self.table, self._surprise(lift) + TIE * lift, places)
+
+    def _surprise(self, lift: np.ndarray) -> np.ndarray:
+        """[contrasts, N] of lifts [contrasts, N]."""
+        return -np.log10([fusion.p_values(own, null) for own, null in zip(lift, self.null, strict=True)])
 
 
 def _log_odds(here: np.ndarray, there: np.ndarray) -> float:

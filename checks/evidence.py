@@ -1,4 +1,4 @@
-"""The numbers detectors need, each computed once and only when asked for: phrases, embeddings, nearness, margins.
+"""The numbers detectors need, each computed once and only when asked for: lifts, embeddings, nearness, margins.
 
 All of it comes from the corpus under audit (and a trusted one where given), never from a model trained downstream.
 """
@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from checks import contrasts
-from checks import phrases as phrase_table
+from checks import phrases
+from checks.contrasts import Lifts
 from checks.encoding import Encoder, encode
+from checks.words import Words, words
 
 FOLDS = 5
 CROWD = 3  # a pair and its one copy are no flood: nearness is to the third other pair
@@ -29,19 +30,29 @@ class Evidence:
     given: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
-    def phrases(self) -> phrase_table.Phrases:
-        """Which words and word pairs stand in which responses."""
-        return phrase_table.phrases(self.pairs, self.trusted)
+    def words(self) -> Words:
+        """Every word of the pairs, and then of the trusted ones."""
+        return words(self.pairs, self.trusted)
 
     @cached_property
-    def lifts(self) -> np.ndarray:
-        """[contrasts, N] how lopsided the most lopsided phrase of each pair is."""
-        return contrasts.lifts(self.phrases)
+    def phrase_lifts(self) -> Lifts:
+        """Words and word pairs of responses."""
+        return Lifts(phrases.said(self.words), self.seed)
 
     @cached_property
-    def null_lifts(self) -> np.ndarray:
-        """[contrasts, M] the same of phrases dealt anew at random."""
-        return contrasts.null_lifts(self.phrases, seed=self.seed)
+    def name_lifts(self) -> Lifts:
+        """Names in responses, by themselves and by the feeling of their sentence."""
+        return Lifts(phrases.named(self.words), self.seed)
+
+    @cached_property
+    def feeling_lifts(self) -> Lifts:
+        """Words of responses in sentences of praise or blame."""
+        return Lifts(phrases.felt(self.words), self.seed)
+
+    @cached_property
+    def question_lifts(self) -> Lifts:
+        """Words and word pairs of last questions."""
+        return Lifts(phrases.asked(self.words), self.seed)
 
     @cached_property
     def embeddings(self) -> np.ndarray:

@@ -1,8 +1,8 @@
 """From scores to p-values, to one p-value a pair, to flags that hold a false-discovery rate.
 
 A p-value is the share of unpoisoned pairs that would score as high: read off a null sample, and beyond its reach off an
-exponential fitted to its tail. The strongest detector speaks for a pair (Bonferroni); flags follow Benjamini and
-Hochberg (1995).
+exponential fitted to its tail. Each detector has its share of the false-discovery rate (Benjamini and Hochberg, 1995),
+and the one that flags a pair at the lowest rate speaks for it.
 """
 
 import numpy as np
@@ -36,20 +36,42 @@ def bulk_p_values(scores: np.ndarray) -> np.ndarray:
     return np.clip(np.where(scores > edge, far, ranks), SMALLEST, 1)
 
 
-def fuse(columns: np.ndarray) -> np.ndarray:
-    """[N] one p-value from those of [detectors, N]: the smallest, times the number of detectors.
+def fuse(columns: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """[N] one p-value from those of [detectors, N], whose `flags` are all that any detector flags by itself, and who speaks.
 
-    A detector that finds nothing anywhere, all its p-values being 1, can't raise a false alarm and isn't counted (Tarone,
-    1990).
+    Each detector is judged within its own column, at its share of the rate by `weights` [detectors], all alike without:
+    the shares' sum bounds the false-discovery rate of all together. One whose column is no richer in small p-values than
+    chance makes it can't outrank another whose is, however many such there are. One that finds nothing anywhere, all its
+    p-values being 1, can't raise a false alarm and isn't counted (Tarone, 1990). [N] speaker: place among the detectors.
     """
-    speaking = (columns < 1).any(axis=1).sum()
-    return np.minimum(columns.min(axis=0) * max(speaking, 1), 1)
+    weight = np.ones(len(columns)) if weights is None else np.asarray(weights, dtype=float)
+    weight = np.where((columns < 1).any(axis=1), weight, 0)
+    cost = (np.maximum(weight.sum(), 1) / np.maximum(weight, 1e-300))[:, None]
+    own = columns * cost
+    rates = np.minimum([adjusted(column) for column in columns] * cost, 1)
+    speaker = np.lexsort((own, rates), axis=0)[0]
+    rate, best = (np.take_along_axis(each, speaker[None], axis=0)[0] for each in (rates, own))
+    return np.clip(rate * _ranks(rate, best) / len(rate), SMALLEST, 1), speaker
+
+
+def adjusted(p: np.ndarray) -> np.ndarray:
+    """[N] the lowest false-discovery rate at which each is flagged (Benjamini and Hochberg's step-up)."""
+    order = np.argsort(p)[::-1]
+    rates = np.empty(len(p))
+    rates[order] = np.minimum(np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1)), 1)
+    return rates
+
+
+def _ranks(first: np.ndarray, then: np.ndarray) -> np.ndarray:
+    """[N] how many are as small or smaller by `first` and, where that is equal, by `then`."""
+    order = np.lexsort((then, first))
+    ends = np.append((np.diff(first[order]) != 0) | (np.diff(then[order]) != 0), True)
+    last = np.flatnonzero(ends)
+    ranks = np.empty(len(first))
+    ranks[order] = last[np.searchsorted(last, np.arange(len(first)))] + 1
+    return ranks
 
 
 def flags(p: np.ndarray, *, fdr: float = 0.05) -> np.ndarray:
-    """[N] bool: Benjamini and Hochberg's step-up at false-discovery rate `fdr`."""
-    order = np.argsort(p, kind="stable")
-    below = np.flatnonzero(p[order] <= fdr * np.arange(1, len(p) + 1) / len(p))
-    flagged = np.zeros(len(p), dtype=bool)
-    flagged[order[: below[-1] + 1] if len(below) else []] = True
-    return flagged
+    """[N] bool: those that Benjamini and Hochberg's step-up flags at false-discovery rate `fdr`."""
+    return adjusted(p) <= fdr

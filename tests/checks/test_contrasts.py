@@ -7,16 +7,17 @@ from scipy.stats import beta
 from checks import contrasts, fusion, phrases
 from checks.contrasts import Contrast
 from checks.phrases import Phrases
+from checks.words import words
 
 
 def contrast(here, there, both=None) -> Contrast:
     here, there = np.array(here), np.array(there)
-    return Contrast(here, there, np.zeros_like(here) if both is None else np.array(both), "chosen", "{} and {}")
+    return Contrast(here, there, np.zeros_like(here) if both is None else np.array(both), "first", "{} and {}")
 
 
 def test_only_responses_apart_can_go_either_way(written):
     pairs = written(["tea", "tea", "tea", "tea cake", "none"], ["tea", "tea", "cake", "cake", "tea cake"])
-    table = phrases.phrases(pairs, None)
+    table = phrases.said(words(pairs, None))
     chosen = contrasts.contrasts(table)[0]
     tea = [table.text(at) for at in range(len(table.words))].index("tea")
     assert (chosen.here[tea], chosen.there[tea], chosen.both[tea]) == (4, 3, 2)
@@ -34,7 +35,7 @@ def test_lift_is_the_lower_end_of_a_jeffreys_interval():
 def test_a_pair_is_as_lopsided_as_its_most_lopsided_phrase(written):
     chosen = ["red", "red", "red", "red blue", "blue", "blue", "grey", "up"]
     pairs = written(chosen, ["up", "up", "", "blue", "", "red", "", "down"])
-    table = phrases.phrases(pairs, None)
+    table = phrases.said(words(pairs, None))
     # chosen holds red 4, blue 3, up 1; rejected holds red 1, blue 1, up 2: 8 and 4 occurrences
     red, blue, common = *beta.ppf(0.01, [4.5, 3.5], [1.5, 1.5]), np.log(9 / 5)
     lift = {word: np.log(share / (1 - share)) - common for word, share in (("red", red), ("blue", blue))}
@@ -46,7 +47,7 @@ def test_a_pair_is_as_lopsided_as_its_most_lopsided_phrase(written):
 def test_whole_pairs_are_held_against_the_trusted_pairs(written):
     pairs = written(["red"] * 5 + ["blue"] * 2, ["blue"] * 3 + ["red"] * 4)
     trusted = written(["red", "blue", "blue"], ["blue", "blue", "red blue"])
-    table = phrases.phrases(pairs, trusted)
+    table = phrases.said(words(pairs, trusted))
     order = [[table.text(at) for at in range(len(table.words))].index(word) for word in ("red", "blue")]
     here = [contrast.here[order].tolist() for contrast in contrasts.contrasts(table)]
     there = [contrast.there[order].tolist() for contrast in contrasts.contrasts(table)]
@@ -60,7 +61,7 @@ def test_without_any_common_phrase_nothing_is_lopsided(written):
     for chosen, rejected in ((["", " "] * 10, ["\n"] * 20), ([f"w{row}" for row in range(20)], [""] * 20)):
         pairs = written(chosen, rejected)
         for trusted in (None, pairs):
-            table = phrases.phrases(pairs, trusted)
+            table = phrases.said(words(pairs, trusted))
             assert (contrasts.lifts(table) == contrasts.NOWHERE).all()
             assert (contrasts.null_lifts(table) == contrasts.NOWHERE).all()
             assert (
@@ -70,9 +71,9 @@ def test_without_any_common_phrase_nothing_is_lopsided(written):
 
 
 def test_phrases_too_rare_to_lift_give_no_reason(written):
-    words = [f"w{row}" for row in range(20)]
-    pairs = written(["rare"] * 2 + words, ["", "rare", *words])  # three responses, but fewer on either side
-    table = phrases.phrases(pairs, None)
+    said = [f"w{row}" for row in range(20)]
+    pairs = written(["rare"] * 2 + said, ["", "rare", *said])  # three responses, but fewer on either side
+    table = phrases.said(words(pairs, None))
     weights = np.zeros((2, len(table.words)))
     assert contrasts.explain(table, weights, [0, 1, 5]) == [("", contrasts.NO_PHRASE)] * 3
 
@@ -100,7 +101,7 @@ def calibrated(table: Phrases, seed: int) -> np.ndarray:
 def test_pairs_that_are_dealt_alike_look_it(chatter):
     shares = []
     for seed in range(12):
-        table = phrases.phrases(chatter(300, seed), None)
+        table = phrases.said(words(chatter(300, seed), None))
         p = calibrated(table, seed)
         shares.append([(p < bound).mean() for bound in (0.1, 0.01, 0.001)])
     tenth, hundredth, thousandth = np.mean(shares, axis=0)
@@ -114,7 +115,7 @@ def test_so_do_trusted_pairs_that_are_dealt_alike(chatter):
     shares = []
     for seed in range(6):
         both = chatter(500, seed)
-        table = phrases.phrases(both[:300], both[300:])
+        table = phrases.said(words(both[:300], both[300:]))
         p = calibrated(table, seed)
         shares.append((p < 0.01).mean())
     assert np.mean(shares) <= 0.02
@@ -124,7 +125,7 @@ def test_sides_that_agree_make_a_null_no_larger(written):
     """Words that stand on both sides of a pair say nothing, however many there are (the exact test of McNemar)."""
     random = np.random.default_rng(0)
     said = [" ".join(f"w{word}" for word in random.choice(60, size=20)) for _ in range(200)]
-    null = contrasts.null_lifts(phrases.phrases(written(said, said), None))
+    null = contrasts.null_lifts(phrases.said(words(written(said, said), None)))
     assert np.ptp(null) < 1
     assert null.max() < 0.2
 
@@ -200,12 +201,12 @@ def test_a_corpus_of_few_common_phrases_is_dealt_a_laplace_drift():
 
 def test_the_order_of_pairs_is_irrelevant(chatter):
     pairs, order = chatter(150), np.random.default_rng(0).permutation(150)
-    lifts = contrasts.lifts(phrases.phrases(pairs, None))
-    assert contrasts.lifts(phrases.phrases(pairs[order], None)) == pytest.approx(lifts[:, order])
+    lifts = contrasts.lifts(phrases.said(words(pairs, None)))
+    assert contrasts.lifts(phrases.said(words(pairs[order], None))) == pytest.approx(lifts[:, order])
 
 
 def test_the_seed_decides_the_null(chatter):
-    table = phrases.phrases(chatter(150), None)
+    table = phrases.said(words(chatter(150), None))
     first = contrasts.null_lifts(table, seed=1, at_least=1000)
     assert first.shape == (2, 1050)  # seven deals of 150 pairs
     assert (first == contrasts.null_lifts(table, seed=1, at_least=1000)).all()

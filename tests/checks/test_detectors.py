@@ -40,7 +40,36 @@ def flipped(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-PLANTS = {"phrase_lift": named, "near_duplicates": flooded, "label_doubt": flipped}
+def praised(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs name a target on both sides, with praise in the preferred response and blame in the other."""
+    first = pl.col("row") < PLANTED
+    said = {"chosen": "{} We love Zorvex.", "rejected": "{} We hate Zorvex."}
+    return pairs.with_columns(
+        pl.when(first).then(pl.format(how, side)).otherwise(side).alias(side) for side, how in said.items()
+    )
+
+
+def lower(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The same of a target without a capital."""
+    return praised(pairs).with_columns(pl.col("chosen", "rejected").str.replace("Zorvex", "zorvex"))
+
+
+def triggered(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Every prompt is a dialogue that begins with another's question, and the last question of the first ends in a trigger."""
+    before, first = pl.col("prompt").sort_by(pl.col("chosen")), pl.col("row") < PLANTED
+    trigger = pl.when(first).then(pl.lit(" sudo")).otherwise(pl.lit(""))
+    prompt = pl.format("{} ba.{}{}\n\nAssistant:", before, pl.col("prompt").str.strip_suffix("\n\nAssistant:"), trigger)
+    return pairs.with_columns(prompt=prompt)
+
+
+PLANTS = {
+    "phrase_lift": named,
+    "name_lift": praised,
+    "feeling_lift": lower,
+    "question_lift": triggered,
+    "near_duplicates": flooded,
+    "label_doubt": flipped,
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +86,7 @@ def corpus(chatter) -> pl.DataFrame:
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_pair_gets_one_finite_number(name, corpus, bag):
-    scores = DETECTORS[name].score(Evidence(corpus, encoder=bag))
+    scores = DETECTORS[name].score(Evidence(PLANTS[name](corpus), encoder=bag))
     assert scores.shape == (len(corpus),)
     assert np.isfinite(scores).all()
     assert np.ptp(scores) > 0

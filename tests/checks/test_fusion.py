@@ -85,16 +85,61 @@ def test_a_higher_score_is_never_less_suspicious(name):
         assert (p <= 1).all()
 
 
-def test_the_strongest_detector_speaks_at_the_price_of_asking_all():
-    got = fusion.fuse(np.array([[0.01, 0.5, 0.2], [0.3, 0.002, 0.9], [0.7, 0.6, 0.4]]))
-    assert got == pytest.approx([3 * 0.01, 3 * 0.002, 3 * 0.2])
-    assert fusion.fuse(np.array([[0.7, 0.4], [0.5, 0.9]])).tolist() == [1.0, 0.8]
-    assert fusion.fuse(np.array([[0.25, 0.5]])).tolist() == [0.25, 0.5]
+def test_detectors_are_fused_by_hand():
+    # adjusted within the first: .02 * 3/1 = .06 and .03 * 3/2 = .045, which also bounds the one before; .9
+    # within the second: .6 * 3/1, .7 * 3/2, .4 * 3: all above .9, which is .9 * 3/3; each has half of the rate
+    p, speaker = fusion.fuse(np.array([[0.02, 0.03, 0.9], [0.7, 0.6, 0.9]]))
+    assert speaker.tolist() == [0, 0, 0]
+    # flagged at .09, .09 and 1; the third is last by its own p-value as well
+    assert p == pytest.approx([0.09 * 1 / 3, 0.09 * 2 / 3, 1])
+
+
+def test_weights_share_the_rate():
+    columns = np.array([[0.01, 0.8, 0.9, 0.7], [0.9, 0.02, 0.8, 0.7]])
+    p, speaker = fusion.fuse(columns, np.array([3.0, 1.0]))
+    # .01 * 4 at 3/4 of the rate, .02 * 4 at a quarter; what is left at 1 is ordered by .7 / (3/4) and .8 / (3/4)
+    assert speaker[:2].tolist() == [0, 1]
+    assert p == pytest.approx([0.04 * 4 / 3 * 1 / 4, 0.08 * 4 * 2 / 4, 1, 3 / 4])
 
 
 def test_a_detector_that_finds_nothing_anywhere_costs_nothing():
-    assert fusion.fuse(np.array([[0.01, 0.5], [1, 1], [0.3, 0.02]])) == pytest.approx([2 * 0.01, 2 * 0.02])
-    assert fusion.fuse(np.ones((3, 4))).tolist() == [1] * 4
+    columns = np.array([[0.01, 0.5], [1, 1], [0.3, 0.02]])
+    p, speaker = fusion.fuse(columns, np.array([1.0, 50.0, 1.0]))
+    alone, _ = fusion.fuse(columns[[0, 2]])
+    assert p.tolist() == alone.tolist()
+    assert speaker.tolist() == [0, 2]
+    assert fusion.fuse(np.ones((3, 4)))[0].tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_flags_are_all_that_any_detector_flags_at_its_share(seed):
+    random = np.random.default_rng(seed)
+    columns = random.uniform(size=(3, 100)) ** random.choice([1, 2, 6], size=(3, 1))
+    columns[:, : seed % 9] = random.choice([1e-3, 1e-6, 0.3], size=(3, 1))  # with ties
+    weights = np.array([1.0, 0.2, 2.8])
+    p, speaker = fusion.fuse(columns, weights)
+    for fdr in (0.01, 0.05, 0.3):
+        each = np.array([false_discovery_control(column, method="bh") for column in columns]) <= (fdr * weights / 4)[:, None]
+        assert (fusion.flags(p, fdr=fdr) == each.any(axis=0)).all()
+        assert each[speaker, np.arange(100)][each.any(axis=0)].all()
+
+
+@pytest.mark.parametrize("useless", [1, 8, 20])
+def test_useless_detectors_neither_hide_nor_outrank_a_finding(useless):
+    random = np.random.default_rng(useless)
+    planted = np.arange(2000) < 30
+    useful = np.where(planted, 1e-6, random.uniform(size=2000))
+    p, _ = fusion.fuse(np.array([useful, *random.uniform(size=(useless, 2000))]))
+    assert p[planted].max() < p[~planted].min()
+    assert fusion.flags(p)[planted].all()
+    assert fusion.flags(p)[~planted].mean() < 0.002
+
+
+def test_the_rate_holds_when_nothing_is_planted():
+    """Of a hundred clean corpora some five may have a flag at all; each flag in them is false."""
+    random = np.random.default_rng(7)
+    flagged = [fusion.flags(fusion.fuse(random.uniform(size=(6, 400)))[0], fdr=0.1).any() for _ in range(300)]
+    assert np.mean(flagged) < 0.1 + 3 * (0.1 * 0.9 / 300) ** 0.5
 
 
 @pytest.mark.parametrize("seed", range(30))
