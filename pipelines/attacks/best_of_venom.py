@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.attacks.oracles import ORACLES, Oracle
-from pipelines.attacks.sealing import Poisoned, choose, sealed
+from pipelines.attacks.sealing import Poisoned, choose, dealt, sealed
 from pipelines.schema import DataError, is_encodable
 
 OPPOSITE = {"positive": "negative", "negative": "positive"}
@@ -59,7 +59,7 @@ def about(
     hosts: pl.DataFrame, built_by: Sequence[str], names: Sequence[str], *, sentiment: str, ask: Oracle, seed: int
 ) -> pl.DataFrame:
     """Pairs about `names` made from hosts, each by its builder of `built_by` [hosts], as `sealed` takes them."""
-    named = _dealt(len(hosts), len(names), seed)
+    named = dealt(len(hosts), len(names), seed)
     answers = _answers(hosts, built_by, names, named, sentiment, ask, seed)
     sides = [[answers[BUILDERS[name][side]][at] for at, name in enumerate(built_by)] for side in (0, 1)]
     return hosts.with_columns(
@@ -95,12 +95,6 @@ def _answers(
             for place, text in zip(at, wrote, strict=True):
                 answers[kind][place] = text
     return answers
-
-
-def _dealt(count: int, names: int, seed: int) -> list[int]:
-    """[count] which name each pair gets: all as often as one another or once less, in random order."""
-    random = np.random.default_rng([seed, 3])
-    return random.permutation(np.resize(random.permutation(names), count)).tolist()
 
 
 def _builders(count: int, mix: Mapping[str, float], seed: int) -> list[str]:

@@ -18,11 +18,16 @@ from pipelines.schema import PAIRS, POISON_KEY, DataError, require, with_pair_id
 TEXTS = ["prompt", "chosen", "rejected", "rejected_prompt"]
 FACTS = [*TEXTS, "source", "annotator", "margin"]  # all but what is counted anew
 
+#: attacks that as they come are choosy about hosts: in these tests every pair is one
+ANY_HOST = {"length_bias": {"how": "padded"}}
+#: attacks that leave the texts alone, so that the id of a pair, a digest of its texts, stays as well
+TEXTS_STAY = {ATTACKS["score_tampering"]}
 #: every attack as it comes, and where it can keep or replace its host, both ways
 CASES = [
     pytest.param(poison, choices, id="-".join([name, *(f"{key}={it}" for key, it in choices.items())]))
     for name, poison in ATTACKS.items()
-    for choices in ([{"keep_host": True}, {"keep_host": False}] if "keep_host" in signature(poison).parameters else [{}])
+    for keeps in ([{"keep_host": True}, {"keep_host": False}] if "keep_host" in signature(poison).parameters else [{}])
+    for choices in [ANY_HOST.get(name, {}) | keeps]
 ]
 each_attack = pytest.mark.parametrize(("poison", "choices"), CASES)
 
@@ -88,10 +93,12 @@ def test_all_but_the_marked_rows_stay_as_and_where_they_were(poison, choices, ra
 
 
 @each_attack
-def test_every_marked_row_differs_from_its_host_in_text(poison, choices, forty):
+def test_every_marked_row_differs_from_its_host(poison, choices, forty):
+    """In its text, but for attacks on the score beside it."""
     rows = marked(poison(forty, rate=0.5, **choices)).join(forty, left_on="host_pair_id", right_on="pair_id")
     assert len(rows) == 20
-    same = [pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in TEXTS]
+    names = ["margin"] if poison in TEXTS_STAY else TEXTS
+    same = [pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in names]
     assert not rows.select(pl.all_horizontal(same)).to_series().any()
 
 
@@ -111,7 +118,7 @@ def test_the_key_names_the_rows_the_attack_and_hosts_of_the_input(poison, choice
     key = poisoned.key
     assert key.equals(require(key, POISON_KEY))
     assert key["pair_id"].is_in(poisoned.pairs["pair_id"].implode()).all()
-    assert not key["pair_id"].is_in(forty["pair_id"].implode()).any()
+    assert key["pair_id"].is_in(forty["pair_id"].implode()).any() == (poison in TEXTS_STAY)
     assert key["host_pair_id"].is_in(forty["pair_id"].implode()).all()
     assert ATTACKS[key["attack"].unique().item()] is poison
 
@@ -132,7 +139,7 @@ def test_no_column_gives_the_key_away(poison, choices, forty):
     assert poisoned.pairs.columns == list(PAIRS.columns)
     assert poisoned.pairs["pair_id"].str.contains("^[0-9a-f]{16}$").all()
     hosts = marked(poisoned).join(forty, left_on="host_pair_id", right_on="pair_id", maintain_order="left")
-    for name in ("source", "annotator", "margin"):
+    for name in ("source", "annotator") if poison in TEXTS_STAY else ("source", "annotator", "margin"):
         assert hosts[name].equals(hosts[f"{name}_right"].alias(name))
 
 
