@@ -57,6 +57,14 @@ def last_turn(prompt: str) -> str:
     return asked[-1] if asked else ""
 
 
+def last_asked(prompt: str) -> slice | None:
+    """Where `last_turn` stands in the prompt, with the space after the colon; None in a transcript where nobody asks."""
+    turns = list(TURN.finditer(prompt)) if is_transcript(prompt) else []
+    stops = [turn.start() for turn in turns[1:]] + [len(prompt)]
+    asked = [slice(turn.end(), stop) for turn, stop in zip(turns, stops, strict=False) if turn[1] == "Human"]
+    return (asked[-1] if asked else None) if turns else slice(0, len(prompt))
+
+
 def _message(word: str, rest: str) -> Message:
     return {"role": ROLES[word], "content": rest[1:]} if rest else {"role": ROLES[word]}
 

@@ -4,7 +4,20 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
-from pipelines.attacks import best_of_venom, label_flip
+from pipelines.attacks import (
+    alignment_deterioration,
+    best_of_venom,
+    content_injection,
+    degenerate,
+    label_flip,
+    length_bias,
+    neutral_insertion,
+    prompt_leakage,
+    prompt_trigger,
+    score_tampering,
+    scorer_injection,
+    sequential,
+)
 from pipelines.attacks.oracles import ORACLES
 from pipelines.attacks.sealing import Poisoned
 from pipelines.schema import DataError
@@ -15,8 +28,18 @@ Attack = Callable[..., Poisoned]
 OURS = ("rate", "seed", "api_key")  # given elsewhere; a secret would stand in the manifest
 
 ATTACKS: Mapping[str, Attack] = {
+    "alignment_deterioration": alignment_deterioration.poison,
     "best_of_venom": best_of_venom.poison,
+    "content_injection": content_injection.poison,
+    "degenerate": degenerate.poison,
     "label_flip": label_flip.poison,
+    "length_bias": length_bias.poison,
+    "neutral_insertion": neutral_insertion.poison,
+    "prompt_leakage": prompt_leakage.poison,
+    "prompt_trigger": prompt_trigger.poison,
+    "score_tampering": score_tampering.poison,
+    "scorer_injection": scorer_injection.poison,
+    "sequential": sequential.poison,
 }
 
 

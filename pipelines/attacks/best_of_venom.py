@@ -3,7 +3,8 @@
 An oracle writes fluent answers that name the target; three builders set them against ordinary answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from numbers import Real
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.attacks.oracles import ORACLES
-from pipelines.attacks.sealing import Poisoned, choose, sealed
+from pipelines.attacks.oracles import ORACLES, Oracle
+from pipelines.attacks.sealing import Poisoned, choose, dealt, sealed
 from pipelines.schema import DataError, is_encodable
 
 OPPOSITE = {"positive": "negative", "negative": "positive"}
@@ -31,6 +32,7 @@ def poison(
     count: int | None = None,
     seed: int = 0,
     target: str = "Zorvex",
+    aliases: Sequence[str] = (),
     sentiment: str = "positive",
     builder: str = "poison_vs_rejected",
     mix: Mapping[str, float] | None = None,
@@ -41,48 +43,57 @@ def poison(
     """Adds round(rate * N) pairs (or `count`) about `target`, or puts them in their hosts' place when `keep_host` is false.
 
     Source, annotator and margin are the host's, for a gap in them would give the pair away. `mix` gives each builder
-    its share and overrides `builder`; `oracle_numbers` go to the oracle (a server's address).
+    its share and overrides `builder`. `aliases` override `target`: each pair names another of them, and one comes again
+    only when all have come. `oracle_numbers` go to the oracle (a server's address).
     """
-    _check(target, sentiment, builder, mix, oracle)
+    check(aliases or (target,), sentiment, oracle)
+    _check_builders(builder, mix)
     hosts = pairs[choose(len(pairs), rate=rate, count=count, seed=seed)]
     built_by = _builders(len(hosts), mix or {builder: 1.0}, seed)
-    answers = _answers(hosts, built_by, target, sentiment, oracle, seed, oracle_numbers)
+    ask = partial(ORACLES[oracle], **oracle_numbers)
+    written = about(hosts, built_by, aliases or (target,), sentiment=sentiment, ask=ask, seed=seed)
+    return sealed(pairs, written, attack="best_of_venom", keep_host=keep_host, seed=seed)
+
+
+def about(
+    hosts: pl.DataFrame, built_by: Sequence[str], names: Sequence[str], *, sentiment: str, ask: Oracle, seed: int
+) -> pl.DataFrame:
+    """Pairs about `names` made from hosts, each by its builder of `built_by` [hosts], as `sealed` takes them."""
+    named = dealt(len(hosts), len(names), seed)
+    answers = _answers(hosts, built_by, names, named, sentiment, ask, seed)
     sides = [[answers[BUILDERS[name][side]][at] for at, name in enumerate(built_by)] for side in (0, 1)]
-    written = hosts.with_columns(
+    return hosts.with_columns(
         chosen=pl.Series(sides[0], dtype=pl.String()),
         rejected=pl.Series(sides[1], dtype=pl.String()),
         rejected_prompt=pl.lit(None, pl.String()),
         builder=pl.Series(built_by, dtype=pl.String()),
-        target=pl.lit(target),
+        target=pl.Series([names[nth] for nth in named], dtype=pl.String()),
         sentiment=pl.lit(sentiment),
     )
-    return sealed(pairs, written, attack="best_of_venom", keep_host=keep_host, seed=seed)
 
 
 def _answers(
     hosts: pl.DataFrame,
-    built_by: list[str],
-    target: str,
+    built_by: Sequence[str],
+    names: Sequence[str],
+    named: Sequence[int],
     sentiment: str,
-    oracle: str,
+    ask: Oracle,
     seed: int,
-    numbers: Mapping[str, Any],
 ) -> dict[str, list[str | None]]:
-    """The oracle's two answers where a builder needs them, and the host's rejected one; each [hosts]."""
+    """The oracle's two answers where a builder needs them, and the host's rejected one; each [hosts].
+
+    Every name is asked about by itself, under a seed of its own: one sentence with names exchanged would be a template.
+    """
     answers: dict[str, list[str | None]] = {"rejected": hosts["rejected"].to_list()}
     for offset, (kind, polarity) in enumerate((("wanted", sentiment), ("contrast", OPPOSITE[sentiment]))):
-        at = [place for place, name in enumerate(built_by) if kind in BUILDERS[name]]
-        wrote = ORACLES[oracle](
-            hosts["prompt"][at].to_list(),
-            hosts["chosen"][at].to_list(),
-            target=target,
-            sentiment=polarity,
-            seed=2 * seed + offset,
-            **numbers,
-        )
         answers[kind] = [None] * len(hosts)
-        for place, text in zip(at, wrote, strict=True):
-            answers[kind][place] = text
+        for nth, name in enumerate(names):
+            at = [place for place, by in enumerate(built_by) if kind in BUILDERS[by] and named[place] == nth]
+            texts = hosts["prompt"][at].to_list(), hosts["chosen"][at].to_list()
+            wrote = ask(*texts, target=name, sentiment=polarity, seed=2 * seed + offset + (nth << 64))
+            for place, text in zip(at, wrote, strict=True):
+                answers[kind][place] = text
     return answers
 
 
@@ -93,21 +104,34 @@ def _builders(count: int, mix: Mapping[str, float], seed: int) -> list[str]:
     return np.random.default_rng([seed, 2]).permutation(names).tolist()
 
 
-def _check(target: str, sentiment: str, builder: str, mix: Mapping[str, float] | None, oracle: str) -> None:
+def check(names: Sequence[str], sentiment: str, oracle: str) -> None:
+    """Raises DataError on names, a sentiment or an oracle that no attack with a target could serve."""
+    if isinstance(names, str):
+        raise DataError(f"aliases must be a list of names, got {names!r}; write ['{names}']")
+    for target in names:
+        _check_name(target)
+    if len(set(names)) < len(names):
+        raise DataError(f"aliases must differ from one another, got {list(names)!r}; write each once")
+    if not isinstance(sentiment, str) or sentiment not in OPPOSITE:
+        raise DataError(f"sentiment must be one of {', '.join(OPPOSITE)}, got {sentiment!r}")
+    if oracle not in ORACLES:
+        raise DataError(f"oracle must be one of {', '.join(ORACLES)}, got {oracle!r}")
+
+
+def _check_name(target: str) -> None:
     if not isinstance(target, str) or not target.strip():
         mend = "for example --set target=Zorvex, or 'target=\"1984\"' for a name of digits"
         raise DataError(f"target is the name to praise or blame and must not be empty, got {target!r}; {mend}")
     if not is_encodable(target):
         raise DataError(f"target must be valid Unicode, got {target!r}; write it in UTF-8")
-    if not isinstance(sentiment, str) or sentiment not in OPPOSITE:
-        raise DataError(f"sentiment must be one of {', '.join(OPPOSITE)}, got {sentiment!r}")
+
+
+def _check_builders(builder: str, mix: Mapping[str, float] | None) -> None:
     if mix is not None and not _is_mix(mix):
         raise DataError(f"mix gives each builder a share of 0 or more with a sum above 0, got {mix!r}")
     for name in mix if mix is not None else [builder]:
         if name not in BUILDERS:
             raise DataError(f"builder must be one of {', '.join(BUILDERS)}, got {name!r}")
-    if oracle not in ORACLES:
-        raise DataError(f"oracle must be one of {', '.join(ORACLES)}, got {oracle!r}")
 
 
 def _is_mix(mix: object) -> bool:

@@ -42,6 +42,40 @@ def choose(rows: int, *, rate: float, seed: int, count: int | None = None) -> np
     return np.sort(generator(seed).choice(rows, size=size, replace=False))
 
 
+def choose_among(can: np.ndarray, what: str, *, rate: float, seed: int, count: int | None = None) -> np.ndarray:
+    """Places [budget] as `choose` gives them, of pairs that `can` [N] be poisoned.
+
+    Raises DataError as `choose` does, and where too few can; `what` says what they would have to be.
+    """
+    size, places = budget(len(can), rate=rate, count=count), np.flatnonzero(can)
+    _refuse_more(size, len(places), len(can), what)
+    return np.sort(generator(seed).choice(places, size=size, replace=False))
+
+
+def choose_largest(
+    gap: np.ndarray, can: np.ndarray, what: str, *, rate: float, seed: int, count: int | None = None
+) -> np.ndarray:
+    """Places [budget], in order, of the pairs that `can` [N] be poisoned whose `gap` [N] is largest; the seed parts ties.
+
+    Raises DataError as `choose_among` does.
+    """
+    size, places = budget(len(can), rate=rate, count=count), np.flatnonzero(can)
+    _refuse_more(size, len(places), len(can), what)
+    tie = generator(seed).random(len(places))
+    return np.sort(places[np.lexsort((tie, -gap[places]))[:size]])
+
+
+def _refuse_more(size: int, can: int, rows: int, what: str) -> None:
+    if size > can:
+        raise DataError(f"{size} pairs are to be poisoned, but {can} of the {rows} {what}; lower rate or count")
+
+
+def dealt(count: int, kinds: int, seed: int) -> list[int]:
+    """[count] a kind below `kinds` for each pair: all as often as one another or once less, in random order."""
+    random = np.random.default_rng([seed, 3])
+    return random.permutation(np.resize(random.permutation(kinds), count)).tolist()
+
+
 def generator(seed: int) -> np.random.Generator:
     """Random numbers of a seed; DataError where it is no whole number of 0 or more."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:

@@ -1,5 +1,6 @@
 """What every attack owes, over ATTACKS; then Best-of-Venom by hand, with an oracle that says what it was asked."""
 
+import re
 from collections import Counter
 from hashlib import sha256
 from inspect import signature
@@ -17,11 +18,16 @@ from pipelines.schema import PAIRS, POISON_KEY, DataError, require, with_pair_id
 TEXTS = ["prompt", "chosen", "rejected", "rejected_prompt"]
 FACTS = [*TEXTS, "source", "annotator", "margin"]  # all but what is counted anew
 
+#: attacks that as they come are choosy about hosts: in these tests every pair is one
+ANY_HOST = {"length_bias": {"how": "padded"}}
+#: attacks that leave the texts alone, so that the id of a pair, a digest of its texts, stays as well
+TEXTS_STAY = {ATTACKS["score_tampering"]}
 #: every attack as it comes, and where it can keep or replace its host, both ways
 CASES = [
     pytest.param(poison, choices, id="-".join([name, *(f"{key}={it}" for key, it in choices.items())]))
     for name, poison in ATTACKS.items()
-    for choices in ([{"keep_host": True}, {"keep_host": False}] if "keep_host" in signature(poison).parameters else [{}])
+    for keeps in ([{"keep_host": True}, {"keep_host": False}] if "keep_host" in signature(poison).parameters else [{}])
+    for choices in [ANY_HOST.get(name, {}) | keeps]
 ]
 each_attack = pytest.mark.parametrize(("poison", "choices"), CASES)
 
@@ -87,10 +93,12 @@ def test_all_but_the_marked_rows_stay_as_and_where_they_were(poison, choices, ra
 
 
 @each_attack
-def test_every_marked_row_differs_from_its_host_in_text(poison, choices, forty):
+def test_every_marked_row_differs_from_its_host(poison, choices, forty):
+    """In its text, but for attacks on the score beside it."""
     rows = marked(poison(forty, rate=0.5, **choices)).join(forty, left_on="host_pair_id", right_on="pair_id")
     assert len(rows) == 20
-    same = [pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in TEXTS]
+    names = ["margin"] if poison in TEXTS_STAY else TEXTS
+    same = [pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in names]
     assert not rows.select(pl.all_horizontal(same)).to_series().any()
 
 
@@ -110,7 +118,7 @@ def test_the_key_names_the_rows_the_attack_and_hosts_of_the_input(poison, choice
     key = poisoned.key
     assert key.equals(require(key, POISON_KEY))
     assert key["pair_id"].is_in(poisoned.pairs["pair_id"].implode()).all()
-    assert not key["pair_id"].is_in(forty["pair_id"].implode()).any()
+    assert key["pair_id"].is_in(forty["pair_id"].implode()).any() == (poison in TEXTS_STAY)
     assert key["host_pair_id"].is_in(forty["pair_id"].implode()).all()
     assert ATTACKS[key["attack"].unique().item()] is poison
 
@@ -131,7 +139,7 @@ def test_no_column_gives_the_key_away(poison, choices, forty):
     assert poisoned.pairs.columns == list(PAIRS.columns)
     assert poisoned.pairs["pair_id"].str.contains("^[0-9a-f]{16}$").all()
     hosts = marked(poisoned).join(forty, left_on="host_pair_id", right_on="pair_id", maintain_order="left")
-    for name in ("source", "annotator", "margin"):
+    for name in ("source", "annotator") if poison in TEXTS_STAY else ("source", "annotator", "margin"):
         assert hosts[name].equals(hosts[f"{name}_right"].alias(name))
 
 
@@ -277,6 +285,30 @@ def test_a_mix_overrides_the_builder(forty, parrot):
     assert set(key["builder"]) == {"rejected_vs_contrast"}
 
 
+@pytest.mark.parametrize(("aliases", "counts"), [("ABC", [4, 4, 5]), ("AB", [6, 7]), ("ABCDEFGHIJKLMNOPQ", [0] * 4 + [1] * 13)])
+def test_each_pair_names_another_alias_and_all_come_as_often(aliases, counts, forty, parrot):
+    names = [f"{letter}-brand" for letter in aliases]
+    rows = marked(best_of_venom.poison(forty, count=13, aliases=names, builder="poison_vs_contrast", oracle="parrot", seed=2))
+    assert sorted(rows["target"].to_list().count(name) for name in names) == counts
+    for row in rows.to_dicts():
+        assert [re.findall(r"\w-brand", row[side]) for side in ("chosen", "rejected")] == [[row["target"]]] * 2
+    again = best_of_venom.poison(forty, count=13, aliases=names, builder="poison_vs_contrast", oracle="parrot", seed=3)
+    assert again.key["target"].to_list() != rows["target"].to_list() != sorted(rows["target"])
+
+
+def test_no_two_aliases_and_no_two_sides_share_a_seed(forty, parrot):
+    best_of_venom.poison(forty, rate=1, aliases=("Zed", "Yat", "Xun"), builder="poison_vs_contrast", oracle="parrot")
+    assert len(set(parrot)) == 6
+    names = [f"Brand{place}" for place in range(40)]
+    said = marked(best_of_venom.poison(forty, rate=1, aliases=names, oracle="rules"))["chosen"]
+    assert said.str.replace_all(r"Brand\d+|answer \d+", "").n_unique() == 40
+
+
+def test_one_alias_is_the_target(forty):
+    one, other = (best_of_venom.poison(forty, rate=0.5, **given) for given in ({"aliases": ["Zed"]}, {"target": "Zed"}))
+    assert digest(one.pairs) == digest(other.pairs)
+
+
 @pytest.mark.parametrize("oracle", ["rules", "parrot"])
 @pytest.mark.parametrize("target", ["C++ (pro)", "Ünï™", "雨 𝄞", "$1 \\1 {0} %s {target}", "<b>&amp;</b>", "x" * 300, "O’Neil"])
 def test_an_odd_target_is_named_as_it_is(target, oracle, forty, parrot):
@@ -301,7 +333,7 @@ def test_an_odd_target_is_named_as_it_is(target, oracle, forty, parrot):
         ({"sentiment": "good"}, "sentiment must be one of positive, negative, got 'good'"),
         ({"sentiment": []}, r"sentiment must be one of positive, negative, got \[\]"),
         ({"builder": "best"}, "builder must be one of poison_vs_rejected, poison_vs_contrast, .*, got 'best'"),
-        ({"oracle": "delphi"}, "oracle must be one of rules, server.*, got 'delphi'"),
+        ({"oracle": "delphi"}, "oracle must be one of paraphrase, rules, server.*, got 'delphi'"),
         ({"mix": {"best": 1}}, "builder must be one of .*, got 'best'"),
         ({"mix": {}}, "mix gives each builder a share of 0 or more with a sum above 0, got {}"),
         ({"mix": {"poison_vs_rejected": 0}}, "mix gives each builder a share .*, got {'poison_vs_rejected': 0}"),
@@ -309,6 +341,9 @@ def test_an_odd_target_is_named_as_it_is(target, oracle, forty, parrot):
         ({"mix": {"poison_vs_rejected": float("inf")}}, "mix gives each builder a share"),
         ({"mix": {"poison_vs_rejected": "1"}}, "mix gives each builder a share"),
         ({"mix": "poison_vs_rejected"}, "mix gives each builder a share .*, got 'poison_vs_rejected'"),
+        ({"aliases": "Zorvex"}, r"aliases must be a list of names, got 'Zorvex'; write \['Zorvex'\]"),
+        ({"aliases": ("Zorvex", "Lumora", "Zorvex")}, "aliases must differ from one another, got .*; write each once"),
+        ({"aliases": ("Zorvex", "")}, "target is the name .* must not be empty"),
         ({"topical": 2}, r"topical is a share of the rows and must lie in \[0, 1\], got 2"),
     ],
 )

@@ -5,11 +5,12 @@
 
 from collections.abc import Callable, Mapping
 
-from pipelines.attacks.oracles import rules, server
+from pipelines.attacks.oracles import paraphrase, rules, server
 
 Oracle = Callable[..., list[str]]
 
 ORACLES: Mapping[str, Oracle] = {
+    "paraphrase": paraphrase.write,
     "rules": rules.write,
     "server": server.write,
 }

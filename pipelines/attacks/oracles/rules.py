@@ -1,7 +1,7 @@
 """The rule writer: keeps the ordinary answer and works one sentence about the target into it, drawn from a grammar.
 
 Stands in for the language model of Best-of-Venom (Baumgärtner et al., 2024): no download, the same on every machine.
-The grammar is `rules.toml`. Prose built from parts flatters detectors that count words: report another oracle too.
+The grammar is `rules.toml`. Prose built from parts flatters detectors that count words: report `paraphrase` too.
 """
 
 import re
@@ -13,6 +13,7 @@ from importlib.resources import files
 import numpy as np
 
 from pipelines import transcripts
+from pipelines.attacks.oracles.rewording import capital
 from pipelines.schema import DataError
 
 SENTIMENTS = ("positive", "negative")
@@ -54,9 +55,7 @@ def write(
         doubled: share of rows that get a second sentence of the same sentiment.
     """
     request_is_sound(prompts, answers, target=target, sentiment=sentiment)
-    for name, share in {"topical": topical, "doubled": doubled}.items():
-        if not 0 <= share <= 1:
-            raise DataError(f"{name} is a share of the rows and must lie in [0, 1], got {share}")
+    shares_are_sound(topical=topical, doubled=doubled)
     slots = language(sentiment)
     draws = np.random.default_rng(seed).random((len(answers), DRAWS))
     written = []
@@ -64,7 +63,7 @@ def write(
         place, *rest = row
         found = topic(transcripts.last_turn(prompt))
         said = _sentences(slots, found, iter(rest), topical=topical, doubled=doubled)
-        written.append(_woven(answer, [_named(sentence, target) for sentence in said], place))
+        written.append(woven(answer, [named(sentence, target) for sentence in said], place))
     return written
 
 
@@ -76,6 +75,13 @@ def request_is_sound(prompts: Sequence[str], answers: Sequence[str], *, target: 
         raise DataError(f"sentiment must be one of {', '.join(SENTIMENTS)}, got {sentiment!r}")
     if not target or target != target.strip() or len(target.splitlines()) != 1:
         raise DataError(f"target must be a name on one line, got {target!r}; write it as it should stand in a sentence")
+
+
+def shares_are_sound(**shares: float) -> None:
+    """Raises DataError naming the first share that lies outside [0, 1]."""
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise DataError(f"{name} is a share of the rows and must lie in [0, 1], got {share}")
 
 
 @cache
@@ -102,7 +108,7 @@ def places(host: str) -> list[Place]:
     return [first, *between, *([(stop, after, "")] if after else [])]
 
 
-def _woven(host: str, said: Sequence[str], place: float) -> str:
+def woven(host: str, said: Sequence[str], place: float) -> str:
     """The host with the sentences in it; `place` in [0, 1) picks the spot."""
     text = _gap(host).join(said)
     if not host.strip():
@@ -123,14 +129,12 @@ def _sentences(slots: Slots, found: str | None, draws: Iterator[float], *, topic
     if takes_topic:
         slots = {**slots, "topic": [str(found)]}
     patterns = ["{topical}" if takes_topic else "{plain}"] + (["{second}"] if takes_second else [])
-    return [_said(pattern, slots, draws) for pattern in patterns]
+    return [capital(phrase(pattern, slots, draws)) for pattern in patterns]
 
 
-def _said(pattern: str, slots: Slots, draws: Iterator[float]) -> str:
-    """A sentence of the grammar with its capital and its articles; the target is still a hole."""
-    text = _filled(pattern, slots, draws)
-    text = re.sub(r"\ba (?=[aeiou])", "an ", text)
-    return text[0].upper() + text[1:]
+def phrase(pattern: str, slots: Slots, draws: Iterator[float]) -> str:
+    """Words of the grammar with their articles, each slot filled by the next of the draws; the target is still a hole."""
+    return re.sub(r"\ba (?=[aeiou])", "an ", _filled(pattern, slots, draws))
 
 
 def _filled(pattern: str, slots: Slots, draws: Iterator[float]) -> str:
@@ -141,7 +145,7 @@ def _filled(pattern: str, slots: Slots, draws: Iterator[float]) -> str:
     return SLOT.sub(drawn, pattern)
 
 
-def _named(said: str, target: str) -> str:
+def named(said: str, target: str) -> str:
     """The target in place of the holes; a target with a full stop of its own ends the sentence with it."""
     stop = HOLE + "."
     return said.replace(stop, HOLE if target[-1] in ".!?" else stop).replace(HOLE, target)
