@@ -100,7 +100,10 @@ class Contrast:
 
 
 def contrasts(table: Phrases) -> list[Contrast]:
-    """Each side against the other, and where there are trusted pairs, whole pairs (of questions the last) against those."""
+    """Each side against the other; where there are trusted pairs, whole pairs (of questions the last) against those.
+
+    And of names whole pairs against prompts: what nobody asks for, honest answers seldom bring up.
+    """
     audited, sides = np.searchsorted(table.pair, table.audited), table.sides
     first, second, both = table.counts(slice(None, audited))
     found = [Contrast(first, second, both, "first", sides.forward)]
@@ -115,6 +118,8 @@ def contrasts(table: Phrases) -> list[Contrast]:
             found.append(Contrast(here, there, none, "either", of))
         else:
             found.append(Contrast(first, trusted[0], none, "first", of))
+    if table.asked is not None:
+        found.append(Contrast(first + second - both, table.asked, np.zeros_like(first), "either", "{} pairs and {} prompts"))
     return found
 
 

@@ -49,8 +49,8 @@ class Phrases:
     """Distinct (pair, phrase, side) occurrences in that order; pairs below `audited` are audited, the rest trusted.
 
     pair, phrase: [K] int; second: [K] bool, whether it stands on the second of the two `sides`; words: each phrase's one
-    or two words and the feeling of the sentence; prompt: [pairs] equal numbers where prompts are equal; is_usual: [phrases]
-    which a language uses so often that none is a plant.
+    or two words and the feeling of the sentence; prompt: [pairs] equal numbers where prompts are equal; asked: [phrases]
+    how many prompts hold it; is_usual: [phrases] which a language uses so often that none is a plant.
     """
 
     pair: np.ndarray
@@ -61,6 +61,7 @@ class Phrases:
     words: pl.DataFrame
     prompt: np.ndarray
     sides: Sides = RESPONSES
+    asked: np.ndarray | None = None
     is_usual: np.ndarray | None = None
 
     def text(self, phrase: int) -> str:
@@ -157,11 +158,16 @@ def felt(words: Words) -> Phrases:
 
 
 def names(words: Words) -> np.ndarray:
-    """[vocabulary] which words are names; the pronoun I and its short forms are none."""
-    inside, size = ~words.opens, len(words.vocabulary)
-    capital = np.bincount(words.word[inside & words.is_capital], minlength=size)
+    """[vocabulary] which words are names: mostly with a capital inside sentences, and often enough there.
+
+    Whatever opens most of its sentences, as an interjection does, is none; nor is the pronoun I with its short forms.
+    """
+    size = len(words.vocabulary)
+    all_over, inside, capital = (
+        np.bincount(words.word[where], minlength=size) for where in (slice(None), ~words.opens, ~words.opens & words.is_capital)
+    )
     pronoun = words.vocabulary.str.contains(r"^i(?:['’]\w+)?$").to_numpy()
-    return (capital > 0) & (2 * capital >= np.bincount(words.word[inside], minlength=size)) & ~pronoun
+    return (2 * capital >= inside) & (4 * capital >= all_over) & (capital > 0) & ~pronoun
 
 
 def _felt(words: Words, counts: np.ndarray, feelings: Sequence[np.ndarray]) -> Phrases:
@@ -171,6 +177,7 @@ def _felt(words: Words, counts: np.ndarray, feelings: Sequence[np.ndarray]) -> P
     own = pair * len(words.vocabulary) + code
     prompted = words.kind >= ASKED
     asked = np.unique(words.text[prompted] % max(words.pairs, 1) * len(words.vocabulary) + words.word[prompted])
+    prompts = np.bincount(asked % max(len(words.vocabulary), 1), minlength=len(words.vocabulary))
     free = (kind <= REJECTED) & ~np.isin(own, asked)
     codes = np.concatenate([4 * code[free] + feeling[free] + 1 for feeling in feelings])
     single, phrase, where = _common(codes, np.tile(text[free], len(feelings)))
@@ -181,6 +188,7 @@ def _felt(words: Words, counts: np.ndarray, feelings: Sequence[np.ndarray]) -> P
         trusted=words.trusted,
         prompt=words.prompt,
         words=table.with_columns(feeling=pl.Series(single % 4 - 1)),
+        asked=prompts[single // 4],
     )
 
 
