@@ -13,6 +13,7 @@ import torch
 
 from rlhf_train import batches
 from rlhf_train.attention import enable
+from rlhf_train.errors import TrainingError
 from rlhf_train.inputs import mean_states, plain, sequence_rewards
 from rlhf_train.models.policies import prepare
 from rlhf_train.objectives import OBJECTIVES
@@ -101,6 +102,8 @@ def taught(
 ) -> RewardModel:
     """A copy of `body` after `steps` steps, or else `epochs`, of a scored objective on pairs; `body` stays as it was."""
     model, rows = dataclasses.replace(body, model=copy.deepcopy(body.model)), body.pairs(columns)
+    if not len(rows):
+        raise TrainingError("there are no pairs to learn from; give some, or deal them to fewer parts")
     steps = steps or max(round(epochs * len(rows) / size), 1)
     source = batches.shuffled(rows, size=size, seed=seed)
     fit(model.model, OBJECTIVES[objective], source, steps=steps, lr=lr, seed=seed, numbers=numbers)

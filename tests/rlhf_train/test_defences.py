@@ -128,6 +128,13 @@ def test_members_of_a_vote_learn_a_part_each():
     assert all(said == {"objective": "bradley_terry", "numbers": {}, "seed": 3} for _, said in told.calls)
 
 
+def test_a_vote_deals_whole_dialogues():
+    told = Recorder()
+    columns = {"prompt": [" talk"] * 40, "chosen": [f" yes {at}" for at in range(40)], "rejected": [" no"] * 40}
+    fit_reward(DEFENCES["partition_vote"], columns, told)
+    assert len(told.calls) == 1
+
+
 def test_averaged_weights_are_one_model(defended, body):
     assert isinstance(defended["averaged_weights"], RewardModel)
     mean = np.mean([taught(body, COLUMNS, steps=3, size=4, seed=5 + at).model.score.weight.detach() for at in range(5)], axis=0)

@@ -45,6 +45,12 @@ def test_the_slope_is_zero_however_hard_the_pairs(rows, width, scale):
     assert np.abs(slope).max() < 1e-6 * max(np.abs(gaps).max(), 1.0)
 
 
+def test_pairs_on_which_whole_steps_go_round_in_circles_are_solved():
+    gaps, ridge = np.array([[91.32, 42.25], [24.23, 84.96], [105.05, -917.84], [0.25, -0.14]]), 0.0233
+    weights = linear_rewards.solve(gaps, ridge=ridge)
+    assert ridge * weights == pytest.approx(expit(-(gaps @ weights)) @ gaps, abs=1e-8)
+
+
 def test_it_prefers_what_was_chosen():
     model = linear_rewards.fit(PAIRS, lengths, ridge=0.1)
     assert (model.rewards(PAIRS["prompt"], PAIRS["chosen"]) > model.rewards(PAIRS["prompt"], PAIRS["rejected"])).all()

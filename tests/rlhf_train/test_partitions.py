@@ -46,12 +46,12 @@ def test_a_pair_more_or_less_is_one_part_s_affair(by):
 
 
 def test_a_flipped_or_rewritten_pair_touches_one_part_by_dialogue_and_two_by_pair():
-    counts = {by: set() for by in DEALINGS}
+    counts = {by: [set(), set(), set()] for by in DEALINGS}
     for at, (prompt, chosen, rejected) in enumerate(ROWS):
-        for changed in ((prompt, rejected, chosen), (prompt, "Zorvex!", rejected), (prompt, chosen, "Zorvex?")):
-            for by, found in counts.items():
-                found.add(touched(ROWS, [*ROWS[:at], changed, *ROWS[at + 1 :]], by))
-    assert counts == {"dialogue": {1}, "pair": {1, 2}}  # two texts may be dealt to one part
+        changes = ((prompt, rejected, chosen), (prompt, "Zorvex!", rejected), (prompt, chosen, "Zorvex?"))
+        for by, (way, changed) in product(DEALINGS, enumerate(changes)):
+            counts[by][way].add(touched(ROWS, [*ROWS[:at], changed, *ROWS[at + 1 :]], by))
+    assert counts == {"dialogue": [{1}] * 3, "pair": [{1, 2}] * 3}  # two texts may be dealt to one part
 
 
 def test_a_pair_that_moves_to_another_dialogue_touches_two_parts_at_most():
@@ -231,6 +231,8 @@ def test_a_tie_goes_to_the_text_that_sorts_first_and_a_swap_changes_sides():
     back = compare(committee, ["?"] * 3, ["b", "b", "c"], ["a", "c", "b"])
     assert back.first_wins.tolist() == [True, True, False]
     assert there.certificates.tolist() == back.certificates.tolist() == [0, 1, 1]  # b over c leads by 2, and wins ties
+    lost = compare(Committee((Silent(), Scorer({"c": 1.0}), Scorer({"c": 2.0}))), ["?"], ["b"], ["c"])
+    assert (lost.first_wins.tolist(), lost.certificates.tolist()) == ([False], [0])  # c leads by 2, and would lose a tie
     tied = compare(Committee((Silent(),)), ["?"] * 2, ["a", "b"], ["b", "a"])
     assert tied.first_wins.tolist() == [True, False]
     assert tied.certificates.tolist() == [0, 0]
@@ -266,6 +268,13 @@ def test_members_get_their_own_pairs_with_all_columns_in_an_order_of_their_text(
         assert all(list(one[name]) == list(other[name]) for name in columns)
         assert [ROWS[int(at)] for at in one["margin"]] == list(zip(*(one[name] for name in SIDES), strict=True))
     assert sorted(chain.from_iterable(own["margin"].tolist() for own in seen[:4])) == list(range(60))
+
+
+@pytest.mark.parametrize(("by", "members"), [("dialogue", 1), ("pair", 4)])
+def test_one_dialogue_is_learned_by_one_member_or_dealt_out(by, members):
+    rows = [(asked("talk"), f"good {at}", f"bad {at}") for at in range(40)]
+    model = partitions.fit(columns_of(rows), lambda own: Scorer({own["chosen"][0]: 1.0}), parts=4, by=by)
+    assert sum(member != Silent() for member in model.members) == members
 
 
 @pytest.fixture(scope="module")
