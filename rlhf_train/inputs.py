@@ -1,5 +1,6 @@
 """Forward passes: (model, packed batch) -> the tensors that a loss names."""
 
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -82,6 +83,13 @@ def sequence_rewards(model: Any, batch: Batch) -> torch.Tensor:
     if pooler is None:  # as RoBERTa, whose classifier looks at the first token by itself
         return whole.classifier(read[:, None])[:, 0].float()
     return whole.classifier(whole.dropout(pooler(read[:, None])))[:, 0].float()
+
+
+def mean_states(model: Any, batch: Batch) -> torch.Tensor:
+    """[S, D] of a scored model's body: the mean over the last part of each tree, a response or an encoder's whole sequence."""
+    trees = batch["layout"].trees
+    parts = hidden_states(model, batch).float().split([size for tree in trees for size in tree])
+    return torch.stack([parts[at - 1].mean(0) for at in accumulate(map(len, trees))])
 
 
 def _token_logps(model: Any, batch: Batch) -> torch.Tensor:

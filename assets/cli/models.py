@@ -59,7 +59,7 @@ def _is_poisoned(data: str) -> bool:
 
 
 def eval_(
-    name: Annotated[str, typer.Argument(help="a name in EVALS: attack_success, reward_accuracy, reward_health")],
+    name: Annotated[str, typer.Argument(help="attack_success, reward_accuracy or another name in EVALS")],
     model: Annotated[str, typer.Option(help="folder of a trained model")],
     data: Data,
     out: Out,

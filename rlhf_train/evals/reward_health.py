@@ -4,20 +4,16 @@ It can learn 32 pairs by heart; on held-out pairs it knows more than which respo
 prefers the other side; and it does not say the same of everything.
 """
 
-import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rlhf_train import batches
 from rlhf_train.batches import Columns
 from rlhf_train.errors import TrainingError
-from rlhf_train.models.reward_models import RewardModel
-from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.models.reward_models import RewardModel, taught
 from rlhf_train.tables import take
-from rlhf_train.train import fit
 
 FEW = 32
 BY_HEART = 0.95  # accuracy on the few
@@ -60,10 +56,10 @@ def measure(
     gaps = [len(one) - len(other) for one, other in zip(held_out["chosen"], held_out["rejected"], strict=True)]
     share = _share(np.array(gaps))
     found = RewardHealth(
-        by_heart=_accuracy(_taught(body, few, steps, FEW, lr, seed), few),
+        by_heart=_accuracy(taught(body, few, steps=steps, size=FEW, lr=lr, seed=seed), few),
         held_out=_share(rewards[0] - rewards[1]),
         longer=max(share, 1 - share),
-        flipped=_accuracy(_taught(body, turned, steps, 16, lr, seed), held_out),
+        flipped=_accuracy(taught(body, turned, steps=steps, lr=lr, seed=seed), held_out),
         spread=float(np.std(np.concatenate(rewards))),
         ills=(),
     )
@@ -87,13 +83,6 @@ def _ills(found: RewardHealth) -> Sequence[str]:
         (found.spread > SPREAD, f"its rewards are all alike (deviation {found.spread:.2g})"),
     ]
     return [said for holds, said in checks if not holds]
-
-
-def _taught(body: RewardModel, columns: Columns, steps: int, size: int, lr: float, seed: int) -> RewardModel:
-    model = dataclasses.replace(body, model=copy.deepcopy(body.model))
-    source = batches.shuffled(model.pairs(columns), size=size, seed=seed)
-    fit(model.model, OBJECTIVES["bradley_terry"], source, steps=steps, lr=lr, seed=seed)
-    return model
 
 
 def _accuracy(model: RewardModel, columns: Columns) -> float:

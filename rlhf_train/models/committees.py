@@ -4,21 +4,36 @@ import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from rlhf_train.errors import TrainingError
 from rlhf_train.models.reward_models import RewardModel
 
 Combine = Callable[[np.ndarray, float], np.ndarray]
 
-#: how [K, N] rewards of K members become one [N] (Coste et al., 2023, s3.2)
+#: how [K, N] rewards of K members become one [N] (Coste et al., 2023, s3.2; bounded as votes are)
 COMBINES: Mapping[str, Combine] = {
     "mean": lambda rewards, weight: rewards.mean(0),
     "worst": lambda rewards, weight: rewards.min(0),
     "doubted": lambda rewards, weight: rewards.mean(0) - weight * rewards.var(0),
+    "bounded": lambda rewards, weight: bounded(rewards).mean(0),
 }
+
+
+class Member(Protocol):
+    """Whatever gives rewards to responses: higher is better."""
+
+    def rewards(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+        """[N]."""
+
+
+def bounded(rewards: np.ndarray) -> np.ndarray:
+    """Rewards as scores in [0, 1], of which a member can move the mean by 1 / K and no more; 1/2 for what is no number."""
+    return np.nan_to_num(expit(rewards), nan=0.5)
 
 
 def averaged(members: Sequence[RewardModel]) -> RewardModel:
@@ -45,7 +60,7 @@ def averaged(members: Sequence[RewardModel]) -> RewardModel:
 class Committee:
     """Reward models that score together; `combine` is a name in COMBINES, `weight` what a unit of their variance costs."""
 
-    members: tuple[RewardModel, ...]
+    members: tuple[Member, ...]
     combine: str = "mean"
     weight: float = 1.0
 

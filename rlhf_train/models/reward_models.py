@@ -1,8 +1,9 @@
 """Reward models: a causal model or an encoder (MiniLM by default) with one scalar head; lower layers may stay fixed."""
 
+import copy
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,14 @@ import torch
 
 from rlhf_train import batches
 from rlhf_train.attention import enable
-from rlhf_train.inputs import plain, sequence_rewards
+from rlhf_train.errors import TrainingError
+from rlhf_train.inputs import mean_states, plain, sequence_rewards
 from rlhf_train.models.policies import prepare
+from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.text import Lengths, Tokenizer
+from rlhf_train.train import fit
+
+Read = Callable[[Any, dict[str, Any]], torch.Tensor]  # (model, batch) -> a row a response
 
 LENGTHS = Lengths(prompt=40, response=88)
 FILE = "lengths.json"
@@ -33,16 +39,25 @@ class RewardModel:
         form = batches.pairs if is_causal(self.model) else batches.encoded_pairs
         return form(columns, self.tokenizer, self.lengths)
 
-    @torch.inference_mode()
     def rewards(self, prompts: Sequence[str], responses: Sequence[str], *, tokens: int = 2 * batches.TOKENS) -> np.ndarray:
         """[N] float32, higher is better, in batches of at most `tokens` tokens."""
+        return self._read(sequence_rewards, (), prompts, responses, tokens)
+
+    def features(self, prompts: Sequence[str], responses: Sequence[str], *, tokens: int = 2 * batches.TOKENS) -> np.ndarray:
+        """[N, D] float32: the body's hidden states, averaged over the response (by an encoder, over all that it reads)."""
+        return self._read(mean_states, (self.model.config.hidden_size,), prompts, responses, tokens)
+
+    @torch.inference_mode()
+    def _read(
+        self, read: Read, shape: tuple[int, ...], prompts: Sequence[str], responses: Sequence[str], tokens: int
+    ) -> np.ndarray:
         form = batches.responses if is_causal(self.model) else batches.encoded_responses
         rows = form({"prompt": prompts, "response": responses}, self.tokenizer, self.lengths)
-        device, found = self.model.device, np.zeros(len(rows), dtype=np.float32)
+        device, found = self.model.device, np.zeros((len(rows), *shape), dtype=np.float32)
         fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
-        for batch in batches.in_order(rows, tokens=tokens):
+        for batch in batches.in_order(rows, tokens=tokens) if len(rows) else []:
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast):
-                found[batch.places] = sequence_rewards(self.model, batch.to(device)).float().cpu().numpy()
+                found[batch.places] = read(self.model, batch.to(device)).float().cpu().numpy()
         return found
 
     def save(self, folder: Path) -> Path:
@@ -71,6 +86,28 @@ def load(path: str | Path, *, trained_layers: int | None = None, lengths: Length
     if lengths is None:
         lengths = Lengths(**json.loads(saved.read_text())) if saved.is_file() else LENGTHS
     return RewardModel(model.eval(), AutoTokenizer.from_pretrained(str(path), trust_remote_code=False), lengths)
+
+
+def taught(
+    body: RewardModel,
+    columns: batches.Columns,
+    *,
+    objective: str = "bradley_terry",
+    numbers: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    epochs: float = 1.0,
+    size: int = 16,
+    lr: float = 3e-4,
+    seed: int = 0,
+) -> RewardModel:
+    """A copy of `body` after `steps` steps, or else `epochs`, of a scored objective on pairs; `body` stays as it was."""
+    model, rows = dataclasses.replace(body, model=copy.deepcopy(body.model)), body.pairs(columns)
+    if not len(rows):
+        raise TrainingError("there are no pairs to learn from; give some, or deal them to fewer parts")
+    steps = steps or max(round(epochs * len(rows) / size), 1)
+    source = batches.shuffled(rows, size=size, seed=seed)
+    fit(model.model, OBJECTIVES[objective], source, steps=steps, lr=lr, seed=seed, numbers=numbers)
+    return model
 
 
 def is_causal(model: Any) -> bool:

@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+from math import exp
 
 import numpy as np
 import pytest
@@ -55,6 +56,14 @@ def test_combinations_by_hand():
     assert COMBINES["mean"](rewards, 9).tolist() == [2.0, 1.0]
     assert COMBINES["worst"](rewards, 9).tolist() == [1.0, -2.0]
     assert COMBINES["doubted"](rewards, 0.5).tolist() == [2.0 - 0.5 * 1.0, 1.0 - 0.5 * 9.0]
+    shares = [(1 / (1 + exp(-1)) + 1 / (1 + exp(-3))) / 2, (1 / (1 + exp(2)) + 1 / (1 + exp(-4))) / 2]
+    assert COMBINES["bounded"](rewards, 9) == pytest.approx(shares)
+
+
+def test_what_is_no_number_is_no_opinion():
+    assert COMBINES["bounded"](np.array([[np.nan, np.inf], [2.0, -np.inf]]), 1) == pytest.approx(
+        [(0.5 + 1 / (1 + exp(-2))) / 2, 0.5]
+    )
 
 
 def test_a_committee_scores_as_one(members):
@@ -62,5 +71,5 @@ def test_a_committee_scores_as_one(members):
     assert each.shape == (3, 3)
     for name, combine in COMBINES.items():
         assert Committee(members, name, 0.3).rewards(PROMPTS, SAID) == pytest.approx(combine(each, 0.3))
-    with pytest.raises(TrainingError, match="combine must be one of mean, worst, doubted, got 'best'"):
+    with pytest.raises(TrainingError, match="combine must be one of mean, worst, doubted, bounded, got 'best'"):
         dataclasses.replace(Committee(members), combine="best")

@@ -1,9 +1,14 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from rlhf_train import batches
+from rlhf_train.errors import TrainingError
 from rlhf_train.models import reward_models
 from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.precompute import model_digest
+from rlhf_train.text import Lengths
 from rlhf_train.train import fit
 
 PROMPTS = ["\n\nHuman: what now?\n\nAssistant:"] * 3
@@ -47,3 +52,15 @@ def test_it_learns_what_is_preferred_and_can_be_saved(minilm, tmp_path):
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
     again = reward_models.load(model.save(tmp_path / "reward_model"))
     assert again.rewards(PROMPTS, ANSWERS) == pytest.approx(model.rewards(PROMPTS, ANSWERS), abs=1e-4)
+
+
+def test_epochs_are_counted_in_steps_and_numbers_are_the_objective_s(tiny_policy, tmp_path):
+    body = reward_models.load(tiny_policy.save(tmp_path / "policy"), lengths=Lengths(16, 16))
+    columns = {"prompt": PROMPTS * 2, "chosen": ANSWERS * 2, "rejected": ANSWERS[::-1] * 2}
+    taught = partial(reward_models.taught, body, columns, size=4, lr=1e-3)
+    models = [taught(epochs=2), taught(steps=3), taught(steps=4), taught(steps=3, numbers={"smoothing": 0.4})]
+    digests = [model_digest(model.model) for model in models]
+    assert digests[0] == digests[1]  # of six pairs in steps of four
+    assert len(set(digests[1:])) == 3
+    with pytest.raises(TrainingError, match="no pairs to learn from"):
+        reward_models.taught(body, {name: [] for name in columns})
