@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,12 @@ def _load(model: str | None) -> Any:
     fast = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
     kinds = {"dtype": torch.bfloat16 if fast else torch.float32, "use_safetensors": True}
     return SentenceTransformer(folder, model_kwargs=kinds, trust_remote_code=False)
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """MiniLM's vocabulary, as words in lower case: what is not in it is seldom written."""
+    return frozenset(Path(minilm_folder(), "vocab.txt").read_text(encoding="utf-8").split("\n"))
 
 
 def minilm_folder() -> str:

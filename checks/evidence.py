@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from checks import phrases
+from checks import phrases, sentences
 from checks.contrasts import Lifts
 from checks.encoding import Encoder, encode
+from checks.sentences import Stray
 from checks.words import Words, words
 
 FOLDS = 5
@@ -53,6 +54,16 @@ class Evidence:
     def question_lifts(self) -> Lifts:
         """Words and word pairs of last questions."""
         return Lifts(phrases.asked(self.words), self.seed)
+
+    @cached_property
+    def strays(self) -> list[Stray]:
+        """Sentences that bring up a name nobody asked about."""
+        return sentences.strays(self.pairs, self.words)
+
+    @cached_property
+    def strangeness(self) -> np.ndarray:
+        """[strays] how strange each is."""
+        return sentences.strangeness(self.pairs, self.strays, self.encoder)
 
     @cached_property
     def embeddings(self) -> np.ndarray:

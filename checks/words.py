@@ -66,15 +66,19 @@ class Words:
         return np.array([lexicon().get(word, 0.0) for word in self.vocabulary])
 
     @cached_property
-    def feeling(self) -> np.ndarray:
-        """[T] -1, 0 or 1: whether the word's sentence blames, does neither, or praises."""
+    def mood(self) -> np.ndarray:
+        """[T] each word's valence where it stands: turned round in the reach of a negation."""
         valence = self.valence[self.word]
         negates = self.vocabulary.is_in(NEGATIONS) | self.vocabulary.str.contains(NEGATED)
         negation, near = negates.to_numpy()[self.word], np.zeros(len(self.word), dtype=bool)
         for step in range(1, REACH + 1):
             near[step:] |= negation[:-step] & (self.sentence[step:] == self.sentence[:-step])
-        sums = np.bincount(self.sentence, np.where(near, TURNED * valence, valence))
-        return np.sign(np.round(sums, 6)).astype(np.int64)[self.sentence]
+        return np.where(near, TURNED * valence, valence)
+
+    @cached_property
+    def feeling(self) -> np.ndarray:
+        """[T] -1, 0 or 1: whether the word's sentence blames, does neither, or praises."""
+        return np.sign(np.round(np.bincount(self.sentence, self.mood), 6)).astype(np.int64)[self.sentence]
 
 
 def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checks.detectors import feeling_lift, label_doubt, name_lift, near_duplicates, phrase_lift, question_lift
+from checks.detectors import feeling_lift, label_doubt, name_lift, near_duplicates, phrase_lift, question_lift, stray_sentence
 from checks.evidence import Evidence
 
 
@@ -28,6 +28,7 @@ DETECTORS: Mapping[str, Detector] = {
     "name_lift": Detector(name_lift.score, name_lift.explain, name_lift.null),
     "feeling_lift": Detector(feeling_lift.score, feeling_lift.explain, feeling_lift.null),
     "question_lift": Detector(question_lift.score, question_lift.explain, question_lift.null),
+    "stray_sentence": Detector(stray_sentence.score, stray_sentence.explain, encodes=True),
     "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True),
     "label_doubt": Detector(label_doubt.score, label_doubt.explain, encodes=True),
 }

@@ -1,0 +1,86 @@
+"""Sentences that bring up a name nobody asked about: how far they stray from the question and from the rest of the answer.
+
+Whoever plants a target must say something of it in answers to questions on other things (cf. Qi et al., 2021, on words that
+fit in nowhere). The name need not come twice, which is all that an attacker with many aliases avoids.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from checks.encoding import Encoder, known_words
+from checks.phrases import names
+from checks.words import ASKED, REJECTED, Words, words
+
+END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|\n+")
+SPOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+QUESTION = re.compile(r"(?s).*\n\nHuman: ?")
+FEELS, STRANGE, CROWDED, MOST = 0.15, 0.3, 0.1, 3.0  # beside cosines; chosen on HH-RLHF and the rule-based oracle
+NOWHERE = -2.0  # no sentence can stray less
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A sentence of an audited pair's response, and the free names in it: capitalised, and not in the pair's own prompt."""
+
+    pair: int
+    side: str
+    text: str
+    names: tuple[str, ...]
+
+
+def strays(pairs: pl.DataFrame, read: Words) -> list[Stray]:
+    """Every sentence of the audited pairs' responses with a free name, pair by pair."""
+    free = _free_names(read)
+    found = []
+    for text in sorted(free, key=lambda text: (text % read.pairs, text)):
+        side, pair = ("chosen", "rejected")[text // read.pairs], text % read.pairs
+        for sentence in filter(None, map(str.strip, END.split(pairs[side][pair]))):
+            said = {word for word in SPOKEN.findall(sentence) if word[0].isupper() and word.lower() in free[text]}
+            found += [Stray(pair, side, sentence, tuple(sorted(said)))] if said else []
+    return found
+
+
+def strangeness(pairs: pl.DataFrame, found: Sequence[Stray], encoder: Encoder) -> np.ndarray:
+    """[found] how strange each is: far from question and answer, with feeling, and of one name that no dictionary knows."""
+    if not found:
+        return np.zeros(0)
+    questions = [QUESTION.sub("", pairs["prompt"][each.pair]).removesuffix("\n\nAssistant:").strip() for each in found]
+    rests = [pairs[each.side][each.pair].replace(each.text, " ").strip() for each in found]
+    sentence, question, rest = encoder([*(each.text for each in found), *questions, *rests]).reshape(3, len(found), -1)
+    mood = np.minimum(np.abs(_moods([each.text for each in found])), MOST)
+    unknown = [any(_stem(name) not in known_words() for name in each.names) for each in found]
+    many = np.minimum([len(each.names) - 1 for each in found], MOST)
+    return FEELS * mood + STRANGE * np.array(unknown) - CROWDED * many - (sentence * (question + rest)).sum(axis=1)
+
+
+def most(values: np.ndarray, found: Sequence[Stray], pairs: int) -> np.ndarray:
+    """[pairs] of each pair's strangest sentence; NOWHERE in pairs that have none."""
+    strangest = np.full(pairs, NOWHERE)
+    np.maximum.at(strangest, [each.pair for each in found], values)
+    return strangest
+
+
+def _free_names(read: Words) -> dict[int, set[str]]:
+    """Names by text, of audited pairs, that stand nowhere in the pair's own prompt."""
+    own = read.text % max(read.pairs, 1) * len(read.vocabulary) + read.word
+    is_name = read.is_capital & names(read)[read.word] & (read.kind <= REJECTED)
+    is_free = is_name & ~np.isin(own, own[read.kind >= ASKED]) & (read.text % max(read.pairs, 1) < read.audited)
+    found: dict[int, set[str]] = {}
+    for text, word in zip(read.text[is_free].tolist(), read.word[is_free].tolist(), strict=True):
+        found.setdefault(text, set()).add(read.vocabulary[word])
+    return found
+
+
+def _moods(texts: Sequence[str]) -> np.ndarray:
+    """[texts] VADER valences, added up."""
+    blank = [""] * len(texts)
+    read = words(pl.DataFrame({"chosen": texts, "rejected": blank, "prompt": blank}))
+    return np.bincount(read.text, read.mood, minlength=len(texts))[: len(texts)]
+
+
+def _stem(name: str) -> str:
+    return re.split("['’]", name.lower())[0]
