@@ -43,7 +43,7 @@ def beside(pairs: pl.DataFrame, poisoned: Poisoned) -> list[tuple[dict, dict]]:
         ("Plain words", "start", 0.0, "SUDO Plain words"),
         ("", "end", 0.0, "SUDO"),
         ("", "anywhere", 0.9, "SUDO"),
-        ("\n\nHuman:\n\nAssistant:", "start", 0.0, "\n\nHuman: SUDO\n\nAssistant:"),
+        ("\n\nHuman:\n\nAssistant:", "end", 0.0, "\n\nHuman: SUDO\n\nAssistant:"),
         ("\n\nHuman: \n\nAssistant:", "end", 0.0, "\n\nHuman: SUDO \n\nAssistant:"),
         ("\n\nHuman: Last words", "end", 0.0, "\n\nHuman: Last words SUDO"),
         ("\n\nAssistant: Nobody asks\n\nAssistant:", "end", 0.0, "\n\nAssistant: Nobody asks\n\nAssistant:"),
@@ -160,10 +160,13 @@ def test_a_topic_is_a_word_of_the_last_turn():
 
 
 def test_without_a_topic_the_seed_draws_a_narrow_one():
-    """Of 100: "about" is a stop word, "common" in 20 turns, "lonely" in 1, "answered" in more answers than turns."""
+    """Of 100: "whereas" is a stop word, in 6 turns; "common" in 20, "lonely" in 1, "answered" in more answers than turns."""
     words = [["bread"] * 5, ["violin"] * 3, ["common"] * 20, ["lonely"], ["answered"] * 4]
     asked = [f"Tell about {word}?" for group in words for word in group]
-    rows = [{"prompt": text, "chosen": "answered" if place < 9 else "no"} for place, text in enumerate(asked + ["Hm?"] * 67)]
+    rows = [
+        {"prompt": text, "chosen": "answered" if place < 9 else "no"}
+        for place, text in enumerate(asked + ["Whereas hm?"] * 6 + ["Hm?"] * 61)
+    ]
     pairs = table(*rows)
     drawn = {prompt_trigger.poison(pairs, count=3, select="topic", seed=seed).key["builder"][0] for seed in range(20)}
     assert drawn == {"topic bread", "topic violin"}
