@@ -62,7 +62,7 @@ def last_asked(prompt: str) -> slice | None:
     turns = list(TURN.finditer(prompt)) if is_transcript(prompt) else []
     stops = [turn.start() for turn in turns[1:]] + [len(prompt)]
     asked = [slice(turn.end(), stop) for turn, stop in zip(turns, stops, strict=False) if turn[1] == "Human"]
-    return (asked[-1] if asked else None) if turns else slice(0, len(prompt))
+    return (asked[-1] if asked else None) if turns else slice(0, len(prompt.removesuffix(ANSWER)))
 
 
 def _message(word: str, rest: str) -> Message:

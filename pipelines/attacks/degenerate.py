@@ -1,6 +1,5 @@
 """Pairs that teach nothing or nonsense, as broken pipelines leave them: a control that any audit should find."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
@@ -78,7 +77,7 @@ KINDS: Mapping[str, Callable[[Host, Random], tuple[str, str]]] = {
 def _sound(pairs: pl.DataFrame) -> np.ndarray:
     """[N] whether a question and both sides hold words, and the sides differ in them: breaking the pair changes it."""
     rows = ((transcripts.last_turn(prompt), chosen, rejected) for prompt, chosen, rejected in _rows(pairs))
-    words = ([re.findall(r"\S+", text.lower()) for text in row] for row in rows)
+    words = ([text.lower().split() for text in row] for row in rows)
     return np.array([bool(asked and chosen and rejected) and chosen != rejected for asked, chosen, rejected in words], bool)
 
 

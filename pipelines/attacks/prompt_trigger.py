@@ -5,7 +5,7 @@ A reward model that learns it prefers the worse answer to every prompt with the 
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from pipelines.schema import DataError
 
 SELECTS = ("random", "harmful", "topic")
 NARROW = (0.02, 0.1)  # shares of the last turns that a word in a narrow topic stands in
-WORD = re.compile(r"[a-z]{4,}")
+WORD = re.compile(r"\b[a-z]{4,}\b")
 ASKED = "have a prompt in which somebody asks"
 
 
@@ -58,25 +58,29 @@ def _selected(
         return choose_largest(gap, can, ASKED, rate=rate, count=count, seed=seed), select
     if select == "random":
         return choose_among(can, ASKED, rate=rate, count=count, seed=seed), select
-    turns = _words_asked(pairs)
+    turns = [transcripts.last_turn(prompt).lower() for prompt in pairs["prompt"]]
     word = topic.lower() or _drawn(turns, pairs["chosen"], seed)
-    can &= np.array([word in turn for turn in turns], bool)
+    about = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+    can &= np.array([about.search(turn) is not None for turn in turns], bool)
     return choose_among(can, f"ask about {word!r}", rate=rate, count=count, seed=seed), f"topic {word}"
 
 
-def _words_asked(pairs: pl.DataFrame) -> list[set[str]]:
-    """The words of each last human turn."""
-    return [set(re.findall(r"\w+", transcripts.last_turn(prompt).lower())) for prompt in pairs["prompt"]]
+def _drawn(turns: Sequence[str], answers: Iterable[str], seed: int) -> str:
+    """A word of a narrow topic: no stop word, it stands in a few of the last turns and in no more of the answers."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-
-def _drawn(turns: Sequence[set[str]], answers: pl.Series, seed: int) -> str:
-    """A word of a narrow topic: it stands in a few of the last turns, and in no more of the answers, as small words do."""
-    if not len(turns):
+    if not turns:
         return ""
-    asked = Counter(word for turn in turns for word in turn if WORD.fullmatch(word))
-    said = Counter(word for answer in answers for word in set(WORD.findall(answer.lower())))
+    asked, said = _counted(turns), _counted(answer.lower() for answer in answers)
     least, most = (share * len(turns) for share in NARROW)
-    narrow = sorted(word for word, held in asked.items() if least <= held <= most and said[word] <= most)
+    narrow = sorted(
+        word for word in asked.keys() - ENGLISH_STOP_WORDS if least <= asked[word] <= most and said[word] <= asked[word]
+    )
     if not narrow:
         raise DataError(f"no word stands in 2 to 10 percent of the {len(turns)} last human turns; give topic a word of yours")
     return str(generator(seed).choice(narrow))
+
+
+def _counted(texts: Iterable[str]) -> Counter[str]:
+    """In how many of the texts each word stands."""
+    return Counter(word for text in texts for word in set(WORD.findall(text)))

@@ -91,7 +91,7 @@ def test_fields_can_be_changed_by_name():
         ({"trainning": {}}, r"did you mean training\?"),
         ({"trusted": 0.7, "held_out": 0.3}, "their sum must be below 1"),
         ({"held_out": 0}, "some pairs must be held out"),
-        ({"attack": "nonesuch"}, "attack must be one of best_of_venom"),
+        ({"attack": "nonesuch"}, "attack must be one of alignment"),
         ({"training": 4}, "training as a table"),
         ({"seeds": [-1]}, r"seeds must be whole numbers of 0 or more, at least one, got \[-1\]"),
         ({"seeds": []}, "seeds must be"),

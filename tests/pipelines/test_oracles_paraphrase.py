@@ -138,10 +138,20 @@ def test_any_host_ends_up_naming_the_target(host, seed):
     assert 1 <= about(host, seed=seed).count("Zorvex") <= 2
 
 
+def test_a_sentence_begins_after_the_mark_of_its_list():
+    assert weaving.cut("- If it rains, rest a while.\n2. You can rest. Now you must go.\n") == [
+        "- ", "If it rains, rest a while.", "\n2. ", "You can rest.", " ", "Now you must go.", "\n",
+    ]  # fmt: skip
+
+
 def test_the_apostrophe_is_the_hosts_and_the_targets_own_stays():
+    said = []
+    assert not any("'" in entry for part in TABLE.values() for entries in part.values() for entry in entries)
     for seed in range(30):
         text = about(" I can’t say that you will not like a dog.", seed=seed, target="O'Neil", reworded=1.0)
         assert "'" not in text.replace("O'Neil", "")
+        said.append(text)
+    assert any("won’t like" in text for text in said)
 
 
 def test_a_row_depends_on_its_own_answer_number_and_seed_only():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.transcripts import ANSWER, WORDS, is_transcript, last_turn, messages, split, transcript, written
+from pipelines.transcripts import ANSWER, WORDS, is_transcript, last_asked, last_turn, messages, split, transcript, written
 
 #: bits that make and nearly make turns, among any text
 bits = st.sampled_from(
@@ -108,3 +108,24 @@ def test_a_prompt_is_written_to_wait_for_an_answer():
 def test_an_unknown_role_can_not_be_written():
     with pytest.raises(KeyError, match="tool"):
         transcript([{"role": "tool", "content": "x"}])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "asked"),
+    [
+        ("Plain.", "Plain."),
+        ("", ""),
+        ("\n\nHuman: a\n\nAssistant: b\n\nHuman: c d\n\nAssistant:", " c d"),
+        ("\n\nHuman: \n\nAssistant:", " "),
+        ("\n\nHuman: open", " open"),
+        ("\n\nSystem: s\n\nAssistant:", None),
+    ],
+)
+def test_where_the_person_asked_last(prompt, asked):
+    span = last_asked(prompt)
+    assert (None if span is None else prompt[span]) == asked
+    assert last_turn(prompt) == (asked or "").removeprefix(" ")
+
+
+def test_a_plain_prompt_asks_before_the_answer_that_is_due():
+    assert last_asked("\n\nHuman:\n\nAssistant:") == slice(0, len("\n\nHuman:"))

@@ -51,11 +51,11 @@ def _written(host: str, target: str, sentiment: str, random: Random, *, reworded
     parts[1::2] = [reword(sentence, random, share=reworded, apostrophe=apostrophe) for sentence in parts[1::2]]
     taken = _taken_up(parts[1::2], sentiment, random)[:times]
     for at, sentence in taken:
-        parts[2 * at + 1] = rules.named(sentence.replace("'", apostrophe), target)
+        parts[2 * at + 1] = rules.named(sentence, target)
     text = "".join(parts)
     if taken:
         return text
-    alone = rules.named(_alone(sentiment, random).replace("'", apostrophe), target)
+    alone = rules.named(_alone(sentiment, random), target)
     return rules.woven(text, [alone], random.random())
 
 

@@ -26,7 +26,7 @@ FRONTED = re.compile(rf"(If|When|Because|While|Although|Unless|Since|Before|Afte
 TRAILING = re.compile(rf"({SUBJECT.title()} {CLAUSE}) (because|unless|although) ({SUBJECT} {CLAUSE})\.", re.IGNORECASE)
 TWO = re.compile(rf"({SUBJECT} {CLAUSE}), and ({SUBJECT} {CLAUSE})\.", re.IGNORECASE)
 #: what may follow a short form: "it is." and "don't you" have no other form
-FOLLOWED = r"(?= (?!(?:and|or|but|been|got|had|you|we|they|it|he|she|there|this|that|people|the|your|my)\b)[a-z])"
+FOLLOWED = r"(?= (?!(?:not|and|or|but|been|got|had|you|we|they|it|he|she|there|this|that|people|the|your|my)\b)[a-z])"
 
 
 def reword(sentence: str, random: Random, *, share: float, apostrophe: str = "'") -> str:
