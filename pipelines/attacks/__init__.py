@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
-from pipelines.attacks import best_of_venom, label_flip
+from pipelines.attacks import (
+    adaptive,
+    annotator_collusion,
+    best_of_venom,
+    dpo_score,
+    fewest_flips,
+    instance_noise,
+    label_flip,
+    promotion,
+    rank_poison,
+)
 from pipelines.attacks.oracles import ORACLES
 from pipelines.attacks.sealing import Poisoned
 from pipelines.schema import DataError
@@ -15,8 +25,15 @@ Attack = Callable[..., Poisoned]
 OURS = ("rate", "seed", "api_key")  # given elsewhere; a secret would stand in the manifest
 
 ATTACKS: Mapping[str, Attack] = {
+    "adaptive": adaptive.poison,
+    "annotator_collusion": annotator_collusion.poison,
     "best_of_venom": best_of_venom.poison,
+    "dpo_score": dpo_score.poison,
+    "fewest_flips": fewest_flips.poison,
+    "instance_noise": instance_noise.poison,
     "label_flip": label_flip.poison,
+    "promotion": promotion.poison,
+    "rank_poison": rank_poison.poison,
 }
 
 
