@@ -19,7 +19,13 @@ def poison(
     """Flips round(rate * N) pairs (or `count`), drawn one by one with weights sigmoid(-sharpness * |margin|)."""
     size = budget(len(pairs), rate=rate, count=count)
     refuse_negative({"sharpness": sharpness}, may_be_zero=["sharpness"])
-    log_weights = log_expit(-sharpness * np.abs(margins(pairs)))
-    # the largest of log weight plus Gumbel noise: the same draw, and no weight is ever rounded to 0
-    drawn = top(log_weights + generator(seed).gumbel(size=len(pairs)), size, seed=seed)
-    return flipped(pairs, drawn, attack="instance_noise", seed=seed)
+    return flipped(pairs, hardest(margins(pairs), size, sharpness=sharpness, seed=seed), attack="instance_noise", seed=seed)
+
+
+def hardest(margins: np.ndarray, size: int, *, sharpness: float, seed: int) -> np.ndarray:
+    """[size] places drawn without replacement, a small |margin| the more likely.
+
+    The largest of log weight plus Gumbel noise are that very draw, and no weight is ever rounded to 0.
+    """
+    noise = generator(seed).gumbel(size=len(margins))
+    return top(log_expit(-sharpness * np.abs(margins)) + noise, size, seed=seed)
