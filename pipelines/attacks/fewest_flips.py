@@ -20,7 +20,7 @@ from pipelines.schema import DataError
 from pipelines.settings import checked
 
 WHOLE = 1e-6  # a label this near to 0 or 1 is one, as exactly as the programme is solved
-ITERATIONS = 8
+ITERATIONS = 20
 
 
 def poison(
