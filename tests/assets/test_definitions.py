@@ -156,7 +156,8 @@ def test_wrong_rows_are_named_with_field_and_mend_and_the_rest_are_loaded(defini
     assert {"good", "good-seed1", "twice"} <= set(partitions.EXPERIMENTS)
     shown = nodes["experiments"].metadata["refused"].value
     assert "[steep]: rate is a share and must lie in [0, 1], got 3" in shown
-    assert "[torn]: attack must be one of best_of_venom, got 'best_of_venon'" in shown
+    assert "[torn]: attack must be one of " in shown
+    assert "got 'best_of_venon'" in shown
     assert "../outside" in shown
     assert "[twice-seed1]: another row already makes 'twice-seed1'; rename one of them" in shown
     assert len(partitions.REFUSED) == 4

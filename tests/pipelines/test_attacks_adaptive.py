@@ -98,6 +98,32 @@ def test_hosts_that_give_a_pair_away_are_exchanged(keep_host, forty):
     assert ask(poisoned.pairs).sum() == 0
 
 
+@pytest.mark.parametrize(("clean", "moved"), [(2.0, False), (0.0, True)])
+def test_pairs_that_as_many_others_surpass_keep_their_hosts(clean, moved, forty):
+    shown = []
+
+    def ask(corpus: pl.DataFrame) -> np.ndarray:
+        shown.append(corpus["chosen"].str.contains("Zorvex").to_numpy())
+        return np.where(shown[-1], 1.0, clean)
+
+    adaptive.poison(forty, count=6, keep_host=False, candidates=1, rounds=1, suspicion=ask)
+    assert (shown[0] != shown[1]).any() == moved
+
+
+def test_each_round_draws_other_hosts(forty):
+    """Nothing is ever less suspicious here, so that the second round begins where the first did."""
+    shown = []
+
+    def ask(corpus: pl.DataFrame) -> np.ndarray:
+        shown.append(corpus["chosen"].str.contains("Zorvex").to_numpy())
+        return np.ones(len(corpus))
+
+    adaptive.poison(forty, count=6, keep_host=False, candidates=1, rounds=2, suspicion=ask)
+    first, one, _, two, _ = shown
+    assert (first != one).any()
+    assert (one != two).any()
+
+
 def test_versions_that_give_each_other_away_are_not_taken(forty):
     """Each version is better than the first by itself; together they are worse."""
     for together, is_first in ((9.0, True), (5.0, True), (4.0, False)):
