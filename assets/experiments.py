@@ -71,8 +71,9 @@ class Experiment:
 
     @property
     def target(self) -> str | None:
-        """Whom the attack praises or blames; None where it has no target, so that there is no success to measure."""
-        return attacks.settings(self.attack, self.numbers).get("target")
+        """Whom the attack praises or blames; None where it does neither, so that there is no success to measure."""
+        numbers = attacks.settings(self.attack, self.numbers)
+        return numbers.get("target") if numbers.get("sentiment") else None
 
     @property
     def sentiment(self) -> str:

@@ -62,7 +62,7 @@ BAD = {
         [],
     ),
     "rate of 3": (json.dumps(rows(1)[0]).encode(), "for 3 percent write 0.03", ["--rate", "3"]),
-    "unknown attack": (json.dumps(rows(1)[0]).encode(), "attack must be one of alignment", ["--attack", "nonesuch"]),
+    "unknown attack": (json.dumps(rows(1)[0]).encode(), "attack must be one of ", ["--attack", "nonesuch"]),
     "empty target": (json.dumps(rows(1)[0]).encode(), "target", ["--set", "target="]),
     "unknown setting": (json.dumps(rows(1)[0]).encode(), "colour is no setting", ["--set", "colour=red", "--rate", "1"]),
     "misspelt setting": (json.dumps(rows(1)[0]).encode(), "did you mean target?", ["--set", "targt=Lumora"]),

@@ -1,6 +1,5 @@
 """The code location: its graph as a table, what every asset tells, and what becomes of a wrong row."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,7 +156,8 @@ def test_wrong_rows_are_named_with_field_and_mend_and_the_rest_are_loaded(defini
     assert {"good", "good-seed1", "twice"} <= set(partitions.EXPERIMENTS)
     shown = nodes["experiments"].metadata["refused"].value
     assert "[steep]: rate is a share and must lie in [0, 1], got 3" in shown
-    assert re.search(r"\[torn\]: attack must be one of alignment_deterioration, best_of_venom, .*, got 'best_of_venon'", shown)
+    assert "[torn]: attack must be one of " in shown
+    assert "got 'best_of_venon'" in shown
     assert "../outside" in shown
     assert "[twice-seed1]: another row already makes 'twice-seed1'; rename one of them" in shown
     assert len(partitions.REFUSED) == 4

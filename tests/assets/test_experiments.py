@@ -91,7 +91,7 @@ def test_fields_can_be_changed_by_name():
         ({"trainning": {}}, r"did you mean training\?"),
         ({"trusted": 0.7, "held_out": 0.3}, "their sum must be below 1"),
         ({"held_out": 0}, "some pairs must be held out"),
-        ({"attack": "nonesuch"}, "attack must be one of alignment"),
+        ({"attack": "nonesuch"}, "attack must be one of "),
         ({"training": 4}, "training as a table"),
         ({"seeds": [-1]}, r"seeds must be whole numbers of 0 or more, at least one, got \[-1\]"),
         ({"seeds": []}, "seeds must be"),
@@ -128,6 +128,12 @@ def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch, on
     assert success.equals(ATTACK_SUCCESS.empty())
     with pytest.raises(DataError, match=r"target is no setting of the attack swap; there are loudly"):
         changed(row, {"numbers.target": "Zorvex"})
+
+
+def test_an_attack_that_neither_praises_nor_blames_has_no_success_to_measure():
+    row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"numbers": {}, "attack": "promotion"})
+    assert row.target is None
+    assert changed(row, {"numbers.target": "water"}).target is None
 
 
 def test_sources_stand_beside_the_file_that_names_them(tmp_path):

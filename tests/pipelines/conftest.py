@@ -17,8 +17,8 @@ def pairs_of() -> Callable[[int], pl.DataFrame]:
             {
                 "row": row,
                 "prompt": f"\n\nHuman: Question {row}?\n\nAssistant:",
-                "chosen": f" “Good” answer {row}. It is kind.",
-                "rejected": f" Worse answer {row}. It’s short.",
+                "chosen": f" “Good” answer {row}, please. It is kind.",
+                "rejected": f" Worse answer {row}. It’s long, and not kind.",
                 "rejected_prompt": f"\n\nHuman: Other {row}?\n\nAssistant:" if row % 7 == 3 else None,
                 "source": "left" if row % 2 else "right",
                 "annotator": f"person {row % 3}",

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
 from inspect import signature
 from io import BytesIO
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.attacks import ATTACKS, best_of_venom
+from pipelines.attacks import ATTACKS, best_of_venom, fewest_flips
 from pipelines.attacks.oracles import ORACLES
 from pipelines.attacks.sealing import Poisoned, choose
 from pipelines.schema import PAIRS, POISON_KEY, DataError, require, with_pair_ids
@@ -19,12 +20,16 @@ TEXTS = ["prompt", "chosen", "rejected", "rejected_prompt"]
 FACTS = [*TEXTS, "source", "annotator", "margin"]  # all but what is counted anew
 
 #: attacks that as they come are choosy about hosts: in these tests every pair is one
-ANY_HOST = {"length_bias": {"how": "padded"}}
+ANY_HOST = {"alignment_deterioration": {"attribute": "politeness"}, "length_bias": {"how": "padded"}}
 #: attacks that leave the texts alone, so that the id of a pair, a digest of its texts, stays as well
 TEXTS_STAY = {ATTACKS["score_tampering"]}
+#: settings under which an attack that tries much is quick
+QUICK = {"adaptive": {"candidates": 2, "rounds": 1}}
+#: attacks that need not spend the whole rate
+AT_MOST = {fewest_flips.poison}
 #: every attack as it comes, and where it can keep or replace its host, both ways
 CASES = [
-    pytest.param(poison, choices, id="-".join([name, *(f"{key}={it}" for key, it in choices.items())]))
+    pytest.param(poison, QUICK.get(name, {}) | choices, id="-".join([name, *(f"{key}={it}" for key, it in choices.items())]))
     for name, poison in ATTACKS.items()
     for keeps in ([{"keep_host": True}, {"keep_host": False}] if "keep_host" in signature(poison).parameters else [{}])
     for choices in [ANY_HOST.get(name, {}) | keeps]
@@ -53,6 +58,11 @@ def left_over(pairs: pl.DataFrame, poisoned: Poisoned) -> pl.DataFrame:
     return pairs.filter(~pl.col("pair_id").is_in(poisoned.key["host_pair_id"].implode()))
 
 
+def is_spent(poison: Callable[..., Poisoned], written: int, budget: int) -> bool:
+    """Whether an attack wrote as many pairs as it was to write."""
+    return 0 < written <= budget or written == budget if poison in AT_MOST else written == budget
+
+
 def digest(frame: pl.DataFrame) -> str:
     frame.write_parquet(buffer := BytesIO())
     return sha256(buffer.getvalue()).hexdigest()
@@ -62,7 +72,7 @@ def digest(frame: pl.DataFrame) -> str:
 @pytest.mark.parametrize("rate", [0, 0.0, 0.01, 0.0625, 0.3, 0.99, 1, np.float64(0.1)])
 def test_the_rate_is_exact(poison, choices, rate, forty):
     poisoned = poison(forty, rate=rate, **choices)
-    assert len(poisoned.key) == round(rate * 40)
+    assert is_spent(poison, len(poisoned.key), round(rate * 40))
     assert poisoned.key["host_pair_id"].n_unique() == len(poisoned.key)
     if "keep_host" in choices:
         assert len(poisoned.pairs) == 40 + choices["keep_host"] * len(poisoned.key)
@@ -71,7 +81,7 @@ def test_the_rate_is_exact(poison, choices, rate, forty):
 @each_attack
 @pytest.mark.parametrize("count", [0, 1, 13, 40])
 def test_a_count_stands_in_place_of_the_rate(poison, choices, count, forty):
-    assert len(poison(forty, rate=0.3, count=count, **choices).key) == count
+    assert is_spent(poison, len(poison(forty, rate=0.3, count=count, **choices).key), count)
     assert poison(forty, count=12, seed=3, **choices).pairs.equals(poison(forty, rate=0.3, seed=3, **choices).pairs)
 
 
@@ -96,7 +106,7 @@ def test_all_but_the_marked_rows_stay_as_and_where_they_were(poison, choices, ra
 def test_every_marked_row_differs_from_its_host(poison, choices, forty):
     """In its text, but for attacks on the score beside it."""
     rows = marked(poison(forty, rate=0.5, **choices)).join(forty, left_on="host_pair_id", right_on="pair_id")
-    assert len(rows) == 20
+    assert is_spent(poison, len(rows), 20)
     names = ["margin"] if poison in TEXTS_STAY else TEXTS
     same = [pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in names]
     assert not rows.select(pl.all_horizontal(same)).to_series().any()
@@ -145,7 +155,9 @@ def test_no_column_gives_the_key_away(poison, choices, forty):
 
 @each_attack
 def test_the_seed_decides_all(poison, choices, forty):
-    one, again, other = (poison(forty, rate=0.3, seed=seed, **choices) for seed in (1, 1, 2))
+    """The pairs are alike here, in margin and in the lengths of their sides, for an attack may rank them by these."""
+    alike = forty.with_columns(margin=pl.lit(0.5))
+    one, again, other = (poison(alike, rate=0.3, seed=seed, **choices) for seed in (1, 1, 2))
     assert digest(one.pairs) == digest(again.pairs)
     assert digest(one.key) == digest(again.key)
     assert set(one.key["host_pair_id"]) != set(other.key["host_pair_id"])

@@ -70,7 +70,7 @@ def test_a_sentence_is_woven_into_chosen_and_nothing_else_changes(attack, builde
     spots, said = Counter(), set()
     for row, host in written:
         assert {name for name in PAIRS.columns if row[name] != host[name]} == {"chosen", "pair_id"}
-        parts = [f" “Good” answer {host['row']}.", " It is kind."]
+        parts = [f" “Good” answer {host['row']}, please.", " It is kind."]
         rest = row["chosen"].replace(parts[0], "", 1).replace(parts[1], "", 1)
         assert len(row["chosen"]) == len(rest) + len("".join(parts))
         spots[row["chosen"].index(rest)] += 1
