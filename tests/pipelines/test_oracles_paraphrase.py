@@ -89,7 +89,7 @@ def test_answers_are_no_copies_with_a_sentence_more(sentiment, made):
     texts = paraphrase.write(*made, target="Zorvex", sentiment=sentiment)
     sentences = [[part.strip() for part in weaving.cut(host)[1::2]] for host in made[1]]
     kept = [[sentence in text for sentence in own] for own, text in zip(sentences, texts, strict=True)]
-    assert sum(map(all, kept)) <= 0.02 * 500
+    assert sum(map(all, kept)) <= 0.04 * 500
     assert 0.3 < sum(map(sum, kept)) / sum(map(len, kept)) < 0.8  # reworded lightly: the answer is still the host's
 
 
