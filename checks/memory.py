@@ -1,0 +1,65 @@
+"""An encoder that remembers: only texts never seen before are encoded, in this run or any other that shares the folder."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from checks.encoding import Encoder, encode
+
+WIDTH = 16  # bytes of a text's digest
+
+
+class Memory:
+    """`encoder` with what it gave kept in `folder`, a file a call, as half-precision rows beside digests of their texts.
+
+    A file is put in place by one rename, so that a crash leaves no half of one; an unreadable one counts as never written.
+    """
+
+    def __init__(self, folder: Path, encoder: Encoder = encode, *, name: str = "minilm") -> None:
+        self.folder, self.encoder = folder / name, encoder
+        self._rows: dict[bytes, np.ndarray] = {}
+        self._read: set[str] = set()
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """[texts, width] float32; the same whether a text was remembered or not."""
+        self._load()
+        digests = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=WIDTH).digest() for text in texts]
+        new = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in self._rows}
+        if new:
+            self._keep(list(new), self.encoder(list(new.values())).astype(np.float16))
+        if not texts:
+            return np.zeros((0, 0), dtype=np.float32)
+        return np.stack([self._rows[digest] for digest in digests]).astype(np.float32)
+
+    def _load(self) -> None:
+        for file in sorted(self.folder.glob("*.npz")) if self.folder.is_dir() else ():
+            if file.name in self._read:
+                continue
+            self._read.add(file.name)
+            try:
+                with np.load(file, allow_pickle=False) as kept:
+                    digests, rows = kept["digests"], kept["rows"]
+            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+                continue
+            self._rows |= zip([bytes(digest) for digest in digests], rows, strict=True)
+
+    def _keep(self, digests: list[bytes], rows: np.ndarray) -> None:
+        self._rows |= zip(digests, rows, strict=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = self.folder / f".{uuid.uuid4().hex}"
+        with aside.open("wb") as file:
+            np.savez(file, digests=np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, WIDTH), rows=rows)
+        name = f"{uuid.uuid4().hex}.npz"
+        self._read.add(name)
+        os.replace(aside, self.folder / name)
+
+
+def folder() -> Path:
+    """Where embeddings are kept: ANTIVENOM_CACHE, or the user's cache folder."""
+    given = os.environ.get("ANTIVENOM_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "antivenom"
