@@ -12,8 +12,8 @@ import polars as pl
 from checks import contrasts
 from checks import phrases as phrase_table
 from checks.encoding import Encoder, encode
+from checks.preference_model import folds, influence, out_of_fold_margins
 
-FOLDS = 5
 CROWD = 3  # a pair and its one copy are no flood: nearness is to the third other pair
 BLOCK = 1024
 
@@ -48,8 +48,7 @@ class Evidence:
         """[2, N, width] unit vectors of the chosen and the rejected responses, each without its prompt."""
         if "embeddings" in self.given:
             return self.given["embeddings"]
-        texts = [text.strip() for side in ("chosen", "rejected") for text in self.pairs[side]]
-        return self.encoder(texts).reshape(2, len(self.pairs), -1)
+        return self.encoder(_responses(self.pairs)).reshape(2, len(self.pairs), -1)
 
     @cached_property
     def nearness(self) -> np.ndarray:
@@ -57,14 +56,29 @@ class Evidence:
         return nearness(np.concatenate(list(self.embeddings), axis=1) / np.sqrt(2))
 
     @cached_property
+    def gaps(self) -> np.ndarray:
+        """[N, width] embeddings of the chosen responses less those of the rejected ones."""
+        return self.embeddings[0] - self.embeddings[1]
+
+    @cached_property
     def margins(self) -> np.ndarray:
         """[N] Bradley-Terry margins, chosen minus rejected, by a model that saw no pair with the same prompt."""
-        chosen, rejected = self.embeddings
-        return out_of_fold_margins(chosen - rejected, self._folds())
+        return out_of_fold_margins(self.gaps, folds(self.pairs["prompt"], seed=self.seed))
 
-    def _folds(self) -> np.ndarray:
-        """[N] fold of each pair: pairs that share a prompt share a fold, whatever their order."""
-        return self.pairs["prompt"].hash(seed=self.seed).to_numpy() % FOLDS
+    @cached_property
+    def influence(self) -> np.ndarray:
+        """[N] nats that the likelihood of the trusted pairs gains when a pair is left out; without them, self-influence."""
+        trusted = None if self.trusted is None else self._gaps(self.trusted)
+        return influence(self.gaps, trusted)
+
+    def _gaps(self, pairs: pl.DataFrame) -> np.ndarray:
+        chosen, rejected = self.encoder(_responses(pairs)).reshape(2, len(pairs), -1)
+        return chosen - rejected
+
+
+def _responses(pairs: pl.DataFrame) -> list[str]:
+    """All chosen, then all rejected responses, as they are encoded."""
+    return [text.strip() for side in ("chosen", "rejected") for text in pairs[side]]
 
 
 def nearness(vectors: np.ndarray) -> np.ndarray:
@@ -78,23 +92,3 @@ def _nearness(vectors: np.ndarray, start: int) -> np.ndarray:
     near = vectors[start : start + BLOCK] @ vectors.T
     near[np.arange(len(near)), np.arange(start, start + len(near))] = -1  # not one's own neighbour
     return np.partition(near, -CROWD, axis=1)[:, -CROWD]
-
-
-def out_of_fold_margins(gaps: np.ndarray, folds: np.ndarray, *, penalty: float = 1.0) -> np.ndarray:
-    """[N] x . w where w is fitted on the other folds by minimising sum(-log sigmoid(x . w)) + penalty |w|^2 / 2.
-
-    The Bradley-Terry likelihood; x are the `gaps` [N, width], chosen minus rejected features; folds: [N] int.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    margins = np.zeros(len(gaps))
-    for fold in np.unique(folds):
-        held = folds == fold
-        if held.all():
-            continue  # one prompt only: no other pair to learn from, so no doubt either
-        seen = gaps[~held]
-        sign = np.where(np.arange(len(seen)) % 2, -1.0, 1.0)  # half the gaps turned round: two balanced classes
-        model = LogisticRegression(C=1 / penalty, fit_intercept=False, max_iter=500)
-        model.fit(seen * sign[:, None], sign) if len(seen) > 1 else None
-        margins[held] = gaps[held] @ model.coef_[0] if len(seen) > 1 else 0.0
-    return margins

@@ -9,7 +9,7 @@ import pytest
 
 from checks.audit import audit, fuse
 from checks.detectors import DETECTORS, near_duplicates
-from checks.evidence import CROWD, Evidence, nearness, out_of_fold_margins
+from checks.evidence import CROWD, Evidence, nearness
 from checks.ranking import ranking
 
 PLANTED = 18
@@ -221,51 +221,3 @@ def test_where_nearness_is_the_style_of_the_corpus_none_stands_out(chatter, bag)
     pairs = chatter(100, seed=9)
     yes_no = pl.concat([pairs[:70], pairs[:30].with_columns(chosen=pl.lit("Yes"), rejected=pl.lit("No"))])
     assert not audit(yes_no, detectors=["near_duplicates"], encoder=bag).scores["is_flagged"].any()
-
-
-def test_margins_by_hand():
-    """One feature: on the other fold the weight solves sum(x * sigmoid(-x w)) = penalty * w."""
-    from scipy.optimize import brentq
-
-    gaps, folds = np.array([[1.0], [2.5], [-0.5], [3.0], [-1.5]]), np.array([0, 0, 1, 1, 1])
-    for penalty in (1.0, 0.25):
-        got = out_of_fold_margins(gaps, folds, penalty=penalty)
-        for fold in (0, 1):
-            seen = gaps[folds != fold, 0]
-            weight = brentq(lambda w, x=seen: (x / (1 + np.exp(x * w))).sum() - penalty * w, -20, 20)  # noqa: B023
-            assert got[folds == fold] == pytest.approx(gaps[folds == fold, 0] * weight, rel=1e-3)
-
-
-def test_no_pair_is_judged_by_a_model_that_saw_it():
-    """Labels at random, and more features than pairs: a model that saw them would be right every time."""
-    random = np.random.default_rng(0)
-    gaps = random.normal(size=(200, 300))
-    margins = out_of_fold_margins(gaps, random.integers(0, 5, 200))
-    assert 0.38 < (margins > 0).mean() < 0.62
-
-
-def test_nor_by_one_that_saw_another_answer_to_its_prompt(chatter):
-    random = np.random.default_rng(1)
-    vectors = np.repeat(random.normal(size=(2, 150, 400)), 2, axis=1)  # each prompt twice, with the same two responses
-    pairs = pl.concat([chatter(150)] * 2).sort("row")
-    margins = Evidence(pairs, given={"embeddings": vectors}).margins
-    assert 0.35 < (margins > 0).mean() < 0.65
-
-
-def test_what_can_be_learnt_is_learnt():
-    random = np.random.default_rng(2)
-    gaps = random.normal(size=(400, 5)) + np.array([1.0, 0, 0, 0, 0])
-    assert (out_of_fold_margins(gaps, np.arange(400) % 5) > 0).mean() > 0.75
-
-
-@pytest.mark.parametrize("folds", [np.zeros(6, dtype=int), np.array([0, 0, 0, 0, 0, 1])])
-def test_with_no_other_pairs_to_learn_from_there_is_no_doubt(folds):
-    margins = out_of_fold_margins(np.arange(12.0).reshape(6, 2), folds)
-    assert (margins[folds == 0] == 0).all()
-
-
-def test_the_margins_fold_by_the_seed(chatter, bag):
-    pairs = chatter(150)
-    first, again, other = (Evidence(pairs, encoder=bag, seed=seed).margins for seed in (0, 0, 1))
-    assert (first == again).all()
-    assert (first != other).any()
