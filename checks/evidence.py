@@ -5,15 +5,26 @@ All of it comes from the corpus under audit (and a trusted one where given), nev
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from checks import contrasts
 from checks import phrases as phrase_table
+from checks.committee import committee_margins
 from checks.encoding import Encoder, encode
+from checks.form import departures, form
+from checks.gap_neighbours import near_gaps
+from checks.groups import surprises
+from checks.learning_curves import margin_area, turned_area
+from checks.ngrams import Removals, removals
 from checks.preference_model import folds, influence, out_of_fold_margins
+from checks.reference import strays
+from checks.spectra import lean, outlyingness
+from checks.words import Words, hashed, word_distances, words
 
+COLUMNS = 2048  # of hashed words
 CROWD = 3  # a pair and its one copy are no flood: nearness is to the third other pair
 BLOCK = 1024
 
@@ -70,6 +81,77 @@ class Evidence:
         """[N] nats that the likelihood of the trusted pairs gains when a pair is left out; without them, self-influence."""
         trusted = None if self.trusted is None else self._gaps(self.trusted)
         return influence(self.gaps, trusted)
+
+    @cached_property
+    def near_gaps(self) -> np.ndarray:
+        """[N, k] cosines with the nearest other gaps up to sign."""
+        return near_gaps(self.gaps)
+
+    @cached_property
+    def margin_area(self) -> np.ndarray:
+        """[N] mean margin while a head is trained."""
+        return margin_area(self.gaps)
+
+    @cached_property
+    def turned_area(self) -> np.ndarray:
+        """[T] the same of pairs that are turned round on purpose."""
+        return turned_area(self.gaps, folds(self.pairs["prompt"], seed=self.seed))
+
+    @cached_property
+    def form_gaps(self) -> np.ndarray:
+        """[N, marks] form of the chosen responses less that of the rejected ones."""
+        return form(self.pairs["chosen"]) - form(self.pairs["rejected"])
+
+    @cached_property
+    def words(self) -> Words:
+        """Words of the N chosen and the N rejected responses."""
+        return words(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]))
+
+    @cached_property
+    def word_gaps(self) -> Any:
+        """[N, columns] sparse: words of the chosen less those of the rejected responses, hashed."""
+        counts = hashed(self.words.counts(), self.words.vocabulary, width=COLUMNS)
+        return counts[: len(self.pairs)] - counts[len(self.pairs) :]
+
+    @cached_property
+    def side_cosines(self) -> np.ndarray:
+        """[N] cosine of the two sides of each pair."""
+        return (self.embeddings[0] * self.embeddings[1]).sum(axis=1).astype(float)
+
+    @cached_property
+    def word_distances(self) -> np.ndarray:
+        """[N] share of the words of both sides that only one of them has."""
+        return word_distances(self.words)
+
+    @cached_property
+    def committee_margins(self) -> np.ndarray:
+        """[members, N] margins by heads of different features and halves, none of which saw the pair."""
+        features = {"meaning": self.gaps, "words": self.word_gaps, "form": departures(self.form_gaps)}
+        return committee_margins(features, self.pairs["prompt"], seed=self.seed)
+
+    @cached_property
+    def removals(self) -> Removals:
+        """What each response gains by the loss of a word: those of the N chosen, then of the N rejected ones."""
+        return removals(self.words, np.tile(folds(self.pairs["prompt"], seed=self.seed), 2))
+
+    @cached_property
+    def signatures(self) -> np.ndarray:
+        """[2, N] outlyingness of the chosen and of the rejected responses, each kind among its own."""
+        return np.array([outlyingness(side) for side in self.embeddings])
+
+    @cached_property
+    def cluster_leans(self) -> np.ndarray:
+        """[2, N] how much the same belong to a small tight cluster of their kind."""
+        return np.array([lean(side) for side in self.embeddings])
+
+    @cached_property
+    def strays(self) -> np.ndarray:
+        """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
+        return strays(self.pairs, self.trusted)
+
+    def skews(self, column: str) -> np.ndarray:
+        """[3, N] how far each pair's annotator or source stands off from the others."""
+        return surprises(self.pairs[column], self.margins, self.form_gaps[:, 0])
 
     def _gaps(self, pairs: pl.DataFrame) -> np.ndarray:
         chosen, rejected = self.encoder(_responses(pairs)).reshape(2, len(pairs), -1)

@@ -15,7 +15,7 @@ PENALTY = 3.0  # on gaps of unit embeddings; out-of-fold accuracy on HH-RLHF har
 
 def folds(prompts: pl.Series, *, count: int = FOLDS, seed: int = 0) -> np.ndarray:
     """[N] fold of each pair: pairs that share a prompt share a fold, whatever their order."""
-    return prompts.hash(seed=seed).to_numpy() % count
+    return (prompts.hash(seed=seed).to_numpy() % count).astype(np.int64)
 
 
 def fit(gaps: Any, *, penalty: float = PENALTY) -> np.ndarray:

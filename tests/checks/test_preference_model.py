@@ -88,7 +88,7 @@ def test_influence_by_hand():
 
 def test_influence_foretells_what_a_fit_without_the_pair_does():
     random = np.random.default_rng(4)
-    gaps, trusted = random.normal(size=(80, 4)) + [0.6, 0, 0, 0], random.normal(size=(30, 4)) + [0.9, 0, 0, 0]
+    gaps, trusted = random.normal(size=(80, 4)) + 0.6 * (np.arange(4) == 0), random.normal(size=(30, 4)) + 0.3
     whole = fit(gaps)
 
     def gain(rows: np.ndarray, without: int) -> float:
