@@ -137,12 +137,12 @@ class Evidence:
     @cached_property
     def signatures(self) -> np.ndarray:
         """[2, N] outlyingness of the chosen and of the rejected responses, each kind among its own."""
-        return np.array([outlyingness(side) for side in self.embeddings])
+        return np.array([outlyingness(side) for side in self.embeddings.astype(float)])
 
     @cached_property
     def cluster_leans(self) -> np.ndarray:
         """[2, N] how much the same belong to a small tight cluster of their kind."""
-        return np.array([lean(side) for side in self.embeddings])
+        return np.array([lean(side) for side in self.embeddings.astype(float)])
 
     @cached_property
     def strays(self) -> np.ndarray:

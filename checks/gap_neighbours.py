@@ -8,6 +8,7 @@ import numpy as np
 
 NEIGHBOURS = 25
 BLOCK = 1024
+TIE = 1e-6  # of two as near, the one that agrees comes first, whatever the order of rows
 
 
 def near_gaps(gaps: np.ndarray, *, k: int = NEIGHBOURS) -> np.ndarray:
@@ -22,6 +23,7 @@ def near_gaps(gaps: np.ndarray, *, k: int = NEIGHBOURS) -> np.ndarray:
         near = unit[start : start + BLOCK] @ unit.T
         near[np.arange(len(near)), np.arange(start, start + len(near))] = 0  # not one's own neighbour
         kept = min(k, len(gaps))
-        best = np.argpartition(np.abs(near), -kept, axis=1)[:, -kept:]
+        order = np.abs(near) + TIE * near
+        best = np.argpartition(order, -kept, axis=1)[:, -kept:]
         found[start : start + BLOCK, :kept] = np.take_along_axis(near, best, axis=1)
     return found

@@ -7,7 +7,7 @@ distribution, which shrinks small groups; numbers of pairs against the others' i
 import numpy as np
 import polars as pl
 
-APART = 0.05  # spread, in shares, of honest groups; with none, large groups would stand out by a hair
+APART = 0.2  # spread, in nats of log odds, of honest groups; with none, large groups would stand out by a hair
 TWOFOLD = 0.7  # spread, in nats, of honest groups' numbers of pairs
 REASONS = (
     "contradicts what the other pairs teach more than the others do",
@@ -47,7 +47,7 @@ def _tails(place: np.ndarray, known: np.ndarray, signs: np.ndarray) -> np.ndarra
     total = np.bincount(place[counted], minlength=size)
     hits = np.bincount(place[counted], weights=signs[counted] > 0, minlength=size)
     share = (hits.sum() - hits + 1) / (total.sum() - total + 2)
-    weight = np.maximum(share * (1 - share) / APART**2 - 1, 1)
+    weight = 1 / (APART**2 * share * (1 - share))
     at = betabinom(total, share * weight, (1 - share) * weight)
     return np.minimum([at.cdf(hits), at.sf(hits - 1)], 1)
 

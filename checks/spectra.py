@@ -33,9 +33,9 @@ def two_means(vectors: np.ndarray) -> np.ndarray:
 
 
 def outlyingness(vectors: np.ndarray) -> np.ndarray:
-    """[N] distance from the mean along the strongest direction, in units of the spread along it (spectral signature)."""
-    along = np.abs(strongest(vectors)[:, 0])
-    return along / max(float(np.sqrt((along**2).mean())), 1e-12)
+    """[N] distance from the mean along the strongest direction, in units of the usual spread along a direction."""
+    usual = float(np.sqrt(((vectors - vectors.mean(axis=0)) ** 2).mean()))
+    return np.abs(strongest(vectors)[:, 0]) / max(usual, 1e-12)
 
 
 def lean(vectors: np.ndarray) -> np.ndarray:

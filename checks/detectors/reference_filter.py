@@ -7,7 +7,7 @@ import numpy as np
 from checks.evidence import Evidence
 
 SIDES = ("preferred", "dispreferred")
-LEAST = 0.03  # mean cosine; below it there is no cluster to speak of
+LEAST = 0.1  # mean cosine; below it there is no cluster to speak of
 
 
 def score(evidence: Evidence) -> np.ndarray:

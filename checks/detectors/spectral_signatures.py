@@ -13,7 +13,7 @@ SIDES = ("preferred", "dispreferred")
 
 
 def score(evidence: Evidence) -> np.ndarray:
-    """[N] log of the distance along the strongest direction of either class, in units of the class' spread along it."""
+    """[N] log of the distance along the strongest direction of either class, in units of its usual spread."""
     return np.log1p(evidence.signatures.max(axis=0))
 
 
