@@ -285,6 +285,17 @@ def test_what_is_certain_is_flagged_save_where_it_is_the_style_of_a_corpus(name,
     assert (scores["p_value"].to_numpy()[hit] < 1e-9).all() != usual
 
 
+def test_beside_a_style_a_rarer_defect_still_counts(chatter):
+    """Three in ten responses echo their prompt, as is the style of this corpus; one in twenty pairs has identical sides."""
+    row = pl.col("row")
+    pairs = chatter(400, seed=9).with_columns(
+        chosen=pl.when(row < 120).then("prompt").when(row >= 380).then("rejected").otherwise("chosen")
+    )
+    flagged = audit(pairs, detectors=["degenerate"]).scores["is_flagged"].to_numpy()
+    assert flagged[380:].all()
+    assert not flagged[:380].any()
+
+
 def test_trusted_pairs_betray_a_flip_that_fits_the_corpus(chatter, bag):
     """Most labels are wrong: alone, the honest pairs are the odd ones; with trusted pairs it is the others."""
     both = flipped(chatter(300, seed=2))

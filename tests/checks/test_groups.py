@@ -20,10 +20,15 @@ def test_without_a_spread_the_tails_are_binomial(monkeypatch):
     margins = np.concatenate(
         [np.repeat([1.0, -1.0], [25, 15]), np.repeat([1.0, -1.0], [20, 10]), np.repeat([1.0, -1.0], [6, 14])]
     )
-    got = surprises(three(), margins, NONE)[0, [0, 40, 70]]
+    got, length = surprises(three(), margins, margins)[:2, [0, 40, 70]]
     others = [(26 + 1) / 52, (31 + 1) / 62, (45 + 1) / 72]
     chances = [binom.cdf(yes, of, share) for yes, of, share in zip((25, 20, 6), (40, 30, 20), others, strict=True)]
     assert got == pytest.approx(-np.log10(np.array(chances) * 9), rel=1e-3)
+    either = [
+        min(2 * min(binom.cdf(yes, of, share), binom.sf(yes - 1, of, share)), 1)
+        for yes, of, share in zip((25, 20, 6), (40, 30, 20), others, strict=True)
+    ]
+    assert length == pytest.approx(-np.log10(np.array(either) * 9), rel=1e-3)
 
 
 def test_length_counts_either_way_and_agreement_one_way():
@@ -59,6 +64,12 @@ def test_sizes_by_hand():
     spread = np.sqrt((max(np.var(logs, ddof=1), groups.TWOFOLD**2) + 1 / 400) * (1 + 1 / 5))
     assert found[0] == pytest.approx(-np.log10(t.sf((np.log(400) - logs.mean()) / spread, df=4) * 18))
     assert found[0] > 1 > found[-1]
+
+
+def test_pairs_that_favour_neither_side_do_not_count():
+    margins = np.where(np.arange(90) < 40, -1.0, 1.0)
+    ties = surprises(pl.concat([three(), pl.Series(["a"] * 30)]), np.append(margins, np.zeros(30)), np.zeros(120))
+    assert ties[0, :90] == pytest.approx(surprises(three(), margins, NONE)[0])
 
 
 def test_two_groups_have_no_usual_size():

@@ -43,7 +43,8 @@ def test_two_means_are_where_those_of_scikit_learn_are(planted):
 
     peer = KMeans(2, n_init=5, random_state=0).fit_predict(planted)
     assert (two_means(planted) == (peer == peer[0])).all()
-    assert np.flatnonzero(two_means(planted)).tolist() == list(range(20))
+    for vectors in (planted, -planted):
+        assert np.flatnonzero(two_means(vectors)).tolist() == list(range(20))
 
 
 def test_two_means_settle():
