@@ -61,7 +61,7 @@ def _usual(said: Words, share: np.ndarray, trusted: Words) -> np.ndarray:
 
 def tightness(new: Any, said: Words) -> np.ndarray:
     """[rows] mean cosine of each of the rows `new` [rows, vocabulary] to the others of its part."""
-    dense = hashed(new, said.vocabulary, width=WIDTH).toarray()
+    dense = hashed(new, said.vocabulary, width=WIDTH).astype(np.float32).toarray()
     norms = np.linalg.norm(dense, axis=1, keepdims=True)
     unit = np.divide(dense, norms, out=np.zeros_like(dense), where=norms > 0)
     part = np.zeros(len(unit), dtype=np.int64)

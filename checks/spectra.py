@@ -18,17 +18,18 @@ def strongest(vectors: np.ndarray, *, count: int = 1) -> np.ndarray:
 def two_means(vectors: np.ndarray) -> np.ndarray:
     """[N] bool: 2-means, begun from the two sides of the strongest direction; true is the smaller part."""
     off = vectors - vectors.mean(axis=0)
-    towards = np.zeros(off.shape[1])
+    towards = np.zeros(off.shape[1], dtype=off.dtype)
     towards[(off**2).sum(axis=0).argmax()] = 1
     for _ in range(ROUNDS):  # power iteration: cheaper than all directions, and 2-means mends what it lacks
         towards = off.T @ (off @ towards)
         towards /= max(float(np.linalg.norm(towards)), 1e-12)
-    side = off @ towards > 0
+    side, before = off @ towards > 0, np.zeros(0, dtype=bool)
     for _ in range(ROUNDS):
-        if side.all() or not side.any():
+        if side.all() or not side.any() or np.array_equal(side, before):
             break
-        ends = np.stack([off[~side].mean(axis=0), off[side].mean(axis=0)])
-        side = off @ (ends[1] - ends[0]) > (ends**2).sum(axis=1) @ [-0.5, 0.5]
+        count, total = int(side.sum()), side.astype(off.dtype) @ off
+        ends = np.stack([-total / (len(side) - count), total / count])  # off sums to nothing, so the parts to opposites
+        side, before = off @ (ends[1] - ends[0]) > (ends**2).sum(axis=1) @ [-0.5, 0.5], side
     return side if side.mean() <= 0.5 else ~side
 
 
