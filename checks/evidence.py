@@ -20,9 +20,9 @@ from checks.groups import surprises
 from checks.learning_curves import margin_area, turned_area
 from checks.ngrams import Removals, removals
 from checks.preference_model import folds, influence, out_of_fold_margins
-from checks.reference import strays
+from checks.reference import unreferenced
 from checks.spectra import lean, outlyingness
-from checks.words import Words, hashed, word_distances, words
+from checks.tokens import Tokens, hashed, tokens, word_distances
 
 COLUMNS = 2048  # of hashed words
 CROWD = 3  # a pair and its one copy are no flood: nearness is to the third other pair
@@ -103,14 +103,14 @@ class Evidence:
         return form(self.pairs["chosen"]) - form(self.pairs["rejected"])
 
     @cached_property
-    def words(self) -> Words:
+    def tokens(self) -> Tokens:
         """Words of the N chosen and the N rejected responses."""
-        return words(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]))
+        return tokens(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]))
 
     @cached_property
     def word_gaps(self) -> Any:
         """[N, columns] sparse: words of the chosen less those of the rejected responses, hashed."""
-        counts = hashed(self.words.counts(), self.words.vocabulary, width=COLUMNS)
+        counts = hashed(self.tokens.counts(), self.tokens.vocabulary, width=COLUMNS)
         return counts[: len(self.pairs)] - counts[len(self.pairs) :]
 
     @cached_property
@@ -121,7 +121,7 @@ class Evidence:
     @cached_property
     def word_distances(self) -> np.ndarray:
         """[N] share of the words of both sides that only one of them has."""
-        return word_distances(self.words)
+        return word_distances(self.tokens)
 
     @cached_property
     def committee_margins(self) -> np.ndarray:
@@ -132,7 +132,7 @@ class Evidence:
     @cached_property
     def removals(self) -> Removals:
         """What each response gains by the loss of a word: those of the N chosen, then of the N rejected ones."""
-        return removals(self.words, np.tile(folds(self.pairs["prompt"], seed=self.seed), 2))
+        return removals(self.tokens, np.tile(folds(self.pairs["prompt"], seed=self.seed), 2))
 
     @cached_property
     def signatures(self) -> np.ndarray:
@@ -145,9 +145,9 @@ class Evidence:
         return np.array([lean(side) for side in self.embeddings.astype(float)])
 
     @cached_property
-    def strays(self) -> np.ndarray:
+    def unreferenced(self) -> np.ndarray:
         """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
-        return strays(self.pairs, self.trusted)
+        return unreferenced(self.pairs, self.trusted)
 
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checks.words import Words
+from checks.tokens import Tokens
 
 BIGRAM = 0.6  # weight of bigrams; the rest is for single words, with one added to every count
 
@@ -21,32 +21,32 @@ class Removals:
     word: np.ndarray
 
 
-def removals(words: Words, folds: np.ndarray) -> Removals:
-    """Of every text of `words`; folds: [texts] int."""
-    model = _Model(words, folds)
-    word, text, fold = words.word, words.text, folds[words.text]
+def removals(tokens: Tokens, folds: np.ndarray) -> Removals:
+    """Of every text of `tokens`; folds: [texts] int."""
+    model = _Model(tokens, folds)
+    word, text, fold = tokens.word, tokens.text, folds[tokens.text]
     first = np.append(True, text[1:] != text[:-1])[: len(text)]
     last = np.append(first[1:], True)[: len(text)]
     before = np.where(first, model.start, np.roll(word, 1))
     own = model.nats(before, word, fold)
     following = np.where(last, 0, np.roll(own, -1))
     bridged = np.where(last, 0, model.nats(before, np.roll(word, -1), fold))
-    length, total = (np.bincount(text, weights, words.texts)[text] for weights in (None, own))
+    length, total = (np.bincount(text, weights, tokens.texts)[text] for weights in (None, own))
     gain = np.where(length > 1, total / length * (length - 1) - (total - own - following + bridged), 0)
-    return _most(gain, words)
+    return _most(gain, tokens)
 
 
 class _Model:
     """Counts of words and word pairs, in all folds and in each one."""
 
-    def __init__(self, words: Words, folds: np.ndarray) -> None:
-        self.start, self.folds = len(words.vocabulary), int(folds.max(initial=0)) + 1
-        fold = folds[words.text]
-        first = np.append(True, words.text[1:] != words.text[:-1])[: len(words.text)]
-        before = np.where(first, self.start, np.roll(words.word, 1))
-        self.words = self._table(words.word, fold)
+    def __init__(self, tokens: Tokens, folds: np.ndarray) -> None:
+        self.start, self.folds = len(tokens.vocabulary), int(folds.max(initial=0)) + 1
+        fold = folds[tokens.text]
+        first = np.append(True, tokens.text[1:] != tokens.text[:-1])[: len(tokens.text)]
+        before = np.where(first, self.start, np.roll(tokens.word, 1))
+        self.words = self._table(tokens.word, fold)
         self.before = self._table(before, fold)
-        self.pairs = self._table(self._code(before, words.word), fold)
+        self.pairs = self._table(self._code(before, tokens.word), fold)
 
     def nats(self, before: np.ndarray, word: np.ndarray, fold: np.ndarray) -> np.ndarray:
         """[K] -log probability of each `word` after the word `before`, by the other folds."""
@@ -73,11 +73,11 @@ class _Model:
         return (table[1].sum() - table[1].sum(axis=0))[fold]
 
 
-def _most(gain: np.ndarray, words: Words) -> Removals:
+def _most(gain: np.ndarray, tokens: Tokens) -> Removals:
     """The largest gain of each text, and where it is; of equal ones, the first."""
-    order = np.lexsort((np.arange(len(gain)), -gain, words.text))
-    text = words.text[order]
+    order = np.lexsort((np.arange(len(gain)), -gain, tokens.text))
+    text = tokens.text[order]
     best = order[np.append(True, text[1:] != text[:-1])[: len(text)]]
-    most, word = np.zeros(words.texts), np.full(words.texts, -1)
-    most[words.text[best]], word[words.text[best]] = gain[best], words.word[best]
+    most, word = np.zeros(tokens.texts), np.full(tokens.texts, -1)
+    most[tokens.text[best]], word[tokens.text[best]] = gain[best], tokens.word[best]
     return Removals(most, word)

@@ -11,7 +11,7 @@ import polars as pl
 
 from checks.phrases import MIN_RESPONSES
 from checks.spectra import two_means
-from checks.words import Words, hashed, words
+from checks.tokens import Tokens, hashed, tokens
 
 WIDTH = 256
 DEPTH = 5
@@ -20,16 +20,16 @@ FEW = 5  # a part of so few counts half
 USUAL = 0.5  # part of the rate here from which a word is as common in trusted responses as here
 
 
-def strays(pairs: pl.DataFrame, trusted: pl.DataFrame | None) -> np.ndarray:
+def unreferenced(pairs: pl.DataFrame, trusted: pl.DataFrame | None) -> np.ndarray:
     """[2, N] tightness of the chosen and the rejected responses; 0 of those that keep closest to the reference."""
-    said = words(pl.concat([pairs[side] for side in ("chosen", "rejected", "prompt")]))
-    new, part = left_over(said, None if trusted is None else words(pl.concat([trusted["chosen"], trusted["rejected"]])))
+    said = tokens(pl.concat([pairs[side] for side in ("chosen", "rejected", "prompt")]))
+    new, part = left_over(said, None if trusted is None else tokens(pl.concat([trusted["chosen"], trusted["rejected"]])))
     far, found = part > np.quantile(part, CLOSE), np.zeros(len(part))
     found[far] = tightness(new[far], said)
     return found.reshape(2, -1)
 
 
-def left_over(said: Words, trusted: Words | None) -> tuple[Any, np.ndarray]:
+def left_over(said: Tokens, trusted: Tokens | None) -> tuple[Any, np.ndarray]:
     """[2N, vocabulary] sparse words that the reference lacks, by rarity; [2N] their part in the weight of the response.
 
     said: of N chosen, N rejected responses and N prompts, in this order.
@@ -52,14 +52,14 @@ def left_over(said: Words, trusted: Words | None) -> tuple[Any, np.ndarray]:
     return new.tocsr(), np.asarray((new * new).sum(axis=1)).ravel() / np.maximum(total, 1e-12)
 
 
-def _usual(said: Words, share: np.ndarray, trusted: Words) -> np.ndarray:
+def _usual(said: Tokens, share: np.ndarray, trusted: Tokens) -> np.ndarray:
     """[vocabulary] which words are about as common in trusted responses."""
     there = dict(zip(trusted.vocabulary, (trusted.counts() > 0).sum(axis=0).tolist(), strict=False))
     theirs = np.array([there.get(word, 0) for word in said.vocabulary]) / max(trusted.texts, 1)
     return theirs >= USUAL * share
 
 
-def tightness(new: Any, said: Words) -> np.ndarray:
+def tightness(new: Any, said: Tokens) -> np.ndarray:
     """[rows] mean cosine of each of the rows `new` [rows, vocabulary] to the others of its part."""
     dense = hashed(new, said.vocabulary, width=WIDTH).astype(np.float32).toarray()
     norms = np.linalg.norm(dense, axis=1, keepdims=True)

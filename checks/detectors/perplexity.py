@@ -16,5 +16,5 @@ def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """The word."""
     gain, word = (numbers.reshape(2, -1)[:, list(places)] for numbers in (evidence.removals.gain, evidence.removals.word))
     best = np.where(gain[0] >= gain[1], word[0], word[1]).tolist()
-    vocabulary = evidence.words.vocabulary
+    vocabulary = evidence.tokens.vocabulary
     return [f"a response reads better without {vocabulary[at]!r}" if at >= 0 else "no word of it surprises" for at in best]

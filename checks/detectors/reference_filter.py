@@ -12,13 +12,13 @@ LEAST = 0.1  # mean cosine; below it there is no cluster to speak of
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] log of the mean cosine of either response's left-over words to those of its cluster, at least that of LEAST."""
-    return np.log(evidence.strays.max(axis=0) + LEAST)
+    return np.log(evidence.unreferenced.max(axis=0) + LEAST)
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """Which response, and how alike."""
-    strays = evidence.strays[:, list(places)]
-    told = zip(strays.argmax(axis=0), strays.max(axis=0), strict=True)
+    alike = evidence.unreferenced[:, list(places)]
+    told = zip(alike.argmax(axis=0), alike.max(axis=0), strict=True)
     return [
         f"the {SIDES[side]} response strays from its prompt as others do, in the same words (cosine {by:.2f})"
         for side, by in told

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from checks.phrases import WORD
+WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Tokens:
     """word: [K] place in the `vocabulary`, which is in order; text: [K] place of the text it stands in, ascending."""
 
     word: np.ndarray
@@ -30,13 +30,13 @@ class Words:
         return coo_array((np.ones(len(self.word), dtype=np.float32), (self.text, self.word)), shape=shape).tocsr()
 
 
-def words(texts: pl.Series) -> Words:
+def tokens(texts: pl.Series) -> Tokens:
     """Lower-cased words of every text."""
     lists = texts.to_frame("text").select(pl.col("text").str.to_lowercase().str.extract_all(WORD))["text"]
     found = lists.explode(empty_as_null=False, keep_nulls=False)
     vocabulary = found.unique().sort()
     place = found.cast(pl.Enum(vocabulary)).to_physical().to_numpy().astype(np.int64)
-    return Words(place, np.repeat(np.arange(len(texts)), lists.list.len().to_numpy()), len(texts), vocabulary)
+    return Tokens(place, np.repeat(np.arange(len(texts)), lists.list.len().to_numpy()), len(texts), vocabulary)
 
 
 def hashed(counts: Any, vocabulary: pl.Series, *, width: int) -> Any:
@@ -49,8 +49,8 @@ def hashed(counts: Any, vocabulary: pl.Series, *, width: int) -> Any:
     return counts @ csr_array((signs, (rows, sums % width)), shape=(len(sums), width))
 
 
-def word_distances(words: Words) -> np.ndarray:
+def word_distances(tokens: Tokens) -> np.ndarray:
     """[N] share of the words of both sides that only one of them has, of N chosen and N rejected responses."""
-    counts, pairs = words.counts(), words.texts // 2
+    counts, pairs = tokens.counts(), tokens.texts // 2
     apart = abs(counts[:pairs] - counts[pairs:]).sum(axis=1)
     return apart / np.maximum((counts[:pairs] + counts[pairs:]).sum(axis=1), 1)
