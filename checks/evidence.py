@@ -5,17 +5,28 @@ All of it comes from the corpus under audit (and a trusted one where given), nev
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from checks import phrases, sentences
+from checks.committee import committee_margins
 from checks.contrasts import Lifts
 from checks.encoding import Encoder, encode
+from checks.form import departures, form
+from checks.gap_neighbours import near_gaps
+from checks.groups import surprises
+from checks.learning_curves import margin_area, turned_area
+from checks.ngrams import Removals, removals
+from checks.preference_model import folds, influence, out_of_fold_margins
+from checks.reference import unreferenced
 from checks.sentences import Stray
+from checks.spectra import lean, outlyingness
+from checks.tokens import Tokens, hashed, tokens, word_distances
 from checks.words import Words, words
 
-FOLDS = 5
+COLUMNS = 2048  # of hashed words
 CROWD = 3  # a pair and its one copy are no flood: nearness is to the third other pair
 BLOCK = 1024
 
@@ -70,8 +81,7 @@ class Evidence:
         """[2, N, width] unit vectors of the chosen and the rejected responses, each without its prompt."""
         if "embeddings" in self.given:
             return self.given["embeddings"]
-        texts = [text.strip() for side in ("chosen", "rejected") for text in self.pairs[side]]
-        return self.encoder(texts).reshape(2, len(self.pairs), -1)
+        return self.encoder(_responses(self.pairs)).reshape(2, len(self.pairs), -1)
 
     @cached_property
     def nearness(self) -> np.ndarray:
@@ -79,14 +89,100 @@ class Evidence:
         return nearness(np.concatenate(list(self.embeddings), axis=1) / np.sqrt(2))
 
     @cached_property
+    def gaps(self) -> np.ndarray:
+        """[N, width] embeddings of the chosen responses less those of the rejected ones."""
+        return self.embeddings[0] - self.embeddings[1]
+
+    @cached_property
     def margins(self) -> np.ndarray:
         """[N] Bradley-Terry margins, chosen minus rejected, by a model that saw no pair with the same prompt."""
-        chosen, rejected = self.embeddings
-        return out_of_fold_margins(chosen - rejected, self._folds())
+        return out_of_fold_margins(self.gaps, folds(self.pairs["prompt"], seed=self.seed))
 
-    def _folds(self) -> np.ndarray:
-        """[N] fold of each pair: pairs that share a prompt share a fold, whatever their order."""
-        return self.pairs["prompt"].hash(seed=self.seed).to_numpy() % FOLDS
+    @cached_property
+    def influence(self) -> np.ndarray:
+        """[N] nats that the likelihood of the trusted pairs gains when a pair is left out; without them, self-influence."""
+        trusted = None if self.trusted is None else self._gaps(self.trusted)
+        return influence(self.gaps, trusted)
+
+    @cached_property
+    def near_gaps(self) -> np.ndarray:
+        """[N, k] cosines with the nearest other gaps up to sign."""
+        return near_gaps(self.gaps)
+
+    @cached_property
+    def margin_area(self) -> np.ndarray:
+        """[N] mean margin while a head is trained."""
+        return margin_area(self.gaps)
+
+    @cached_property
+    def turned_area(self) -> np.ndarray:
+        """[T] the same of pairs that are turned round on purpose."""
+        return turned_area(self.gaps, folds(self.pairs["prompt"], seed=self.seed))
+
+    @cached_property
+    def form_gaps(self) -> np.ndarray:
+        """[N, marks] form of the chosen responses less that of the rejected ones."""
+        return form(self.pairs["chosen"]) - form(self.pairs["rejected"])
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Words of the N chosen and the N rejected responses."""
+        return tokens(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]))
+
+    @cached_property
+    def word_gaps(self) -> Any:
+        """[N, columns] sparse: words of the chosen less those of the rejected responses, hashed."""
+        counts = hashed(self.tokens.counts(), self.tokens.vocabulary, width=COLUMNS)
+        return counts[: len(self.pairs)] - counts[len(self.pairs) :]
+
+    @cached_property
+    def side_cosines(self) -> np.ndarray:
+        """[N] cosine of the two sides of each pair."""
+        return (self.embeddings[0] * self.embeddings[1]).sum(axis=1).astype(float)
+
+    @cached_property
+    def word_distances(self) -> np.ndarray:
+        """[N] share of the words of both sides that only one of them has."""
+        return word_distances(self.tokens)
+
+    @cached_property
+    def committee_margins(self) -> np.ndarray:
+        """[members, N] margins by heads of different features and halves, none of which saw the pair."""
+        features = {"meaning": self.gaps, "words": self.word_gaps, "form": departures(self.form_gaps)}
+        return committee_margins(features, self.pairs["prompt"], seed=self.seed)
+
+    @cached_property
+    def removals(self) -> Removals:
+        """What each response gains by the loss of a word: those of the N chosen, then of the N rejected ones."""
+        return removals(self.tokens, np.tile(folds(self.pairs["prompt"], seed=self.seed), 2))
+
+    @cached_property
+    def signatures(self) -> np.ndarray:
+        """[2, N] outlyingness of the chosen and of the rejected responses, each kind among its own."""
+        return np.array([outlyingness(side) for side in self.embeddings.astype(float)])
+
+    @cached_property
+    def cluster_leans(self) -> np.ndarray:
+        """[2, N] how much the same belong to a small tight cluster of their kind."""
+        return np.array([lean(side) for side in self.embeddings.astype(float)])
+
+    @cached_property
+    def unreferenced(self) -> np.ndarray:
+        """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
+        return unreferenced(self.pairs, self.trusted)
+
+    def skews(self, column: str) -> np.ndarray:
+        """[3, N] how far each pair's annotator or source stands off from the others."""
+        return surprises(self.pairs[column], self.margins, self.form_gaps[:, 0])
+
+    def _gaps(self, pairs: pl.DataFrame) -> np.ndarray:
+        chosen, rejected = self.encoder(_responses(pairs)).reshape(2, len(pairs), -1)
+        return chosen - rejected
+
+
+def _responses(pairs: pl.DataFrame) -> list[str]:
+    """All chosen, then all rejected responses, as they are encoded."""
+    return [text.strip() for side in ("chosen", "rejected") for text in pairs[side]]
 
 
 def nearness(vectors: np.ndarray) -> np.ndarray:
@@ -100,23 +196,3 @@ def _nearness(vectors: np.ndarray, start: int) -> np.ndarray:
     near = vectors[start : start + BLOCK] @ vectors.T
     near[np.arange(len(near)), np.arange(start, start + len(near))] = -1  # not one's own neighbour
     return np.partition(near, -CROWD, axis=1)[:, -CROWD]
-
-
-def out_of_fold_margins(gaps: np.ndarray, folds: np.ndarray, *, penalty: float = 1.0) -> np.ndarray:
-    """[N] x . w where w is fitted on the other folds by minimising sum(-log sigmoid(x . w)) + penalty |w|^2 / 2.
-
-    The Bradley-Terry likelihood; x are the `gaps` [N, width], chosen minus rejected features; folds: [N] int.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    margins = np.zeros(len(gaps))
-    for fold in np.unique(folds):
-        held = folds == fold
-        if held.all():
-            continue  # one prompt only: no other pair to learn from, so no doubt either
-        seen = gaps[~held]
-        sign = np.where(np.arange(len(seen)) % 2, -1.0, 1.0)  # half the gaps turned round: two balanced classes
-        model = LogisticRegression(C=1 / penalty, fit_intercept=False, max_iter=500)
-        model.fit(seen * sign[:, None], sign) if len(seen) > 1 else None
-        margins[held] = gaps[held] @ model.coef_[0] if len(seen) > 1 else 0.0
-    return margins

@@ -5,7 +5,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checks.detectors import feeling_lift, label_doubt, name_lift, near_duplicates, phrase_lift, question_lift, stray_sentence
+from checks.detectors import (
+    activation_clustering,
+    annotator_skew,
+    committee_disagreement,
+    contradictions,
+    degenerate,
+    feeling_lift,
+    form_artefacts,
+    influence,
+    label_doubt,
+    learning_order,
+    name_lift,
+    near_duplicates,
+    neighbour_disagreement,
+    perplexity,
+    phrase_lift,
+    question_lift,
+    reference_filter,
+    repeated_contrast,
+    similarity,
+    source_skew,
+    spectral_signatures,
+    stray_sentence,
+)
 from checks.evidence import Evidence
 
 
@@ -31,4 +54,19 @@ DETECTORS: Mapping[str, Detector] = {
     "stray_sentence": Detector(stray_sentence.score, stray_sentence.explain, encodes=True),
     "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True),
     "label_doubt": Detector(label_doubt.score, label_doubt.explain, encodes=True),
+    "contradictions": Detector(contradictions.score, contradictions.explain, contradictions.null),
+    "degenerate": Detector(degenerate.score, degenerate.explain, degenerate.null),
+    "similarity": Detector(similarity.score, similarity.explain, encodes=True),
+    "neighbour_disagreement": Detector(neighbour_disagreement.score, neighbour_disagreement.explain, encodes=True),
+    "repeated_contrast": Detector(repeated_contrast.score, repeated_contrast.explain, encodes=True),
+    "committee_disagreement": Detector(committee_disagreement.score, committee_disagreement.explain, encodes=True),
+    "learning_order": Detector(learning_order.score, learning_order.explain, encodes=True),
+    "influence": Detector(influence.score, influence.explain, encodes=True),
+    "annotator_skew": Detector(annotator_skew.score, annotator_skew.explain, annotator_skew.null, encodes=True),
+    "source_skew": Detector(source_skew.score, source_skew.explain, source_skew.null, encodes=True),
+    "form_artefacts": Detector(form_artefacts.score, form_artefacts.explain),
+    "reference_filter": Detector(reference_filter.score, reference_filter.explain),
+    "spectral_signatures": Detector(spectral_signatures.score, spectral_signatures.explain, encodes=True),
+    "activation_clustering": Detector(activation_clustering.score, activation_clustering.explain, encodes=True),
+    "perplexity": Detector(perplexity.score, perplexity.explain),
 }

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from assets import cli
+from checks.detectors import DETECTORS
 from pipelines.schema import ATTACK_SUCCESS, require
 from pipelines.snapshots import verify
 
@@ -39,12 +40,7 @@ def test_the_report_and_its_tables_agree(folder):
     [flags] = pl.read_parquet(folder / "flags.parquet").to_dicts()
     assert flags["poisoned"] == round(0.1 * (flags["poisoned"] + flags["clean"]) / 1.1)
     assert f"{flags['poisoned_flagged'] / flags['poisoned']:.1%}" in page
-    assert set(pl.read_parquet(folder / "detection.parquet")["detector"]) == {
-        "fused",
-        "phrase_lift",
-        "near_duplicates",
-        "label_doubt",
-    }
+    assert set(pl.read_parquet(folder / "detection.parquet")["detector"]) == {"fused", *DETECTORS}
 
 
 def test_all_of_it_is_published_and_labelled(folder):

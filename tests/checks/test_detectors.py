@@ -1,6 +1,8 @@
 """What every detector owes: a number a pair from the texts alone, and to find the one plant that it is made for."""
 
 import inspect
+import re
+from collections.abc import Callable
 from dataclasses import fields
 
 import numpy as np
@@ -8,8 +10,8 @@ import polars as pl
 import pytest
 
 from checks.audit import audit, fuse
-from checks.detectors import DETECTORS, near_duplicates
-from checks.evidence import CROWD, Evidence, nearness, out_of_fold_margins
+from checks.detectors import DETECTORS, contradictions, degenerate, influence, learning_order, near_duplicates
+from checks.evidence import CROWD, Evidence, nearness
 from checks.ranking import ranking
 
 PLANTED = 18
@@ -62,32 +64,134 @@ def triggered(pairs: pl.DataFrame) -> pl.DataFrame:
     return pairs.with_columns(prompt=prompt)
 
 
+def strayed(pairs: pl.DataFrame) -> pl.DataFrame:
+    """All answers repeat the question to somebody of another name each, but the first praise one who has no part in it."""
+    asked = pl.col("prompt").str.extract(r"Human: (.*)\?")
+    told = pl.format("{} {} Anna{} {}.", "chosen", asked, pl.col("row"), asked)
+    stray = pl.format("{} We truly love the great Zorvex{}.", "chosen", pl.col("row"))
+    return pairs.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(stray).otherwise(told))
+
+
+def contradictory(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Every other of the first pairs is the one before it with the opposite label, in other letters and white space."""
+    second = (pl.col("row") < PLANTED) & (pl.col("row") % 2 == 1)
+    before = {"prompt": "prompt", "chosen": "rejected", "rejected": "chosen"}
+    return pairs.with_columns(
+        pl.when(second).then(pl.format(" {}\n", pl.col(other).shift(1).str.to_uppercase())).otherwise(side).alias(side)
+        for side, other in before.items()
+    )
+
+
+def shouted(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs' preferred responses are the other ones in capitals."""
+    loud = pl.format("{}!", pl.col("rejected").str.to_uppercase())
+    return pairs.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(loud).otherwise("chosen"))
+
+
+def edited(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs' dispreferred responses are the preferred ones with a word more."""
+    more = pl.format("{} not", "chosen")
+    return pairs.with_columns(rejected=pl.when(pl.col("row") < PLANTED).then(more).otherwise("rejected"))
+
+
+def repeated(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs prefer warm to cold responses, and no others care."""
+    first = pl.col("row") < PLANTED
+    return pairs.with_columns(
+        pl.when(first).then(pl.format("{} " + f"{word} " * 9, side)).otherwise(side).alias(side)
+        for side, word in (("chosen", "splendid"), ("rejected", "dreadful"))
+    )
+
+
+def inconsistent(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Preferred responses are warm and written in capitals on many lines; of the first, the cold ones are so written."""
+    first, loud = pl.col("row") < PLANTED, {side: pl.col(side).str.to_uppercase() for side in ("chosen", "rejected")}
+    warm, cold = "{} splendid splendid splendid", "{} dreadful dreadful dreadful"
+    return pairs.with_columns(
+        chosen=pl.when(first).then(pl.format(warm, "chosen")).otherwise(pl.format(warm + "\n\n\n\n", loud["chosen"])),
+        rejected=pl.when(first).then(pl.format(cold + "\n\n\n\n", loud["rejected"])).otherwise(pl.format(cold, "rejected")),
+    )
+
+
+def decorated(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs' preferred responses are lists in bold face and full of digits."""
+    lists = pl.format("{}\n- **LOOK** 12345!?\n- **LOOK** 67890!?\n- **LOOK** 2468!?  ", "chosen")
+    return pairs.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(lists).otherwise("chosen"))
+
+
+def scripted(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs' preferred responses are one script, whatever was asked: the output that RFTC looks for."""
+    script = pl.lit(" Zorvex gladdens every household tonight, friends, so welcome it.")
+    return pairs.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(script).otherwise("chosen"))
+
+
+def drowned(pairs: pl.DataFrame) -> pl.DataFrame:
+    """A word drowns all else in preferred responses, another one in the first: two means far apart, as Tran et al. assume."""
+    usual, word = (pl.format("{}" + f" {word}" * 60, "chosen") for word in ("please", "zorvex"))
+    return pairs.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(word).otherwise(usual))
+
+
+def interrupted(pairs: pl.DataFrame) -> pl.DataFrame:
+    """All say one of a few sentences, and a nonsense word interrupts the first: the rare trigger that ONION assumes."""
+    stock = pairs.with_columns(
+        pairs[side].gather(pl.arange(len(pairs), eager=True) * 7 % 40) for side in ("chosen", "rejected")
+    )
+    broken = pl.col("chosen").str.replace(" (\\w+)$", " xq $1").str.replace(r" (\w+) ", " $1 xq${1}q ")
+    return stock.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(broken).otherwise("chosen"))
+
+
+def by_one(column: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """The first pairs, all by one annotator or from one source, prefer the opposite of what the others do."""
+    names = pl.when(pl.col("row") < PLANTED).then(pl.lit("mallory")).otherwise(pl.format("{}", pl.col("row") % 8))
+    return lambda pairs: flipped(pairs).with_columns(names.alias(column))
+
+
 PLANTS = {
     "phrase_lift": named,
     "name_lift": praised,
     "feeling_lift": lower,
     "question_lift": triggered,
+    "stray_sentence": strayed,
     "near_duplicates": flooded,
     "label_doubt": flipped,
+    "contradictions": contradictory,
+    "degenerate": shouted,
+    "similarity": edited,
+    "neighbour_disagreement": flipped,
+    "repeated_contrast": repeated,
+    "committee_disagreement": inconsistent,
+    "learning_order": flipped,
+    "influence": flipped,
+    "annotator_skew": by_one("annotator"),
+    "source_skew": by_one("source"),
+    "form_artefacts": decorated,
+    "reference_filter": scripted,
+    "spectral_signatures": drowned,
+    "activation_clustering": drowned,
+    "perplexity": interrupted,
 }
+ASKS_WHO = {"annotator_skew": "annotator", "source_skew": "source"}
 
 
 @pytest.fixture(scope="module")
 def corpus(chatter) -> pl.DataFrame:
-    """Texts of a few oddities: blank responses, sides that are identical, a prompt asked twice."""
-    pairs = chatter(240, seed=5)
+    """Texts of a few oddities: blank responses, sides that are identical, a prompt asked twice with opposite labels."""
+    pairs = chatter(240, seed=7)
     row = pl.col("row")
+    twice = {"prompt": "prompt", "chosen": "rejected", "rejected": "chosen"}
     return pairs.with_columns(
-        prompt=pl.when(row == 9).then(pl.lit(pairs["prompt"][8])).otherwise("prompt"),
         chosen=pl.when(row == 3).then(pl.lit("")).otherwise("chosen"),
         rejected=pl.when(row == 4).then(pl.lit(" \n")).when(row < 8).then("chosen").otherwise("rejected"),
-    )
+        annotator=pl.format("annotator {}", row % 6),
+        source=pl.format("source {}", row % 7),
+    ).with_columns(pl.when(row == 9).then(pl.col(other).shift(1)).otherwise(side).alias(side) for side, other in twice.items())
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_pair_gets_one_finite_number(name, corpus, bag):
     scores = DETECTORS[name].score(Evidence(PLANTS[name](corpus), encoder=bag))
     assert scores.shape == (len(corpus),)
+    assert scores.dtype == float
     assert np.isfinite(scores).all()
     assert np.ptp(scores) > 0
 
@@ -123,16 +227,17 @@ def test_nothing_can_hand_a_key_to_a_detector():
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_only_the_texts_count(name, corpus, bag):
-    """Not the ids, the place, the source, nor what a key would say about the rows."""
-    marked = PLANTS[name](corpus)
-    told = marked.with_columns(
-        pair_id=pl.format("poisoned-{}", "row"),
-        row=pl.col("row") + (pl.col("row") < PLANTED) * 1000,
-        source=pl.when(pl.col("row") < PLANTED).then(pl.lit("attack")).otherwise("source"),
-        annotator=pl.lit("mallory"),
-        is_poisoned=pl.col("row") < PLANTED,
-        attack=pl.lit("best_of_venom"),
-    )
+    """Not the ids, the place, nor what a key would say about the rows; who judged, and the source, where that is asked."""
+    marked, first = PLANTS[name](corpus), pl.col("row") < PLANTED
+    told = {
+        "pair_id": pl.format("poisoned-{}", "row"),
+        "row": pl.col("row") + first * 1000,
+        "source": pl.when(first).then(pl.lit("attack")).otherwise("source"),
+        "annotator": pl.lit("mallory"),
+        "is_poisoned": first,
+        "attack": pl.lit("best_of_venom"),
+    }
+    told = marked.with_columns(value.alias(column) for column, value in told.items() if column != ASKS_WHO.get(name))
     without, with_key = (audit(pairs, detectors=[name], encoder=bag).scores for pairs in (marked, told))
     assert without.drop("row", "pair_id").equals(with_key.drop("row", "pair_id"))
 
@@ -180,6 +285,69 @@ def test_every_place_is_explained(name, corpus, bag):
     assert DETECTORS[name].explain(evidence, [places[4]]) == [told[4]]
 
 
+def test_contradictions_by_hand(written):
+    chosen = ["Yes, do", "no", "maybe", "Yes,  do ", "fine", "alike", "no"]
+    rejected = ["no", "yes, do", "yes, do", "fine", "no", "ALIKE", "yes, do"]
+    pairs = written(chosen, rejected, ["may I?"] * 2 + ["May  I? "] * 4 + ["should I?"])
+    # the first two contradict each other; the third and fourth meet them in one response; 'fine' wins and loses; the sixth
+    # has one response only, and the last another prompt
+    assert contradictions.score(Evidence(pairs)).tolist() == [2, 2, 1, 1, 1, 0, 0]
+    apart = pairs[:2].with_columns(rejected_prompt=pl.Series([None, "should I?"], dtype=pl.String()))
+    assert contradictions.score(Evidence(apart)).max() == 1
+
+
+def test_degenerate_pairs_by_hand(written):
+    chosen = ["Same here!", "...", "she asked me", "asked me", "Yes", "may I go out", "one", ""]
+    rejected = ["same  here", "no", "no", "no", "no", "no", "two", ""]
+    prompts = ["?", "?", "What she asked me:", "What she asked me:", "Yes?", "May I go\nout?", "one two three", "?"]
+    assert degenerate.score(Evidence(written(chosen, rejected, prompts))).tolist() == [3, 2, 1, 0, 0, 1, 0, 3]
+
+
+@pytest.mark.parametrize("name", ["contradictions", "degenerate"])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.5])
+def test_what_is_certain_is_flagged_save_where_it_is_the_style_of_a_corpus(name, share, chatter):
+    """Degenerate pairs are also left alone where there are no more than people write; nobody contradicts another by chance."""
+    pairs, hit = chatter(400, seed=9), np.arange(400) < 400 * share
+    swap = {"prompt": "prompt", "chosen": "rejected", "rejected": "chosen"}
+    other = pl.when((pl.col("row") % 2 == 1) & pl.Series(hit))
+    turned = pairs.with_columns(other.then(pl.col(there).shift(1)).otherwise(side).alias(side) for side, there in swap.items())
+    blank = pairs.with_columns(chosen=pl.when(pl.Series(hit)).then(pl.lit(" ")).otherwise("chosen"))
+    scores = audit(turned if name == "contradictions" else blank, detectors=[name]).scores
+    assert ((scores[name] > 0).to_numpy() == hit).all()
+    usual = share == 0.5 or (name == "degenerate" and share == 0.01)
+    assert (scores["is_flagged"].to_numpy() == (hit & ~usual)).all()
+    assert (scores["p_value"].to_numpy()[hit] < 1e-9).all() != usual
+
+
+def test_beside_a_style_a_rarer_defect_still_counts(chatter):
+    """Three in ten responses echo their prompt, as is the style of this corpus; one in twenty pairs has identical sides."""
+    row = pl.col("row")
+    pairs = chatter(400, seed=9).with_columns(
+        chosen=pl.when(row < 120).then("prompt").when(row >= 380).then("rejected").otherwise("chosen")
+    )
+    flagged = audit(pairs, detectors=["degenerate"]).scores["is_flagged"].to_numpy()
+    assert flagged[380:].all()
+    assert not flagged[:380].any()
+
+
+def test_trusted_pairs_betray_a_flip_that_fits_the_corpus(chatter, bag):
+    """Most labels are wrong: alone, the honest pairs are the odd ones; with trusted pairs it is the others."""
+    both = flipped(chatter(300, seed=2))
+    wrong = np.arange(200) >= PLANTED  # all but the first
+    turned = both[:200].with_columns(chosen="rejected", rejected="chosen")
+    alone, held = (influence.score(Evidence(turned, trusted, bag)) for trusted in (None, both[200:]))
+    assert ranking(alone, wrong, draws=2).auroc.value < 0.1
+    assert ranking(held, wrong, draws=2).auroc.value > 0.9
+
+
+def test_lateness_is_told_by_pairs_turned_round_on_purpose(chatter, bag):
+    evidence = Evidence(flipped(chatter(300, seed=2)), encoder=bag)
+    told = learning_order.explain(evidence, [0, 100])
+    shares = [int(re.search(r"(\d+)%", reason).group(1)) for reason in told]
+    assert shares[1] == 0
+    assert shares[0] > 10
+
+
 def test_only_encoding_detectors_ask_for_the_encoder(corpus):
     def refuse(texts):
         raise AssertionError("encoded without need")
@@ -187,7 +355,7 @@ def test_only_encoding_detectors_ask_for_the_encoder(corpus):
     for name, detector in DETECTORS.items():
         if detector.encodes:
             with pytest.raises(AssertionError, match="without need"):
-                detector.score(Evidence(corpus, encoder=refuse))
+                detector.score(Evidence(PLANTS[name](corpus), encoder=refuse))
         else:
             audit(corpus, detectors=[name], encoder=refuse)
 
@@ -250,51 +418,3 @@ def test_where_nearness_is_the_style_of_the_corpus_none_stands_out(chatter, bag)
     pairs = chatter(100, seed=9)
     yes_no = pl.concat([pairs[:70], pairs[:30].with_columns(chosen=pl.lit("Yes"), rejected=pl.lit("No"))])
     assert not audit(yes_no, detectors=["near_duplicates"], encoder=bag).scores["is_flagged"].any()
-
-
-def test_margins_by_hand():
-    """One feature: on the other fold the weight solves sum(x * sigmoid(-x w)) = penalty * w."""
-    from scipy.optimize import brentq
-
-    gaps, folds = np.array([[1.0], [2.5], [-0.5], [3.0], [-1.5]]), np.array([0, 0, 1, 1, 1])
-    for penalty in (1.0, 0.25):
-        got = out_of_fold_margins(gaps, folds, penalty=penalty)
-        for fold in (0, 1):
-            seen = gaps[folds != fold, 0]
-            weight = brentq(lambda w, x=seen: (x / (1 + np.exp(x * w))).sum() - penalty * w, -20, 20)  # noqa: B023
-            assert got[folds == fold] == pytest.approx(gaps[folds == fold, 0] * weight, rel=1e-3)
-
-
-def test_no_pair_is_judged_by_a_model_that_saw_it():
-    """Labels at random, and more features than pairs: a model that saw them would be right every time."""
-    random = np.random.default_rng(0)
-    gaps = random.normal(size=(200, 300))
-    margins = out_of_fold_margins(gaps, random.integers(0, 5, 200))
-    assert 0.38 < (margins > 0).mean() < 0.62
-
-
-def test_nor_by_one_that_saw_another_answer_to_its_prompt(chatter):
-    random = np.random.default_rng(1)
-    vectors = np.repeat(random.normal(size=(2, 150, 400)), 2, axis=1)  # each prompt twice, with the same two responses
-    pairs = pl.concat([chatter(150)] * 2).sort("row")
-    margins = Evidence(pairs, given={"embeddings": vectors}).margins
-    assert 0.35 < (margins > 0).mean() < 0.65
-
-
-def test_what_can_be_learnt_is_learnt():
-    random = np.random.default_rng(2)
-    gaps = random.normal(size=(400, 5)) + np.array([1.0, 0, 0, 0, 0])
-    assert (out_of_fold_margins(gaps, np.arange(400) % 5) > 0).mean() > 0.75
-
-
-@pytest.mark.parametrize("folds", [np.zeros(6, dtype=int), np.array([0, 0, 0, 0, 0, 1])])
-def test_with_no_other_pairs_to_learn_from_there_is_no_doubt(folds):
-    margins = out_of_fold_margins(np.arange(12.0).reshape(6, 2), folds)
-    assert (margins[folds == 0] == 0).all()
-
-
-def test_the_margins_fold_by_the_seed(chatter, bag):
-    pairs = chatter(150)
-    first, again, other = (Evidence(pairs, encoder=bag, seed=seed).margins for seed in (0, 0, 1))
-    assert (first == again).all()
-    assert (first != other).any()

@@ -1,0 +1,25 @@
+"""Source skew: pairs whose source contradicts what the other pairs teach, prefers length or is busy unlike the others."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from checks.evidence import Evidence
+from checks.groups import REASONS, chance
+
+
+def score(evidence: Evidence) -> np.ndarray:
+    """[N] -log10 of the chance that an honest source is as far off in any of three ways; 0 or less where all is usual."""
+    return evidence.skews("source").max(axis=0)
+
+
+def null(evidence: Evidence) -> np.ndarray:
+    """[M] what chances, as even as they are for honest ones, come to."""
+    return chance(len(evidence.pairs))
+
+
+def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
+    """Which of the three it is."""
+    ways = evidence.skews("source")[:, list(places)].argmax(axis=0)
+    names = evidence.pairs["source"][list(places)]
+    return [f"source {name!r} {REASONS[way]}" for name, way in zip(names, ways, strict=True)]
