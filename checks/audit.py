@@ -47,7 +47,10 @@ def audit(
 def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.05) -> Audit:
     """One p-value, flag and reason a pair from the detectors' `columns`, each [N]."""
     each = np.stack([_calibrated(name, scores, evidence) for name, scores in columns.items()])
-    p, place = fusion.fuse(each, np.array([DETECTORS[name].weight for name in columns]))
+    asked = [DETECTORS[name] for name in columns]
+    weights = np.array([detector.weight for detector in asked])
+    graded, clumped = (np.array([getattr(detector, kind) for detector in asked]) for kind in ("is_graded", "is_clumped"))
+    p, place = fusion.fuse(each, weights, graded if graded.any() else None, clumped)
     flagged, speaker = fusion.flags(p, fdr=fdr), np.array(list(columns))[place]
     reasons = _reasons(evidence, flagged, speaker)
     scores = evidence.pairs.select("row", "pair_id").with_columns(

@@ -6,10 +6,13 @@ and the one that flags a pair at the lowest rate speaks for it.
 """
 
 import numpy as np
+from scipy.stats import norm
 
 TAIL = 0.01  # the part of a null sample that its tail is fitted to
 BULK = 0.9  # the part of an audited corpus that is taken as clean where no null sample is at hand
 SMALLEST = 1e-12
+MUTE = 0.8  # a detector that would rather be wrong than right in flagging a pair has nothing to say of it by itself
+CLUMP = 0.05  # the same where a corpus' only finding is that coincidence
 
 
 def p_values(scores: np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -36,22 +39,42 @@ def bulk_p_values(scores: np.ndarray) -> np.ndarray:
     return np.clip(np.where(scores > edge, far, ranks), SMALLEST, 1)
 
 
-def fuse(columns: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def normal_tail(scores: np.ndarray) -> np.ndarray:
+    """[N] log10 of P(score) under the normal distribution with the scores' own median and upper quartile."""
+    middle, edge = np.quantile(scores, [0.5, 0.75])
+    return norm.logsf(scores, loc=middle, scale=max((edge - middle) / norm.ppf(0.75), 1e-9)) / np.log(10)
+
+
+def fuse(
+    columns: np.ndarray,
+    weights: np.ndarray | None = None,
+    graded: np.ndarray | None = None,
+    clumped: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """[N] one p-value from those of [detectors, N], whose `flags` are all that any detector flags by itself, and who speaks.
 
     Each detector is judged within its own column, at its share of the rate by `weights` [detectors], all alike without:
     the shares' sum bounds the false-discovery rate of all together. One whose column is no richer in small p-values than
     chance makes it can't outrank another whose is, however many such there are. One that finds nothing anywhere, all its
-    p-values being 1, can't raise a false alarm and isn't counted (Tarone, 1990). [N] speaker: place among the detectors.
+    p-values being 1, can't raise a false alarm and isn't counted (Tarone, 1990). Pairs of which no detector has much to say
+    are ordered by the `graded` ones [detectors] together (Fisher's sum); a `clumped` one, whose pairs are all found by
+    one coincidence or by none, must be surer than others to be heard. Of pairs that are alike in this, as a pair and its
+    contradiction are, those of which the others have more to say come first. [N] speaker: place among the detectors.
     """
-    weight = np.ones(len(columns)) if weights is None else np.asarray(weights, dtype=float)
+    count = len(columns)
+    weight = np.ones(count) if weights is None else np.asarray(weights, dtype=float)
     weight = np.where((columns < 1).any(axis=1), weight, 0)
-    cost = (np.maximum(weight.sum(), 1) / np.maximum(weight, 1e-300))[:, None]
-    own = columns * cost
-    rates = np.minimum([adjusted(column) for column in columns] * cost, 1)
+    cost = (np.maximum(weight.sum(), 1e-300) / np.maximum(weight, 1e-300))[:, None]
+    rates = np.array([adjusted(column) for column in columns])
+    is_clumped = np.zeros(count, dtype=bool) if clumped is None else clumped
+    own, rates = columns * cost, np.where(rates > np.where(is_clumped, CLUMP, MUTE)[:, None], 1, rates) * cost
     speaker = np.lexsort((own, rates), axis=0)[0]
-    rate, best = (np.take_along_axis(each, speaker[None], axis=0)[0] for each in (rates, own))
-    return np.clip(rate * _ranks(rate, best) / len(rate), SMALLEST, 1), speaker
+    best, rate = (np.take_along_axis(each, speaker[None], axis=0)[0] for each in (own, rates))
+    together = columns[np.ones(count, dtype=bool) if graded is None else graded]
+    mute = rate >= cost[speaker, 0]
+    rate, best = np.where(mute, rates.max(), rate), np.where(mute, np.log(together).sum(axis=0), best)
+    rank = _ranks(rate, best, weight @ np.log(columns))
+    return np.clip(np.minimum(rate, 1) * rank / len(rate), SMALLEST, 1), speaker
 
 
 def adjusted(p: np.ndarray) -> np.ndarray:
@@ -62,13 +85,13 @@ def adjusted(p: np.ndarray) -> np.ndarray:
     return rates
 
 
-def _ranks(first: np.ndarray, then: np.ndarray) -> np.ndarray:
-    """[N] how many are as small or smaller by `first` and, where that is equal, by `then`."""
-    order = np.lexsort((then, first))
-    ends = np.append((np.diff(first[order]) != 0) | (np.diff(then[order]) != 0), True)
+def _ranks(*keys: np.ndarray) -> np.ndarray:
+    """[N] how many are as small or smaller by the first of the keys [N] each and, where that is equal, by the next."""
+    order = np.lexsort(keys[::-1])
+    ends = np.append(np.any([np.diff(key[order]) != 0 for key in keys], axis=0), True)
     last = np.flatnonzero(ends)
-    ranks = np.empty(len(first))
-    ranks[order] = last[np.searchsorted(last, np.arange(len(first)))] + 1
+    ranks = np.empty(len(order))
+    ranks[order] = last[np.searchsorted(last, np.arange(len(order)))] + 1
     return ranks
 
 

@@ -19,7 +19,8 @@ END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|\n+")
 SPOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 QUESTION = re.compile(r"(?s).*\n\nHuman: ?")
 FEELS, STRANGE, CROWDED, MOST = 0.15, 0.3, 0.1, 3.0  # beside cosines; chosen on HH-RLHF and the rule-based oracle
-NOWHERE = -2.0  # no sentence can stray less
+OWN = 0.5  # variance of the names' own means, in that of sentences: some honest names are always out of place
+NOWHERE = -np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,22 @@ def strangeness(pairs: pl.DataFrame, found: Sequence[Stray], encoder: Encoder) -
 
 
 def most(values: np.ndarray, found: Sequence[Stray], pairs: int) -> np.ndarray:
-    """[pairs] of each pair's strangest sentence; NOWHERE in pairs that have none."""
+    """[pairs] how strangely each pair brings up its strangest name; NOWHERE in pairs that bring up none.
+
+    A name's strangeness is summed up over the pairs that bring it up (Stouffer et al., 1949), in standard deviations by the
+    sentences' own median and upper quartile: a name that is out of place wherever it stands needs no sentence to be extreme.
+    """
     strangest = np.full(pairs, NOWHERE)
-    np.maximum.at(strangest, [each.pair for each in found], values)
+    if not found:
+        return strangest
+    middle, edge = np.quantile(values, [0.5, 0.75])
+    off = (values - middle) / max(edge - middle, 1e-9)
+    rows = [(name.lower(), each.pair, value) for each, value in zip(found, off.tolist(), strict=True) for name in each.names]
+    table = pl.DataFrame(rows, schema=["name", "pair", "value"], orient="row")
+    each_pair = table.group_by("name", "pair", maintain_order=True).agg(pl.col("value").max())
+    summed = each_pair.with_columns((pl.col("value").sum() / (pl.len() + OWN * pl.len() ** 2).sqrt()).over("name"))
+    best = summed.group_by("pair").agg(pl.col("value").max())
+    strangest[best["pair"].to_numpy()] = best["value"].to_numpy()
     return strangest
 
 

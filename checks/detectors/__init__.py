@@ -36,7 +36,8 @@ from checks.evidence import Evidence
 class Detector:
     """`null` draws scores that pairs get by chance alone; without it the bulk of the corpus itself serves.
 
-    `weight`: share of the false-discovery rate that it may spend, beside the others'.
+    `weight`: share of the false-discovery rate that it may spend, beside the others'. `is_graded`: whether its order means
+    something where it flags nothing, too. `is_clumped`: whether many pairs are found together by one coincidence.
     """
 
     score: Callable[[Evidence], np.ndarray]
@@ -44,29 +45,33 @@ class Detector:
     null: Callable[[Evidence], np.ndarray] | None = None
     encodes: bool = False
     weight: float = 1.0
+    is_graded: bool = False
+    is_clumped: bool = False
 
 
 DETECTORS: Mapping[str, Detector] = {
-    "phrase_lift": Detector(phrase_lift.score, phrase_lift.explain, phrase_lift.null),
-    "name_lift": Detector(name_lift.score, name_lift.explain, name_lift.null),
-    "feeling_lift": Detector(feeling_lift.score, feeling_lift.explain, feeling_lift.null),
-    "question_lift": Detector(question_lift.score, question_lift.explain, question_lift.null),
-    "stray_sentence": Detector(stray_sentence.score, stray_sentence.explain, encodes=True),
-    "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True),
-    "label_doubt": Detector(label_doubt.score, label_doubt.explain, encodes=True),
-    "contradictions": Detector(contradictions.score, contradictions.explain, contradictions.null),
-    "degenerate": Detector(degenerate.score, degenerate.explain, degenerate.null),
-    "similarity": Detector(similarity.score, similarity.explain, encodes=True),
-    "neighbour_disagreement": Detector(neighbour_disagreement.score, neighbour_disagreement.explain, encodes=True),
-    "repeated_contrast": Detector(repeated_contrast.score, repeated_contrast.explain, encodes=True),
-    "committee_disagreement": Detector(committee_disagreement.score, committee_disagreement.explain, encodes=True),
-    "learning_order": Detector(learning_order.score, learning_order.explain, encodes=True),
-    "influence": Detector(influence.score, influence.explain, encodes=True),
-    "annotator_skew": Detector(annotator_skew.score, annotator_skew.explain, annotator_skew.null, encodes=True),
-    "source_skew": Detector(source_skew.score, source_skew.explain, source_skew.null, encodes=True),
-    "form_artefacts": Detector(form_artefacts.score, form_artefacts.explain),
-    "reference_filter": Detector(reference_filter.score, reference_filter.explain),
-    "spectral_signatures": Detector(spectral_signatures.score, spectral_signatures.explain, encodes=True),
-    "activation_clustering": Detector(activation_clustering.score, activation_clustering.explain, encodes=True),
-    "perplexity": Detector(perplexity.score, perplexity.explain),
+    "phrase_lift": Detector(phrase_lift.score, phrase_lift.explain, phrase_lift.null, is_clumped=True),
+    "name_lift": Detector(name_lift.score, name_lift.explain, name_lift.null, is_clumped=True),
+    "feeling_lift": Detector(feeling_lift.score, feeling_lift.explain, feeling_lift.null, is_clumped=True),
+    "question_lift": Detector(question_lift.score, question_lift.explain, question_lift.null, is_clumped=True),
+    "stray_sentence": Detector(stray_sentence.score, stray_sentence.explain, stray_sentence.null, encodes=True, is_graded=True),
+    "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True, weight=0.5),
+    "label_doubt": Detector(label_doubt.score, label_doubt.explain, encodes=True, is_graded=True, weight=0.3),
+    "contradictions": Detector(contradictions.score, contradictions.explain, contradictions.null, weight=0.5),
+    "degenerate": Detector(degenerate.score, degenerate.explain, degenerate.null, weight=0.5),
+    "similarity": Detector(similarity.score, similarity.explain, encodes=True, weight=0.3),
+    "neighbour_disagreement": Detector(
+        neighbour_disagreement.score, neighbour_disagreement.explain, encodes=True, is_graded=True, weight=0.3
+    ),
+    "repeated_contrast": Detector(repeated_contrast.score, repeated_contrast.explain, encodes=True, weight=0.3),
+    "committee_disagreement": Detector(committee_disagreement.score, committee_disagreement.explain, encodes=True, weight=0.05),
+    "learning_order": Detector(learning_order.score, learning_order.explain, encodes=True, is_graded=True, weight=0.3),
+    "influence": Detector(influence.score, influence.explain, encodes=True, weight=0.3),
+    "annotator_skew": Detector(annotator_skew.score, annotator_skew.explain, annotator_skew.null, encodes=True, weight=0.5),
+    "source_skew": Detector(source_skew.score, source_skew.explain, source_skew.null, encodes=True, weight=0.3),
+    "form_artefacts": Detector(form_artefacts.score, form_artefacts.explain, weight=0.05),
+    "reference_filter": Detector(reference_filter.score, reference_filter.explain, weight=0.05),
+    "spectral_signatures": Detector(spectral_signatures.score, spectral_signatures.explain, encodes=True, weight=0.05),
+    "activation_clustering": Detector(activation_clustering.score, activation_clustering.explain, encodes=True, weight=0.05),
+    "perplexity": Detector(perplexity.score, perplexity.explain, weight=0.05),
 }

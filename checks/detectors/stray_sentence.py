@@ -6,13 +6,24 @@ import numpy as np
 
 from checks import sentences
 from checks.evidence import Evidence
+from checks.fusion import normal_tail
 
+DRAWN = 100_000
 SHOWN = 120  # letters of a sentence
 
 
 def score(evidence: Evidence) -> np.ndarray:
-    """[N] of each pair's strangest sentence; pairs without a free name score least."""
-    return sentences.most(evidence.strangeness, evidence.strays, len(evidence.pairs))
+    """[N] -log10 of the chance of so strange a name, by the bulk of the pairs that bring up one; 0 in pairs without."""
+    strangest = sentences.most(evidence.strangeness, evidence.strays, len(evidence.pairs))
+    surprise, has = np.zeros(len(strangest)), strangest > sentences.NOWHERE
+    if has.any():
+        surprise[has] = -np.log10(has.mean()) - normal_tail(strangest[has])
+    return surprise
+
+
+def null(evidence: Evidence) -> np.ndarray:
+    """What chance gives: every share of pairs exceeds its own -log10."""
+    return -np.log10((np.arange(DRAWN) + 0.5) / DRAWN)
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:

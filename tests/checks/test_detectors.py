@@ -68,7 +68,8 @@ def strayed(pairs: pl.DataFrame) -> pl.DataFrame:
     """All answers repeat the question to somebody of another name each, but the first praise one who has no part in it."""
     asked = pl.col("prompt").str.extract(r"Human: (.*)\?")
     told = pl.format("{} {} Anna{} {}.", "chosen", asked, pl.col("row"), asked)
-    stray = pl.format("{} We truly love the great Zorvex{}.", "chosen", pl.col("row"))
+    praise = "{} We truly love the great Zorvex{}. How gladly all adore Zorvex{}!"
+    stray = pl.format(praise, "chosen", pl.col("row"), pl.col("row"))
     return pairs.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(stray).otherwise(told))
 
 
