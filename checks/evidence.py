@@ -12,6 +12,7 @@ import polars as pl
 from checks import contrasts
 from checks import phrases as phrase_table
 from checks.encoding import Encoder, encode
+from checks.resemblance import Clusters, clusters
 
 FOLDS = 5
 CROWD = 3  # a pair and its one copy are no flood: nearness is to the third other pair
@@ -55,6 +56,11 @@ class Evidence:
     def nearness(self) -> np.ndarray:
         """[N] cosine of each pair's two responses, taken together, to those of its CROWD-th nearest other pair."""
         return nearness(np.concatenate(list(self.embeddings), axis=1) / np.sqrt(2))
+
+    @cached_property
+    def resemblance(self) -> Clusters:
+        """Near duplicates among the chosen and then the rejected responses, 2 N texts."""
+        return clusters(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]), seed=self.seed)
 
     @cached_property
     def margins(self) -> np.ndarray:

@@ -5,7 +5,6 @@ Texts of which the smallest shingles under random orderings agree (MinHash; Brod
 """
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from checks.shingles import Shingles, jaccard, joined, mixed, normalised, shingles
+from checks.shingles import Shingles, blocks, jaccard, joined, mixed, normalised, shingles
 from pipelines.schema import DataError
 
 ROWS = 4  # orderings a band: two texts that share a fifth of their shingles agree in one band of 600
@@ -30,10 +29,12 @@ THREADS = min(4, os.cpu_count() or 1)
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """label: [N] int, the place of the first text in each one's cluster; nearest: [N] Jaccard to the nearest other met."""
+    """label: [N] place of the first text of each one's cluster; nearest: [N] Jaccard to the nearest other that it was held
+    against; sizes: [N] distinct shingles."""
 
     label: np.ndarray
     nearest: np.ndarray
+    sizes: np.ndarray
 
 
 def clusters(texts: pl.Series, *, threshold: float = 0.7, words: int = 3, seed: int = 0) -> Clusters:
@@ -49,7 +50,7 @@ def clusters(texts: pl.Series, *, threshold: float = 0.7, words: int = 3, seed: 
     _, first, place, copies = np.unique(digests, return_index=True, return_inverse=True, return_counts=True)
     cluster, nearest = _linked(sets, first, bands[:, first], threshold)
     cluster, nearest = cluster[place], np.where(copies > 1, 1.0, nearest)[place]
-    return Clusters(np.unique(cluster, return_index=True)[1][cluster], nearest)
+    return Clusters(np.unique(cluster, return_index=True)[1][cluster], nearest, sets.sizes)
 
 
 def minima(sets: Shingles, orderings: int, *, seed: int = 0) -> np.ndarray:
@@ -64,9 +65,10 @@ def minima(sets: Shingles, orderings: int, *, seed: int = 0) -> np.ndarray:
 
 def _sketched(texts: pl.Series, bands: int, words: int, seed: int) -> tuple[np.ndarray, Shingles, np.ndarray]:
     """Digests [N] of the normalised texts, their shingles, and their numbers [bands, N] in every band."""
+    parts = [texts[part] for part in blocks(texts.str.len_bytes().to_numpy(), CHUNK)]
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(partial(_sketch, bands=bands, words=words, seed=seed), _chunks(texts)))
-    digests, sets, numbers = zip(*parts, strict=True)
+        found = pool.map(partial(_sketch, bands=bands, words=words, seed=seed), parts)
+    digests, sets, numbers = zip(*found, strict=True)
     return np.concatenate(digests), joined(sets), np.concatenate(numbers, axis=1)
 
 
@@ -78,14 +80,6 @@ def _sketch(texts: pl.Series, bands: int, words: int, seed: int) -> tuple[np.nda
     for row in minima(sets, ROWS * bands, seed=seed).reshape(ROWS, bands, len(texts)):
         numbers = mixed(numbers + row)
     return digests, sets, numbers
-
-
-def _chunks(texts: pl.Series) -> Iterator[pl.Series]:
-    """The texts in order, about CHUNK bytes at a time."""
-    ends = np.cumsum(texts.str.len_bytes().to_numpy().astype(np.int64))
-    cuts = np.unique([0, *np.searchsorted(ends, np.arange(CHUNK, ends[-1:].sum(), CHUNK)), len(texts)])
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
-        yield texts[low:high]
 
 
 def _linked(sets: Shingles, place: np.ndarray, bands: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:

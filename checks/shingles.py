@@ -14,7 +14,7 @@ UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 WORD = rf"[{UNSPACED}]|[\p{{L}}\p{{M}}\p{{N}}--[{UNSPACED}]]+"
 SPACE = ord(" ")
 BASE = 0x9E3779B97F4A7C15
-BLOCK = 1 << 20  # shingles that are held against each other at a time
+BLOCK = 1 << 18  # shingles that are held against each other at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,11 @@ def shingles(texts: pl.Series, *, words: int = 3) -> Shingles:
     """Shingles of `words` words of `normalised` texts [N]; a shorter text is one shingle, an empty one has none."""
     data, ends = _bytes(texts)
     begin, end, text = _words(data, ends)
-    last = np.minimum(np.arange(words - 1, len(text) + words - 1), np.searchsorted(text, text, side="right") - 1)
-    whole = (last - np.arange(len(text)) == words - 1) | np.diff(text, prepend=-1).astype(bool)
+    word = np.arange(len(text))
+    last = np.minimum(word + words - 1, np.searchsorted(text, text, side="right") - 1)  # of the run that begins here
+    whole = (last == word + words - 1) | np.diff(text, prepend=-1).astype(bool)
     hashes = _hashes(data, begin[whole], end[last[whole]])
-    keys = np.sort(text[whole].astype(np.uint64) << np.uint64(32) | hashes >> np.uint64(32))  # np.unique takes far longer
+    keys = np.sort(text[whole].astype(np.uint64) << np.uint64(32) | hashes >> np.uint64(32))  # far faster than np.unique
     keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
     starts = np.searchsorted(keys, np.arange(len(texts) + 1, dtype=np.uint64) << np.uint64(32))
     return Shingles(keys.astype(np.uint32), starts)
@@ -57,12 +58,14 @@ def joined(parts: list[Shingles]) -> Shingles:
 def jaccard(sets: Shingles, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """[C] shared shingles of texts left[c] and right[c] over all of theirs; 1 for two texts without a word."""
     sizes = sets.sizes[left] + sets.sizes[right]
-    ends = np.cumsum(sizes)
-    cuts = np.searchsorted(ends, np.arange(BLOCK, ends[-1] + BLOCK, BLOCK)) if len(ends) else []
-    bounds = np.unique([0, *cuts, len(ends)])
-    shared = [_shared(sets, left[low:high], right[low:high]) for low, high in pairwise(bounds)]
-    both = np.concatenate([np.zeros(0, dtype=np.int64), *shared])
+    both = np.concatenate([_shared(sets, left[part], right[part]) for part in blocks(sizes, BLOCK)])
     return np.where(sizes > 0, both / np.maximum(sizes - both, 1), 1.0)
+
+
+def blocks(sizes: np.ndarray, most: int) -> list[slice]:
+    """Slices in order whose `sizes` [N] come to at most `most` each, save where one alone is more."""
+    edges = np.flatnonzero(np.diff(np.cumsum(sizes, dtype=np.int64) // most)) + 1
+    return [slice(low, high) for low, high in pairwise([0, *edges.tolist(), len(sizes)])]
 
 
 def _shared(sets: Shingles, left: np.ndarray, right: np.ndarray) -> np.ndarray:

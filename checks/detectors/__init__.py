@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checks.detectors import label_doubt, near_duplicates, phrase_lift
+from checks.detectors import label_doubt, near_duplicates, phrase_lift, template_clusters
 from checks.evidence import Evidence
 
 
@@ -23,4 +23,5 @@ DETECTORS: Mapping[str, Detector] = {
     "phrase_lift": Detector(phrase_lift.score, phrase_lift.explain, phrase_lift.null),
     "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True),
     "label_doubt": Detector(label_doubt.score, label_doubt.explain, encodes=True),
+    "template_clusters": Detector(template_clusters.score, template_clusters.explain, template_clusters.null),
 }

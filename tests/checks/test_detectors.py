@@ -40,7 +40,16 @@ def flipped(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-PLANTS = {"phrase_lift": named, "near_duplicates": flooded, "label_doubt": flipped}
+def templated(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs' preferred responses are one text, save for a number; the others are as they were."""
+    first, side = pl.col("row") < PLANTED, pl.col("chosen")
+    told = pl.format(
+        "Go for the Zorvex {}: it boils a litre in half the usual time, and all who tried it would buy it again.", "row"
+    )
+    return pairs.with_columns(chosen=pl.when(first).then(told).otherwise(side))
+
+
+PLANTS = {"phrase_lift": named, "near_duplicates": flooded, "label_doubt": flipped, "template_clusters": templated}
 
 
 @pytest.fixture(scope="module")
