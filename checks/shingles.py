@@ -63,7 +63,7 @@ def jaccard(sets: Shingles, left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def blocks(sizes: np.ndarray, most: int) -> list[slice]:
-    """Slices in order whose `sizes` [N] come to at most `most` each, save where one alone is more."""
+    """Slices in order, all of [N]; in each, the `sizes` after the first come to less than `most`."""
     edges = np.flatnonzero(np.diff(np.cumsum(sizes, dtype=np.int64) // most)) + 1
     return [slice(low, high) for low, high in pairwise([0, *edges.tolist(), len(sizes)])]
 
