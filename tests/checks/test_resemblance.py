@@ -7,7 +7,7 @@ from scipy.sparse.csgraph import connected_components
 
 from checks import resemblance
 from checks.resemblance import clusters, minima
-from checks.shingles import jaccard, normalised, shingles
+from checks.shingles import Shingles, jaccard, normalised, shingles
 from pipelines.schema import DataError
 
 WORDS = np.array([first + second for first in "bdfgklmnprst" for second in ("a", "e", "i", "o", "u", "ar", "el", "on")])
@@ -96,6 +96,14 @@ def test_minima_agree_as_often_as_jaccard_says(seed):
     assert np.abs(off).max() < 4.5
     assert abs(off.mean()) < 4 / np.sqrt(len(off))
     assert 0.6 < (off**2).mean() < 1.5
+
+
+def test_no_shingle_is_first_in_every_ordering_and_no_two_are_one():
+    values = [0, *range(5, 95, 10)], [0, *range(7, 97, 10)]  # the first is shared: J = 1 / 19
+    sets = Shingles(np.array([*values[0], *values[1], 3, 3 + 2**31], dtype=np.uint32), np.array([0, 10, 20, 21, 22]))
+    one, other, low, high = minima(sets, 1000).T
+    assert (one == other).mean() == pytest.approx(1 / 19, abs=4 * np.sqrt(18 / 19**2 / 1000))
+    assert (low != high).all()
 
 
 def test_two_texts_at_the_threshold_seldom_meet_nowhere():
