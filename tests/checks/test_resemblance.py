@@ -122,6 +122,16 @@ def test_two_texts_at_the_threshold_seldom_meet_nowhere():
     assert (found.label[::2] == found.label[1::2])[at].mean() > 0.985
 
 
+def test_in_a_crowd_most_find_one_that_is_near_enough():
+    """A text of which most near copies are not near enough to each other, and all of which meet in many bands."""
+    random = np.random.default_rng(0)
+    said = text(random, 60)
+    texts = pl.Series([edited(said, 0.08, random) for _ in range(700)])
+    near = all_with_all(texts, 0.7)[1] >= 0.7
+    assert 100 < near.sum() < 400
+    assert (clusters(texts).nearest >= 0.7)[near].mean() > 0.91
+
+
 def test_the_order_of_texts_is_irrelevant():
     texts = mixture(9)
     found, order = clusters(texts), np.random.default_rng(0).permutation(len(texts))

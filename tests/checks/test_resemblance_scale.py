@@ -54,9 +54,26 @@ def test_a_flood_stays_linear(monkeypatch, slots, together):
     assert together or (label == np.arange(4000)).all()
 
 
+def test_texts_that_share_little_are_seldom_compared(monkeypatch):
+    """A twelfth: they would agree in one ordering of twelve, and do in one band of twenty thousand."""
+    count, _ = compared(monkeypatch, slotted(2000, 47))
+    assert 0 < count < 2000
+
+
 def test_texts_of_one_cluster_rest(monkeypatch):
     count, _ = compared(monkeypatch, slotted(4000, 1))
     assert count < 1.5 * resemblance.ENOUGH * 4000
+
+
+def test_rest_changes_no_label(monkeypatch):
+    texts = pl.concat([slotted(300, slots) for slots in (1, 3, 6, 8, 20)])
+    labels = []
+    for enough in (0, 16, 10**9):
+        monkeypatch.setattr(resemblance, "ENOUGH", enough)
+        labels.append(clusters(texts).label)
+    assert 1 < len(np.unique(labels[0])) < len(texts)
+    assert (labels[0] == labels[1]).all()
+    assert (labels[1] == labels[2]).all()
 
 
 def test_one_text_of_five_megabytes():
