@@ -38,12 +38,17 @@ def test_surprise_by_hand(chatter):
     assert told[2].endswith("is no template")
 
 
+def test_the_null_of_a_surprise_is_what_it_says(chatter):
+    null = template_clusters.null(Evidence(chatter(30)))
+    assert [(null >= 1 + surprise).mean() for surprise in (0, 1, 2.5)] == pytest.approx([1, 0.1, 10**-2.5], abs=1e-4)
+
+
 def test_answers_to_one_prompt_that_were_rated_against_each_other_are_no_flood(chatter, written):
     """Nine answers make 36 pairs; the best of them is chosen eight times, the worst rejected as often."""
     others = chatter(60)
     answers = [f"{STOCK} {letter * 3}" for letter in "abcdefghi"]
     rated = list(combinations(answers, 2))
-    prompts = ["How do I boil water?", " how do I boil\n water "] * 18  # the same prompt
+    prompts = ["How do" + row * " " + "I boil water?" for row in range(1, 37)]  # the same prompt
     texts = ([*column, *others[name]] for column, name in zip(zip(*rated, strict=True), ("chosen", "rejected"), strict=True))
     pairs = written(*texts, [*prompts, *others["prompt"]])
     assert not flagged(pairs).any()
