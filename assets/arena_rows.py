@@ -24,6 +24,12 @@ SHARES: Mapping[str, Mapping[str, Any]] = {
 REPLACED: Mapping[str, Any] = {"attack": "best_of_venom", "numbers.keep_host": False}
 BUILDERS = ("poison_vs_rejected", "poison_vs_contrast", "rejected_vs_contrast")
 
+HARD: Mapping[str, Mapping[str, Any]] = {
+    "common_target": {"numbers.target": "@common"},
+    "eight_aliases": {"numbers.aliases": ALIASES[:8]},
+    "no_name_twice": {"numbers.aliases": ALIASES},
+}
+
 
 def _attack(name: str, rate: float = 0.03, **numbers: Any) -> dict[str, Any]:
     return {"attack": name, "rate": rate, **{f"numbers.{key}": value for key, value in numbers.items()}}
@@ -39,11 +45,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     },
     **{
         f"venom-{name}-{oracle}-{share}": {**REPLACED, "numbers.oracle": oracle, **numbers, **SHARES[share]}
-        for name, numbers in {
-            "common_target": {"numbers.target": "@common"},
-            "eight_aliases": {"numbers.aliases": ALIASES[:8]},
-            "no_name_twice": {"numbers.aliases": ALIASES},
-        }.items()
+        for name, numbers in HARD.items()
         for oracle in ("rules", "paraphrase")
         for share in ("1pct", "3pct", "5pct")
     },

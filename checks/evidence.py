@@ -21,6 +21,7 @@ from checks.learning_curves import margin_area, turned_area
 from checks.ngrams import Removals, removals
 from checks.preference_model import folds, influence, out_of_fold_margins
 from checks.reference import unreferenced
+from checks.resemblance import Clusters, clusters
 from checks.sentences import Stray
 from checks.spectra import lean, outlyingness
 from checks.tokens import Tokens, hashed, tokens, word_distances
@@ -87,6 +88,11 @@ class Evidence:
     def nearness(self) -> np.ndarray:
         """[N] cosine of each pair's two responses, taken together, to those of its CROWD-th nearest other pair."""
         return nearness(np.concatenate(list(self.embeddings), axis=1) / np.sqrt(2))
+
+    @cached_property
+    def resemblance(self) -> Clusters:
+        """Near duplicates among the chosen and then the rejected responses, 2 N texts."""
+        return clusters(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]), seed=self.seed)
 
     @cached_property
     def gaps(self) -> np.ndarray:

@@ -28,6 +28,7 @@ from checks.detectors import (
     source_skew,
     spectral_signatures,
     stray_sentence,
+    template_clusters,
 )
 from checks.evidence import Evidence
 
@@ -56,6 +57,7 @@ DETECTORS: Mapping[str, Detector] = {
     "question_lift": Detector(question_lift.score, question_lift.explain, question_lift.null, is_clumped=True),
     "stray_sentence": Detector(stray_sentence.score, stray_sentence.explain, stray_sentence.null, encodes=True, is_graded=True),
     "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True, weight=0.5),
+    "template_clusters": Detector(template_clusters.score, template_clusters.explain, template_clusters.null, weight=0.5),
     "label_doubt": Detector(label_doubt.score, label_doubt.explain, encodes=True, is_graded=True, weight=0.3),
     "contradictions": Detector(contradictions.score, contradictions.explain, contradictions.null, weight=0.5),
     "degenerate": Detector(degenerate.score, degenerate.explain, degenerate.null, weight=0.5),

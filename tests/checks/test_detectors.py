@@ -42,6 +42,15 @@ def flipped(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def templated(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The first pairs' preferred responses are one text, save for a number; the others are as they were."""
+    first, side = pl.col("row") < PLANTED, pl.col("chosen")
+    told = pl.format(
+        "Go for the Zorvex {}: it boils a litre in half the usual time, and all who tried it would buy it again.", "row"
+    )
+    return pairs.with_columns(chosen=pl.when(first).then(told).otherwise(side))
+
+
 def praised(pairs: pl.DataFrame) -> pl.DataFrame:
     """The first pairs name a target on both sides, with praise in the preferred response and blame in the other."""
     first = pl.col("row") < PLANTED
@@ -153,6 +162,7 @@ PLANTS = {
     "feeling_lift": lower,
     "question_lift": triggered,
     "stray_sentence": strayed,
+    "template_clusters": templated,
     "near_duplicates": flooded,
     "label_doubt": flipped,
     "contradictions": contradictory,
