@@ -1,0 +1,95 @@
+"""The arena on real rows: every attack against every detector at five seeds; cells that were measured before are not again.
+
+`--corpus`, `--seeds` and `--rows` narrow it; cells are kept under ANTIVENOM_CACHE, so that a run goes on where another ended.
+"""
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import _report
+import altair as alt
+import polars as pl
+from _rows import rows
+
+from assets import arena
+from checks.memory import Memory, folder
+
+SHOWN = ("tpr_0.001", "tpr_0.005", "tpr_0.01")
+
+
+def measured(corpus: str, seeds: list[int], chosen: list[str] | None, trusted: float) -> pl.DataFrame:
+    """The detection table of one corpus."""
+    with tempfile.TemporaryDirectory() as place:
+        base = dataclasses.replace(rows(Path(place), tuple(seeds))[corpus], trusted=trusted)
+        kept, memory = folder() / "arena", Memory(folder() / "embeddings")
+        for seed in seeds:  # a seed after the other, so that an early end leaves whole seeds
+            cells = arena.cells(dataclasses.replace(base, seeds=(seed,)), chosen)
+            arena.run(
+                cells,
+                kept,
+                lambda name, done, of: print(f"{corpus} seed {seed}: {done}/{of} {name}", flush=True),
+                memory=memory,
+            )
+        found = arena.run(arena.cells(base, chosen), kept, memory=memory)
+    return found.detection.with_columns(corpus=pl.lit(corpus), trusted=pl.lit(trusted))
+
+
+def told(detection: pl.DataFrame) -> list[dict[str, object]]:
+    """A line a corpus and row: means over seeds of what the fused suspicion finds, and the best single detector at 1 %."""
+    lines = []
+    for (corpus, row), group in detection.group_by("corpus", "row", maintain_order=True):
+        fused = group.filter(pl.col("detector") == "fused")
+        line = {"pairs of": corpus, "row": row, "poisoned": fused["poisoned"][0]}
+        flagged, clean = fused["poisoned_flagged"].sum(), fused["clean_flagged"].sum()
+        line["flagged"] = f"{flagged / fused['poisoned'].sum():.0%}" if fused["poisoned"].sum() else "-"
+        line["clean flagged"] = f"{clean / fused['clean'].sum():.2%}"
+        if fused["poisoned"].sum():
+            line["AUROC"] = f"{fused['auroc'].mean():.3f} [{fused['auroc'].min():.3f}, {fused['auroc'].max():.3f}]"
+            for name in SHOWN:
+                low, high = fused[f"{name}_low"].mean(), fused[f"{name}_high"].mean()
+                line[f"TPR at {float(name[4:]):.1%}"] = f"{fused[name].mean():.2f} [{low:.2f}, {high:.2f}]"
+            single = group.filter(pl.col("detector") != "fused").group_by("detector").agg(pl.col("tpr_0.01", "auroc").mean())
+            best = single.sort("tpr_0.01", "auroc", descending=True).row(0, named=True)
+            line["best alone at 1.0%"] = f"{best['detector']} {best['tpr_0.01']:.2f}"
+        lines.append(line)
+    return lines
+
+
+def drawn(detection: pl.DataFrame) -> alt.Chart:
+    """Share found at 1 % of clean pairs, a row of the arena by a detector."""
+    mean = (
+        detection.filter(pl.col("poisoned") > 0).group_by("row", "detector", maintain_order=True).agg(pl.col("tpr_0.01").mean())
+    )
+    names, attacks = mean["detector"].unique(maintain_order=True).to_list(), mean["row"].unique(maintain_order=True).to_list()
+    return (
+        alt.Chart(mean)
+        .mark_rect()
+        .encode(
+            x=alt.X("detector:N", sort=names, title=None, axis=alt.Axis(orient="top", labelAngle=-50)),
+            y=alt.Y("row:N", sort=attacks, title=None),
+            color=alt.Color("tpr_0.01:Q", title="found at 1 %", scale=alt.Scale(scheme="blues", domain=[0, 1])),
+        )
+        .properties(width=alt.Step(22), height=alt.Step(14))
+    )
+
+
+def main() -> None:
+    """Prints the table, writes arena.json and the picture."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--corpus", nargs="*", default=["harmless", "helpful"])
+    ask.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    ask.add_argument("--rows", nargs="*", default=None)
+    ask.add_argument("--trusted", type=float, default=0.0)
+    given = ask.parse_args()
+    detection = pl.concat(
+        [measured(corpus, given.seeds, given.rows, given.trusted) for corpus in given.corpus], how="diagonal_relaxed"
+    )
+    name = "arena" if not given.trusted else "arena_trusted"
+    _report.save(name, told(detection))
+    _report.draw(name, drawn(detection))
+
+
+if __name__ == "__main__":
+    main()
