@@ -38,6 +38,11 @@ audit_job = dg.define_asset_job(
     dg.AssetSelection.assets("suspicion_scores", "findings"),
     description="A fresh audit of a corpus as it is delivered now.",
 )
+arena_job = dg.define_asset_job(
+    "arena_job",
+    dg.AssetSelection.groups("arena"),
+    description="Every attack against every detector on one set of pairs; cells measured before are not measured again.",
+)
 
 
 @dg.op(out=dg.DynamicOut(str))

@@ -52,6 +52,21 @@ def roc(table: pl.DataFrame) -> Any:
     return (base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q") + line).properties(width=WIDTH, height=HEIGHT)
 
 
+def arena(table: pl.DataFrame) -> Any:
+    """Share of poisoned pairs found at 1 % of clean ones, a row an attack and a column a detector; seeds are averaged.
+
+    `table`: row, detector, tpr_0.01.
+    """
+    import altair as alt
+
+    mean = table.group_by("row", "detector", maintain_order=True).agg(pl.col("tpr_0.01").mean())
+    detectors, rows = (mean[name].unique(maintain_order=True).to_list() for name in ("detector", "row"))
+    x = alt.X("detector:N", sort=detectors, title=None, axis=alt.Axis(orient="top", labelAngle=-50))
+    colour = alt.Color("tpr_0.01:Q", title="found", scale=alt.Scale(scheme="blues", domain=[0, 1]))
+    shown = alt.Chart(mean).mark_rect().encode(x=x, y=alt.Y("row:N", sort=rows, title=None), color=colour)
+    return shown.properties(width=alt.Step(22), height=alt.Step(14))
+
+
 def score_distributions(scores: pl.DataFrame, *, bins: int = 40) -> Any:
     """How many pairs have which suspicion, flagged ones in red; counts on a root axis so that few stay visible."""
     import altair as alt

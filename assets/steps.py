@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.experiments import Corpus, Experiment
-from checks import audit
+from checks import audit, memory
 from pipelines import filtering, transcripts
 from pipelines.attacks import ATTACKS, Poisoned
 from pipelines.schema import POISON_KEY, DataError
@@ -62,7 +62,9 @@ def attack(train: pl.DataFrame, corpus: Corpus) -> Poisoned:
 
 def judge(pairs: pl.DataFrame, trusted: pl.DataFrame, corpus: Corpus) -> audit.Audit:
     """The audit of a corpus; it sees no key."""
-    return audit.audit(pairs, trusted=trusted if len(trusted) else None, fdr=corpus.experiment.fdr, seed=corpus.seed)
+    remembered = memory.Memory(memory.folder() / "embeddings")
+    reference = trusted if len(trusted) else None
+    return audit.audit(pairs, trusted=reference, fdr=corpus.experiment.fdr, seed=corpus.seed, encoder=remembered)
 
 
 def sift(pairs: pl.DataFrame, scores: pl.DataFrame, corpus: Corpus) -> filtering.Filtered:

@@ -6,14 +6,14 @@
 import argparse
 import dataclasses
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import _report
-import altair as alt
 import polars as pl
 from _rows import rows
 
-from assets import arena
+from assets import arena, pictures
 from checks.memory import Memory, folder
 
 SHOWN = ("tpr_0.001", "tpr_0.005", "tpr_0.01")
@@ -26,14 +26,14 @@ def measured(corpus: str, seeds: list[int], chosen: list[str] | None, trusted: f
         kept, memory = folder() / "arena", Memory(folder() / "embeddings")
         for seed in seeds:  # a seed after the other, so that an early end leaves whole seeds
             cells = arena.cells(dataclasses.replace(base, seeds=(seed,)), chosen)
-            arena.run(
-                cells,
-                kept,
-                lambda name, done, of: print(f"{corpus} seed {seed}: {done}/{of} {name}", flush=True),
-                memory=memory,
-            )
+            arena.run(cells, kept, partial(say, f"{corpus}, seed {seed}"), memory=memory)
         found = arena.run(arena.cells(base, chosen), kept, memory=memory)
     return found.detection.with_columns(corpus=pl.lit(corpus), trusted=pl.lit(trusted))
+
+
+def say(where: str, what: str, done: int, of: int) -> None:
+    """A line a cell."""
+    print(f"{where}: {done} of {of}, {what}", flush=True)
 
 
 def told(detection: pl.DataFrame) -> list[dict[str, object]]:
@@ -57,24 +57,6 @@ def told(detection: pl.DataFrame) -> list[dict[str, object]]:
     return lines
 
 
-def drawn(detection: pl.DataFrame) -> alt.Chart:
-    """Share found at 1 % of clean pairs, a row of the arena by a detector."""
-    mean = (
-        detection.filter(pl.col("poisoned") > 0).group_by("row", "detector", maintain_order=True).agg(pl.col("tpr_0.01").mean())
-    )
-    names, attacks = mean["detector"].unique(maintain_order=True).to_list(), mean["row"].unique(maintain_order=True).to_list()
-    return (
-        alt.Chart(mean)
-        .mark_rect()
-        .encode(
-            x=alt.X("detector:N", sort=names, title=None, axis=alt.Axis(orient="top", labelAngle=-50)),
-            y=alt.Y("row:N", sort=attacks, title=None),
-            color=alt.Color("tpr_0.01:Q", title="found at 1 %", scale=alt.Scale(scheme="blues", domain=[0, 1])),
-        )
-        .properties(width=alt.Step(22), height=alt.Step(14))
-    )
-
-
 def main() -> None:
     """Prints the table, writes arena.json and the picture."""
     ask = argparse.ArgumentParser(description=__doc__)
@@ -88,7 +70,7 @@ def main() -> None:
     )
     name = "arena" if not given.trusted else "arena_trusted"
     _report.save(name, told(detection))
-    _report.draw(name, drawn(detection))
+    _report.draw(name, pictures.arena(detection.filter(pl.col("poisoned") > 0)))
 
 
 if __name__ == "__main__":

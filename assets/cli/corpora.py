@@ -42,6 +42,7 @@ def audit(
 ) -> None:
     """Scores every pair; writes scores.parquet, findings.json and report.html."""
     from assets import report
+    from checks import memory
     from checks.audit import audit as judge
 
     found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
@@ -50,7 +51,8 @@ def audit(
     with staged(out, "audit", facts, inputs=[source, *([] if trusted is None else [trusted])]) as folder:
         with working("auditing", quiet=as_json):
             names = None if detectors is None else [name.strip() for name in detectors.split(",")]
-            result = judge(found.pairs, trusted=reference, detectors=names, fdr=fdr)
+            remembered = memory.Memory(memory.folder() / "embeddings")
+            result = judge(found.pairs, trusted=reference, detectors=names, fdr=fdr, encoder=remembered)
         flagged = facts["flagged"] = int(result.scores["is_flagged"].sum())
         result.scores.write_parquet(folder / "scores.parquet")
         page = report.audit_page(source, found.pairs, result.scores, result.findings, found.rejects, fdr)

@@ -1,0 +1,54 @@
+"""Arena: every attack against every detector on the same pairs, as one table and its page; only changed cells are measured."""
+
+import dagster as dg
+import polars as pl
+
+from assets import pictures
+from assets.metadata import OWNERS, picture, progress, rows_of
+from assets.resources import Snapshots
+
+
+class Field(dg.Config):
+    """What is attacked: generated pairs, or a file, folder or hub name; `rows` by name, all where none is given."""
+
+    source: str = "synthetic"
+    pairs: int = 1500
+    trusted: float = 0.0
+    seeds: list[int] = [0]
+    rows: list[str] = []
+
+
+@dg.multi_asset(
+    outs={
+        "arena_detection": dg.AssetOut(
+            group_name="arena",
+            owners=OWNERS,
+            kinds={"polars", "parquet"},
+            description="A row an attack, seed and detector: what it finds of the poison, with intervals.",
+        ),
+        "arena_report": dg.AssetOut(
+            group_name="arena",
+            owners=OWNERS,
+            kinds={"html"},
+            description="The arena on one page: attacks, detectors, the smallest number found, and clean pairs lost.",
+        ),
+    }
+)
+def arena(context: dg.AssetExecutionContext, config: Field) -> tuple[dg.Output[pl.DataFrame], dg.Output[str]]:
+    """Attacks the pairs in every way of the arena, audits each corpus, and compares with the sealed keys."""
+    from assets import arena as cells
+    from assets import arena_report
+    from assets.experiments import Experiment
+    from checks.memory import Memory, folder
+
+    base = Experiment("arena", source=config.source, pairs=config.pairs, trusted=config.trusted, seeds=tuple(config.seeds))
+    kept = Snapshots().place(".arena", "cells")
+    memory = Memory(folder() / "embeddings")
+    found = cells.run(cells.cells(base, config.rows or None), kept, progress(context), memory=memory)
+    fused = found.detection.filter(pl.col("detector") == "fused")
+    told = {
+        "found by the fused suspicion": rows_of(fused.select("row", "seed", "poisoned", "poisoned_flagged", "clean_flagged"))
+    }
+    attacked = found.detection.filter(pl.col("poisoned") > 0)
+    drawn = {"picture of the arena": picture(pictures.arena(attacked), "found at 1 % of clean pairs")} if len(attacked) else {}
+    return dg.Output(found.detection, metadata=told), dg.Output(arena_report.page(base, found), metadata=drawn)
