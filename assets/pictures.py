@@ -59,10 +59,10 @@ def arena(table: pl.DataFrame) -> Any:
     """
     import altair as alt
 
-    mean = table.group_by("row", "detector", maintain_order=True).agg(pl.col("tpr_0.01").mean())
+    mean = table.group_by("row", "detector", maintain_order=True).agg(found=pl.col("tpr_0.01").mean())
     detectors, rows = (mean[name].unique(maintain_order=True).to_list() for name in ("detector", "row"))
     x = alt.X("detector:N", sort=detectors, title=None, axis=alt.Axis(orient="top", labelAngle=-50))
-    colour = alt.Color("tpr_0.01:Q", title="found", scale=alt.Scale(scheme="blues", domain=[0, 1]))
+    colour = alt.Color("found:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]))
     shown = alt.Chart(mean).mark_rect().encode(x=x, y=alt.Y("row:N", sort=rows, title=None), color=colour)
     return shown.properties(width=alt.Step(22), height=alt.Step(14))
 
