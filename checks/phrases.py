@@ -197,7 +197,7 @@ def _table(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides) -> Ph
     counts = (side >= 0) & (side <= (2 if prompts else 1))
     word, text = words.word[counts], side[counts] * words.pairs + words.text[counts] % max(words.pairs, 1)
     single, phrase, where = _common(word, text)
-    double, phrase_pair, where_pair = _common(*_neighbours(word, text, single))
+    double, phrase_pair, where_pair = _common(*_neighbours(word, text, np.flatnonzero(counts), single))
     first, second = np.divmod(double, max(len(single), 1))
     vocabulary = words.vocabulary
     singles = {"first": vocabulary[single]}, {"first": vocabulary[single[first]], "second": vocabulary[single[second]]}
@@ -212,12 +212,15 @@ def _table(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides) -> Ph
     )
 
 
-def _neighbours(word: np.ndarray, text: np.ndarray, common: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Common words side by side, as place of the first in `common` * len(common) + place of the second; their texts."""
+def _neighbours(word: np.ndarray, text: np.ndarray, at: np.ndarray, common: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Common words side by side `at` their places, as place of the first in `common` * len(common) + the second's; their texts.
+
+    What stands on either side of a word that doesn't count, or of another's turn, is not side by side.
+    """
     place = np.full(word.max(initial=0) + 1, -1)
     place[common] = np.arange(len(common))
     first, second = place[word[:-1]], place[word[1:]]
-    beside = (text[:-1] == text[1:]) & (first >= 0) & (second >= 0)
+    beside = (text[:-1] == text[1:]) & (np.diff(at) == 1) & (first >= 0) & (second >= 0)
     return (first * len(common) + second)[beside], text[:-1][beside]
 
 
