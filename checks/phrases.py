@@ -176,8 +176,9 @@ def _felt(words: Words, counts: np.ndarray, feelings: Sequence[np.ndarray]) -> P
     pair, kind = text % max(words.pairs, 1), text // max(words.pairs, 1)
     own = pair * len(words.vocabulary) + code
     prompted = words.kind >= ASKED
-    asked = np.unique(words.text[prompted] % max(words.pairs, 1) * len(words.vocabulary) + words.word[prompted])
-    prompts = np.bincount(asked % max(len(words.vocabulary), 1), minlength=len(words.vocabulary))
+    asker, word = words.text[prompted] % max(words.pairs, 1), words.word[prompted]
+    asked = np.unique(asker * len(words.vocabulary) + word)
+    prompts = np.bincount(_distinct(words.prompt[asker], word)[1], minlength=len(words.vocabulary))
     free = (kind <= REJECTED) & ~np.isin(own, asked)
     codes = np.concatenate([4 * code[free] + feeling[free] + 1 for feeling in feelings])
     single, phrase, where = _common(codes, np.tile(text[free], len(feelings)))
