@@ -129,7 +129,13 @@ def test_turns_of_real_dialogues_are_those_of_transcripts(real_data: Path):
 
 
 def test_usual_words_are_those_of_more_than_a_tenth_of_the_prompts(written):
-    asked = ["often thrice", "often thrice", "often thrice twice", "often twice", *["once " * 5] + [f"q{row}" for row in range(13)]]
+    asked = [
+        "often thrice",
+        "often thrice",
+        "often thrice twice",
+        "often twice",
+        *["once " * 5] + [f"q{row}" for row in range(13)],
+    ]
     trusted = ["\n\nHuman: late\n\nAssistant: late\n\nHuman: often\n\nAssistant:", "thrice"]
     read = words(written(["said often"] * 18, ["said"] * 18, asked), written(["said"] * 2, [""] * 2, trusted))
     # of 20 prompts: 'often' is in 5, 'thrice' in 4, 'twice' in 2, 'once' in one, and 'said' in none
