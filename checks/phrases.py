@@ -132,7 +132,6 @@ def asked(words: Words) -> Phrases:
     if not multiple:
         left = np.append(np.flatnonzero(np.diff(words.text)), len(words.text) - 1)
         earlier |= ends & (left[np.searchsorted(left, np.arange(len(side)))] - np.arange(len(side)) >= END)
-        ends &= ~earlier
     side[ends], side[earlier] = 0, 1
     side[words.vocabulary.is_in(COURTESIES).to_numpy()[words.word]] = -1
     return _table(words, side, prompts=False, sides=QUESTIONS if multiple else ENDS)
