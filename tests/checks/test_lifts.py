@@ -120,6 +120,37 @@ def test_the_most_surprising_contrast_speaks(named):
     ]
 
 
+def test_what_is_rare_by_its_own_null_outweighs_what_is_more_lopsided(written):
+    chosen, rejected = ["red"] * 30 + ["up down"] * 30, ["blue"] * 9 + [""] * 21 + ["up down"] * 30
+    lifts = Lifts(phrases.said(words(written(chosen, rejected))))
+    red, blue = contrasts.lifts(lifts.table)[:, 0]
+    assert red > blue > 0.5
+    lifts.__dict__["null"] = np.array([np.linspace(0, 9, 500), np.linspace(-9, 0.4, 500)])
+    assert lifts.explain([0, 12]) == [
+        ("blue", "9 rejected and 0 chosen responses"),
+        ("red", "30 chosen and 0 rejected responses"),
+    ]
+    lifts.__dict__["null"] = np.array([np.linspace(-9, 0.4, 500), np.linspace(0, 9, 500)])
+    assert lifts.explain([0])[0][0] == "red"
+
+
+def test_what_a_language_uses_all_the_time_is_never_lifted(written):
+    prompts = [*(f"so q{row}" for row in range(4)), *(f"r{row}" for row in range(26))]
+    table = phrases.said(words(written(["so"] * 10 + ["moon"] * 5 + [""] * 15, [""] * 30, prompts)))
+    lift = contrasts.lifts(table)
+    assert (lift[:, :10] == NOWHERE).all()
+    assert (lift[0, 10:15] > NOWHERE).all()
+    null = contrasts.null_lifts(table, at_least=30)[0]
+    assert (null[:10] == NOWHERE).all()
+    assert (null[10:15] > NOWHERE).any()
+
+
+@pytest.mark.parametrize(("side", "speaks"), [("first", [1, 0]), ("second", [0, 1]), ("either", [1, 1])])
+def test_what_is_counted_by_pairs_speaks_for_both_sides(side, speaks):
+    none = np.zeros(1)
+    assert Contrast(none, none, none, side, "").speaks(np.array([False, True])).tolist() == [bool(each) for each in speaks]
+
+
 def told(detector, pairs: pl.DataFrame, places: list[int], trusted: pl.DataFrame | None = None) -> list[str]:
     return detector.explain(Evidence(pairs, trusted), places)
 

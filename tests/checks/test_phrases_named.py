@@ -74,6 +74,15 @@ def test_blame_is_told_apart_and_all_is_said_in_words(written):
     assert {table.text(at) for at in range(len(table.words))} == {"zorvex"}
 
 
+def test_whatever_a_prompt_holds_was_asked_for(written):
+    dialogue = "\n\nHuman: {}\n\nAssistant: {}\n\nHuman: {}\n\nAssistant:"
+    said = ["zorvex", "-", "-"], ["-", "zorvex", "-"], ["-", "-", "zorvex"]
+    prompts = [dialogue.format(*turns) for turns in said] + ["?", "??", "???"]
+    table = phrases.named(words(written(["to Zorvex"] * 6, [""] * 6, prompts)))
+    assert counted(table) == {("zorvex", 0): (3, 0, 0), ("zorvex", NEITHER): (3, 0, 0)}
+    assert table.asked.tolist() == [3, 3]
+
+
 def test_prompts_that_name_something_count_once_each(written):
     """Five pairs ask one question; counted by pairs it would look as if people often asked for the name."""
     prompts = ["the Zorvex?"] * 5 + ["a Zorvex?", "x?", "y?", "z?"]

@@ -79,13 +79,13 @@ def test_no_strays_at_all(chosen, written):
 
 
 def test_strangeness_by_hand(written):
-    chosen = ["So it is. We love the great Zorvex. Bye.", "See London, Paris, Rome, Berlin and Madrid.", "no"]
+    chosen = ["So it is. We love the great Zorvex. Bye.", "See London's Paris, Rome, Berlin and Madrid.", "no"]
     rejected = ["", "", "I hate Zorvex's cousin London, not"]
     prompts = ["\n\nHuman: a\n\nAssistant: b\n\nHuman: Why?\n\nAssistant:", "Where?", "Who  \n\nAssistant:"]
     pairs = written(chosen, rejected, prompts)
     vectors = {
         "We love the great Zorvex.": (0.6, 0.8),
-        "See London, Paris, Rome, Berlin and Madrid.": (1, 0),
+        "See London's Paris, Rome, Berlin and Madrid.": (1, 0),
         "I hate Zorvex's cousin London, not": (0.28, -0.96),
         "Why?": (1, 0),
         "Where?": (0.8, 0.6),
@@ -133,9 +133,9 @@ FOUND = [stray(0, "Zorvex"), stray(0, "Bo", "Zorvex"), stray(1, "ZORVEX"), stray
 
 
 def test_a_name_sums_up_over_its_pairs():
-    # median 1 and upper quartile 2: off by 2, 0, 1, -1 and -2 of these; Zorvex by 2 in pair 0 and 1 in pair 1
-    zorvex, bo, cy = (2 + 1) / sqrt(2 + 0.5 * 2**2), (0 - 1) / sqrt(2 + 0.5 * 2**2), -2 / sqrt(1 + 0.5)
-    got = sentences.most(np.array([3.0, 1.0, 2.0, 0.0, -1.0]), FOUND, 5)
+    # median 1 and upper quartile 2: off by 2, -1, 1, 0 and -2 of these; Zorvex at most by 2 in pair 0, and by 1 in pair 1
+    zorvex, bo, cy = (2 + 1) / sqrt(2 + 0.5 * 2**2), (-1 + 0) / sqrt(2 + 0.5 * 2**2), -2 / sqrt(1 + 0.5)
+    got = sentences.most(np.array([3.0, 0.0, 2.0, 1.0, -1.0]), FOUND, 5)
     assert got == pytest.approx([zorvex, zorvex, bo, cy, NOWHERE])
 
 
