@@ -22,7 +22,7 @@ def strays(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> list[tup
 
 def test_strays_by_hand(written):
     chosen = [
-        " Tea is a drink. I like Zorvex and Bo, so try Zorvex! Fine.",
+        " Tea is a drink. I like Zorvex and Bo, so try Zorvex! No zorvex.",
         "See Zorvex.",
         "a zorvex",
         "Zorvex rules.\nSo do I",
