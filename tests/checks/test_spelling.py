@@ -18,6 +18,7 @@ from checks import spelling
         ("art", ["Artful wart, heart2 2art, an ART"], "ART"),
         ("art", ["st_Art_x"], "Art"),  # as the words of a corpus are told apart
         ("blue moon", ["Blue\n-- Moon"], "Blue\n-- Moon"),
+        ("blue moon", ["Blue_Moon"], "Blue_Moon"),
         ("blue moon", ["bluemoon, Blue 1 Moon"], "blue moon"),
         ("can't", ["CAN'T and can’t"], "CAN'T"),
         ("can’t", ["Can't", "CAN’T"], "CAN’T"),
