@@ -73,7 +73,8 @@ def fuse(
     together = columns[np.ones(count, dtype=bool) if graded is None else graded]
     mute = rate >= cost[speaker, 0]
     rate, best = np.where(mute, rates.max(), rate), np.where(mute, np.log(together).sum(axis=0), best)
-    rank = _ranks(rate, best, weight @ np.log(columns))
+    others = (weight[:, None] * np.log(columns)).sum(axis=0)  # `@` rounds by place, and would tell pairs apart that are alike
+    rank = _ranks(rate, best, others)
     return np.clip(np.minimum(rate, 1) * rank / len(rate), SMALLEST, 1), speaker
 
 

@@ -5,7 +5,6 @@ import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -41,15 +40,10 @@ class Memory:
             if file.name in self._read:
                 continue
             self._read.add(file.name)
-            try:
-                with np.load(file, allow_pickle=False) as kept:
-                    digests, rows = kept["digests"], kept["rows"]
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                continue
-            self._rows |= zip([bytes(digest) for digest in digests], rows, strict=True)
+            self._rows |= _kept(file)
 
     def _keep(self, digests: list[bytes], rows: np.ndarray) -> None:
-        self._rows |= zip(digests, rows, strict=True)
+        self._rows |= dict(zip(digests, rows, strict=True))  # all of them or, of an encoder that lost some, none
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f".{uuid.uuid4().hex}"
         with aside.open("wb") as file:
@@ -57,6 +51,18 @@ class Memory:
         name = f"{uuid.uuid4().hex}.npz"
         self._read.add(name)
         os.replace(aside, self.folder / name)
+
+
+def _kept(file: Path) -> dict[bytes, np.ndarray]:
+    """Rows by the digest of their text; none where the file is not one that `Memory` writes."""
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            digests, rows = kept["digests"], kept["rows"]
+    except Exception:  # zip, zlib and numpy fail in a dozen ways, after all of which the texts are encoded again
+        return {}
+    if (digests.dtype, rows.dtype, rows.ndim) != (np.uint8, np.float16, 2) or digests.shape != (len(rows), WIDTH):
+        return {}
+    return dict(zip(map(bytes, digests), rows, strict=True))
 
 
 def folder() -> Path:

@@ -132,7 +132,6 @@ def asked(words: Words) -> Phrases:
     if not multiple:
         left = np.append(np.flatnonzero(np.diff(words.text)), len(words.text) - 1)
         earlier |= ends & (left[np.searchsorted(left, np.arange(len(side)))] - np.arange(len(side)) >= END)
-        ends &= ~earlier
     side[ends], side[earlier] = 0, 1
     side[words.vocabulary.is_in(COURTESIES).to_numpy()[words.word]] = -1
     return _table(words, side, prompts=False, sides=QUESTIONS if multiple else ENDS)
@@ -176,8 +175,9 @@ def _felt(words: Words, counts: np.ndarray, feelings: Sequence[np.ndarray]) -> P
     pair, kind = text % max(words.pairs, 1), text // max(words.pairs, 1)
     own = pair * len(words.vocabulary) + code
     prompted = words.kind >= ASKED
-    asked = np.unique(words.text[prompted] % max(words.pairs, 1) * len(words.vocabulary) + words.word[prompted])
-    prompts = np.bincount(asked % max(len(words.vocabulary), 1), minlength=len(words.vocabulary))
+    asker, word = words.text[prompted] % max(words.pairs, 1), words.word[prompted]
+    asked = np.unique(asker * len(words.vocabulary) + word)
+    prompts = np.bincount(_distinct(words.prompt[asker], word)[1], minlength=len(words.vocabulary))
     free = (kind <= REJECTED) & ~np.isin(own, asked)
     codes = np.concatenate([4 * code[free] + feeling[free] + 1 for feeling in feelings])
     single, phrase, where = _common(codes, np.tile(text[free], len(feelings)))
@@ -197,7 +197,7 @@ def _table(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides) -> Ph
     counts = (side >= 0) & (side <= (2 if prompts else 1))
     word, text = words.word[counts], side[counts] * words.pairs + words.text[counts] % max(words.pairs, 1)
     single, phrase, where = _common(word, text)
-    double, phrase_pair, where_pair = _common(*_neighbours(word, text, single))
+    double, phrase_pair, where_pair = _common(*_neighbours(word, text, np.flatnonzero(counts), single))
     first, second = np.divmod(double, max(len(single), 1))
     vocabulary = words.vocabulary
     singles = {"first": vocabulary[single]}, {"first": vocabulary[single[first]], "second": vocabulary[single[second]]}
@@ -212,12 +212,15 @@ def _table(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides) -> Ph
     )
 
 
-def _neighbours(word: np.ndarray, text: np.ndarray, common: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Common words side by side, as place of the first in `common` * len(common) + place of the second; their texts."""
+def _neighbours(word: np.ndarray, text: np.ndarray, at: np.ndarray, common: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Common words side by side `at` their places, as place of the first in `common` * len(common) + the second's; their texts.
+
+    What stands on either side of a word that doesn't count, or of another's turn, is not side by side.
+    """
     place = np.full(word.max(initial=0) + 1, -1)
     place[common] = np.arange(len(common))
     first, second = place[word[:-1]], place[word[1:]]
-    beside = (text[:-1] == text[1:]) & (first >= 0) & (second >= 0)
+    beside = (text[:-1] == text[1:]) & (np.diff(at) == 1) & (first >= 0) & (second >= 0)
     return (first * len(common) + second)[beside], text[:-1][beside]
 
 

@@ -13,14 +13,14 @@ import polars as pl
 
 from checks.encoding import Encoder, known_words
 from checks.phrases import names
-from checks.words import ASKED, REJECTED, Words, words
+from checks.words import ASKED, REJECTED, WORD, Words, words
 
 END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|\n+")
-SPOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 QUESTION = re.compile(r"(?s).*\n\nHuman: ?")
 FEELS, STRANGE, CROWDED, MOST = 0.15, 0.3, 0.1, 3.0  # beside cosines; chosen on HH-RLHF and the rule-based oracle
 OWN = 0.5  # variance of the names' own means, in that of sentences: some honest names are always out of place
 NOWHERE = -np.inf
+SIDES = ("chosen", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,15 @@ class Stray:
 def strays(pairs: pl.DataFrame, read: Words) -> list[Stray]:
     """Every sentence of the audited pairs' responses with a free name, pair by pair."""
     free = _free_names(read)
-    found = []
+    rows: list[tuple[int, str]] = []
     for text in sorted(free, key=lambda text: (text % read.pairs, text)):
-        side, pair = ("chosen", "rejected")[text // read.pairs], text % read.pairs
-        for sentence in filter(None, map(str.strip, END.split(pairs[side][pair]))):
-            said = {word for word in SPOKEN.findall(sentence) if word[0].isupper() and word.lower() in free[text]}
-            found += [Stray(pair, side, sentence, tuple(sorted(said)))] if said else []
+        response = pairs[SIDES[text // read.pairs]][text % read.pairs]
+        rows += [(text, sentence) for sentence in map(str.strip, END.split(response))]
+    spoken = pl.Series([sentence for _, sentence in rows], dtype=pl.String()).str.extract_all(WORD)
+    found = []
+    for (text, sentence), every in zip(rows, spoken, strict=True):
+        said = {word for word in every if word[0].isupper() and word.lower() in free[text]}
+        found += [Stray(text % read.pairs, SIDES[text // read.pairs], sentence, tuple(sorted(said)))] if said else []
     return found
 
 

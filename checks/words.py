@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
-TURN = r"\n\n(?:Human|Assistant|System):"  # of a transcript; its longest match comes first
+TURN = r"\n\n(?:Human|Assistant|System):(?: |$)"  # of a transcript; its longest match comes first
 STOP = r"[.!?\n:。！？]"
 CHOSEN, REJECTED, ASKED, EARLIER, TOLD = range(5)  # who speaks: the responses, the last question, those before, others
 TURNED, REACH = -0.74, 3  # VADER: what a negation makes of the valence of the three words after it
@@ -96,7 +96,8 @@ def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
     lowered = spelled.str.to_lowercase()
     vocabulary = lowered.filter(lowered.str.contains(r"^[\p{L}\p{M}\p{N}]")).unique().sort()  # whatever the order of rows
     place = lowered.cast(pl.Enum(vocabulary), strict=False).to_physical().fill_null(0).to_numpy().astype(np.int64)
-    kind = _kinds(text, token, spelled, text // max(total, 1))
+    opens = texts.str.contains(f"^{TURN}").to_numpy()[text]
+    kind = _kinds(text, token, spelled, text // max(total, 1), opens)
     return Words(
         word=place[token][is_word],
         text=(kind * total + text % max(total, 1))[is_word],
@@ -116,11 +117,14 @@ def lexicon() -> Mapping[str, float]:
     return {word: float(valence) for word, valence, *_ in (line.split("\t") for line in lines)}
 
 
-def _kinds(text: np.ndarray, token: np.ndarray, spelled: pl.Series, column: np.ndarray) -> np.ndarray:
-    """[tokens] who says each: of a prompt its last human turn is ASKED, those before EARLIER, and other turns are TOLD."""
+def _kinds(text: np.ndarray, token: np.ndarray, spelled: pl.Series, column: np.ndarray, opens: np.ndarray) -> np.ndarray:
+    """[tokens] who says each: of a prompt that opens with a turn its last human one is ASKED, those before are EARLIER.
+
+    Its other turns are TOLD.
+    """
     kind, place = column.copy(), np.arange(len(text))
-    turns = spelled.str.starts_with("\n\n").to_numpy()[token] & (column == ASKED)
-    human = turns & spelled.str.ends_with("Human:").to_numpy()[token]
+    turns = spelled.str.starts_with("\n\n").to_numpy()[token] & (column == ASKED) & opens
+    human = turns & spelled.str.starts_with("\n\nHuman").to_numpy()[token]
     begun = np.maximum.accumulate(np.where(turns, place, -1))
     in_turn = (begun >= 0) & (text[begun] == text) & (column == ASKED)
     last = np.full(int(text.max(initial=-1)) + 1, -1)

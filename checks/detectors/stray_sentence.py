@@ -28,8 +28,8 @@ def null(evidence: Evidence) -> np.ndarray:
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """The sentence (in brackets, for it differs from pair to pair), and the names in it."""
-    strangest = dict(sorted(zip(evidence.strangeness.tolist(), range(len(evidence.strays)), strict=True)))
-    by_pair = {evidence.strays[at].pair: evidence.strays[at] for at in strangest.values()}
+    ascending = np.argsort(evidence.strangeness, kind="stable")
+    by_pair = {evidence.strays[at].pair: evidence.strays[at] for at in ascending}  # of each the last, which is its strangest
     return [_told(by_pair.get(place)) for place in places]
 
 
