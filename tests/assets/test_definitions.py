@@ -32,6 +32,8 @@ GRAPH = {
     "detection": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
     "roc_curves": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
     "flags": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
+    "arena_detection": ("arena", None, ""),
+    "arena_report": ("arena", None, ""),
     "venom_report": (
         "reports",
         "by_experiment",
@@ -46,7 +48,7 @@ CHECKS = {
     ("training_pairs", "training_pairs_are_well_formed", True),
 }
 
-JOBS = {"venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job"}
+JOBS = {"venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job", "arena_job"}
 
 WRONG = """
 [good]
