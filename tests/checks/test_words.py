@@ -134,7 +134,7 @@ def test_usual_words_are_those_of_more_than_a_tenth_of_the_prompts(written):
         "often thrice",
         "often thrice",
         "often thrice twice",
-        "often twice",
+        "often twice twice",
         *["once " * 5] + [f"q{row}" for row in range(13)],
     ]
     trusted = ["\n\nHuman: late\n\nAssistant: late\n\nHuman: often\n\nAssistant:", "thrice"]
