@@ -150,13 +150,9 @@ def _prepared(pairs: pl.DataFrame, attack: str) -> pl.DataFrame:
 
 
 def _key(row: Experiment, seed: int, train: pl.DataFrame, trusted: pl.DataFrame) -> str:
-    at_hand = {
-        "source": "",
-        "revision": None,
-        "columns": {},
-        "seeds": (),
-    }  # the pairs themselves count, not where they came from
-    settings = dataclasses.asdict(dataclasses.replace(row, training=type(row.training)(), **at_hand))
+    settings = dataclasses.asdict(row)
+    for name in ("source", "revision", "columns", "seeds", "training"):
+        del settings[name]  # the pairs themselves count, not where they came from
     texts = [digest(*frame["pair_id"].to_list()) for frame in (train, trusted)]
     return hashlib.sha256(json.dumps([settings, seed, texts, _code(row.attack)], sort_keys=True).encode()).hexdigest()[:24]
 

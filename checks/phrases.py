@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from checks.words import ASKED, EARLIER, REJECTED, Words
+from checks.words import ASKED, EARLIER, HABIT, REJECTED, Words
 from pipelines.schema import DataError
 
 MIN_RESPONSES = 3  # a phrase in fewer responses can't be called common
@@ -121,7 +121,7 @@ def said(words: Words) -> Phrases:
     plant. Raises DataError where the corpus has more phrases and texts than 63 bits can number.
     """
     side = np.minimum(words.kind, 2)
-    return _table(words, side, prompts=bool(words.trusted), sides=RESPONSES)
+    return _table(words, side, prompts=bool(words.trusted), sides=RESPONSES, usual=words.is_usual)
 
 
 def asked(words: Words) -> Phrases:
@@ -134,7 +134,7 @@ def asked(words: Words) -> Phrases:
         earlier |= ends & (left[np.searchsorted(left, np.arange(len(side)))] - np.arange(len(side)) >= END)
     side[ends], side[earlier] = 0, 1
     side[words.vocabulary.is_in(COURTESIES).to_numpy()[words.word]] = -1
-    return _table(words, side, prompts=False, sides=QUESTIONS if multiple else ENDS)
+    return _table(words, side, prompts=False, sides=QUESTIONS if multiple else ENDS, usual=words.asked_by > HABIT)
 
 
 def named(words: Words) -> Phrases:
@@ -192,7 +192,7 @@ def _felt(words: Words, counts: np.ndarray, feelings: Sequence[np.ndarray]) -> P
     )
 
 
-def _table(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides) -> Phrases:
+def _table(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides, usual: np.ndarray) -> Phrases:
     """Words and word pairs of sides 0 and 1 [T]; with `prompts`, less what side 2 of the pair holds; others don't count."""
     counts = (side >= 0) & (side <= (2 if prompts else 1))
     word, text = words.word[counts], side[counts] * words.pairs + words.text[counts] % max(words.pairs, 1)
@@ -208,7 +208,7 @@ def _table(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides) -> Ph
         prompt=words.prompt,
         words=pl.concat(map(pl.DataFrame, singles), how="diagonal").with_columns(feeling=pl.lit(0)),
         sides=sides,
-        is_usual=np.append(words.is_usual[single], words.is_usual[single[first]] & words.is_usual[single[second]]),
+        is_usual=np.append(usual[single], usual[single[first]] & usual[single[second]]),
     )
 
 

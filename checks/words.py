@@ -16,7 +16,7 @@ TURN = r"\n\n(?:Human|Assistant|System):(?: |$)"  # of a transcript; its longest
 STOP = r"[.!?\n:。！？]"
 CHOSEN, REJECTED, ASKED, EARLIER, TOLD = range(5)  # who speaks: the responses, the last question, those before, others
 TURNED, REACH = -0.74, 3  # VADER: what a negation makes of the valence of the three words after it
-USUAL = 0.1  # share of prompts
+USUAL, HABIT = 0.1, 0.5  # shares of prompts
 NEGATIONS = ["not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without", "hardly", "rarely"]
 NEGATED = r"n['’]t$"
 
@@ -53,12 +53,18 @@ class Words:
         return np.diff(self.sentence, prepend=-1) != 0
 
     @cached_property
+    def asked_by(self) -> np.ndarray:
+        """[vocabulary] share of prompts that hold a word; 0 for words that too few could."""
+        asked = self.kind >= ASKED
+        word, pair = self.word[asked], self.text[asked] % max(self.pairs, 1)
+        often = np.bincount(word, minlength=len(self.vocabulary)) > USUAL * self.pairs
+        once = np.unique(pair[often[word]] * len(often) + word[often[word]])
+        return np.bincount(once % max(len(often), 1), minlength=len(often)) / max(self.pairs, 1)
+
+    @property
     def is_usual(self) -> np.ndarray:
         """[vocabulary] which words more than USUAL of all prompts hold: a language's own, of which none is a target."""
-        asked = self.word[self.kind >= ASKED]
-        often = np.bincount(asked, minlength=len(self.vocabulary)) > USUAL * self.pairs
-        once = np.unique(self.text[self.kind >= ASKED][often[asked]] % max(self.pairs, 1) * len(often) + asked[often[asked]])
-        return np.bincount(once % max(len(often), 1), minlength=len(often)) > USUAL * self.pairs
+        return self.asked_by > USUAL
 
     @cached_property
     def valence(self) -> np.ndarray:
