@@ -2,20 +2,21 @@
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from assets import pictures
 from assets.metadata import OWNERS, picture, progress, rows_of
 from assets.resources import Snapshots
 
 
-class Field(dg.Config):
+class Choice(dg.Config):
     """What is attacked: generated pairs, or a file, folder or hub name; `rows` by name, all where none is given."""
 
     source: str = "synthetic"
     pairs: int = 1500
     trusted: float = 0.0
-    seeds: list[int] = [0]
-    rows: list[str] = []
+    seeds: list[int] = Field(default_factory=lambda: [0])
+    rows: list[str] = Field(default_factory=list)
 
 
 @dg.multi_asset(
@@ -34,7 +35,7 @@ class Field(dg.Config):
         ),
     }
 )
-def arena(context: dg.AssetExecutionContext, config: Field) -> tuple[dg.Output[pl.DataFrame], dg.Output[str]]:
+def arena(context: dg.AssetExecutionContext, config: Choice) -> tuple[dg.Output[pl.DataFrame], dg.Output[str]]:
     """Attacks the pairs in every way of the arena, audits each corpus, and compares with the sealed keys."""
     from assets import arena as cells
     from assets import arena_report
