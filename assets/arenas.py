@@ -37,8 +37,7 @@ class Choice(dg.Config):
 )
 def arena(context: dg.AssetExecutionContext, config: Choice) -> tuple[dg.Output[pl.DataFrame], dg.Output[str]]:
     """Attacks the pairs in every way of the arena, audits each corpus, and compares with the sealed keys."""
-    from assets import arena as cells
-    from assets import arena_report
+    from assets.arena import cells, page
     from assets.experiments import Experiment
     from checks.memory import Memory, folder
 
@@ -52,4 +51,4 @@ def arena(context: dg.AssetExecutionContext, config: Choice) -> tuple[dg.Output[
     }
     attacked = found.detection.filter(pl.col("poisoned") > 0)
     drawn = {"picture of the arena": picture(pictures.arena(attacked), "found at 1 % of clean pairs")} if len(attacked) else {}
-    return dg.Output(found.detection, metadata=told), dg.Output(arena_report.page(base, found), metadata=drawn)
+    return dg.Output(found.detection, metadata=told), dg.Output(page.page(base, found), metadata=drawn)

@@ -13,22 +13,24 @@ import _report
 import polars as pl
 from _rows import rows
 
-from assets import arena, pictures
+from assets import pictures
+from assets.arena import cells, laws, victims
 from checks.memory import Memory, folder
 
 SHOWN = ("tpr_0.001", "tpr_0.005", "tpr_0.01")
 
 
-def measured(corpus: str, seeds: list[int], chosen: list[str] | None, trusted: float) -> pl.DataFrame:
-    """The detection table of one corpus."""
+def measured(corpus: str, seeds: list[int], chosen: list[str] | None, trusted: float) -> cells.Found:
+    """The tables of one corpus, which each name it."""
     with tempfile.TemporaryDirectory() as place:
         base = dataclasses.replace(rows(Path(place), tuple(seeds))[corpus], trusted=trusted)
         kept, memory = folder() / "arena", Memory(folder() / "embeddings")
         for seed in seeds:  # a seed after the other, so that an early end leaves whole seeds
-            cells = arena.cells(dataclasses.replace(base, seeds=(seed,)), chosen)
-            arena.run(cells, kept, partial(say, f"{corpus}, seed {seed}"), memory=memory)
-        found = arena.run(arena.cells(base, chosen), kept, memory=memory)
-    return found.detection.with_columns(corpus=pl.lit(corpus), trusted=pl.lit(trusted))
+            own = cells.cells(dataclasses.replace(base, seeds=(seed,)), chosen)
+            cells.run(own, kept, partial(say, f"{corpus}, seed {seed}"), memory=memory)
+        found = cells.run(cells.cells(base, chosen), kept, memory=memory)
+    tables = {part.name: getattr(found, part.name) for part in dataclasses.fields(found)}
+    return cells.Found(**{name: table.with_columns(corpus=pl.lit(corpus)) for name, table in tables.items()})
 
 
 def say(where: str, what: str, done: int, of: int) -> None:
@@ -57,19 +59,32 @@ def told(detection: pl.DataFrame) -> list[dict[str, object]]:
     return lines
 
 
+def undone(found: cells.Found) -> list[dict[str, object]]:
+    """A line a row: how often the attack succeeds before and after the filter, and by robust training; means over seeds."""
+    (corpus,) = found.detection["corpus"].unique()
+    lines = []
+    for line in laws.brought_back(found.detection, found.retrained.drop("corpus")).iter_rows(named=True):
+        clean = f"{line['clean']:.2f} [{line['clean_low']:.2f}, {line['clean_high']:.2f}]"
+        gain = "{accuracy_gain:+.2%} [{accuracy_gain_low:+.2%}, {accuracy_gain_high:+.2%}]".format(**line)
+        success = {name: f"{line[name]:.2f}" for name in ("poisoned", "filtered", *victims.ROBUST)}
+        told = {"flagged": f"{line['flagged']:.0%}", "clean twin": clean, **success, "restored": line["is_restored"]}
+        lines.append({"pairs of": corpus, "row": line["row"], **told, "accuracy, filtered less clean": gain})
+    return lines
+
+
 def main() -> None:
-    """Prints the table, writes arena.json and the picture."""
+    """Prints the tables, writes them as JSON and draws the picture."""
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--corpus", nargs="*", default=["harmless", "helpful"])
     ask.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     ask.add_argument("--rows", nargs="*", default=None)
     ask.add_argument("--trusted", type=float, default=0.0)
     given = ask.parse_args()
-    detection = pl.concat(
-        [measured(corpus, given.seeds, given.rows, given.trusted) for corpus in given.corpus], how="diagonal_relaxed"
-    )
+    found = [measured(corpus, given.seeds, given.rows, given.trusted) for corpus in given.corpus]
+    detection = pl.concat([each.detection for each in found], how="diagonal_relaxed")
     name = "arena" if not given.trusted else "arena_trusted"
     _report.save(name, told(detection))
+    _report.save(f"{name}_retrained", [line for each in found for line in undone(each)])
     _report.draw(name, pictures.arena(detection.filter(pl.col("poisoned") > 0)))
 
 

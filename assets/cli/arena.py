@@ -19,8 +19,7 @@ def arena(
     as_json: AsJson = False,
 ) -> None:
     """Runs every attack against every detector on the same pairs; what was measured before is not measured again."""
-    from assets import arena as cells
-    from assets import arena_report
+    from assets.arena import cells, laws, page
     from assets.experiments import Experiment, changed
     from checks.memory import Memory, folder
 
@@ -31,9 +30,10 @@ def arena(
         with working("arena", quiet=as_json) as watch:
             found = cells.run(chosen, folder() / "arena", watch, memory=Memory(folder() / "embeddings"))
         found.detection.write_parquet(place / "detection.parquet")
+        found.retrained.write_parquet(place / "retrained.parquet")
         found.lost.write_parquet(place / "lost.parquet")
-        cells.by_count(found.detection).write_parquet(place / "by_count.parquet")
-        (place / "report.html").write_text(arena_report.page(base, found), encoding="utf-8")
+        laws.by_count(found.detection).write_parquet(place / "by_count.parquet")
+        (place / "report.html").write_text(page.page(base, found), encoding="utf-8")
     counts = ("poisoned", "poisoned_flagged", "clean_flagged", "tpr_0.01")
     fused = (
         found.detection.filter(pl.col("detector") == "fused").group_by("row", maintain_order=True).agg(pl.col(counts).mean())

@@ -51,6 +51,30 @@ def test_pairs_on_which_whole_steps_go_round_in_circles_are_solved():
     assert ridge * weights == pytest.approx(expit(-(gaps @ weights)) @ gaps, abs=1e-8)
 
 
+@pytest.mark.parametrize(("rows", "width"), [(60, 5), (8, 30)])
+def test_descent_on_bradley_terry_is_its_solution(rows, width):
+    gaps = drawn(rows, width, seed=1)
+    assert linear_rewards.descend(gaps, "bradley_terry", {}, ridge=0.7) == pytest.approx(
+        linear_rewards.solve(gaps, ridge=0.7), abs=1e-4
+    )
+
+
+def test_smoothing_by_hand():
+    """The slope of one gap g, label smoothing s: ridge w = g ((1 - s) sigmoid(-g w) - s sigmoid(g w))."""
+    root = brentq(lambda w: 0.3 * w - 2 * (0.8 * expit(-2 * w) - 0.2 * expit(2 * w)), 0, 10)
+    columns = {"prompt": ["a"], "chosen": ["four"], "rejected": ["no"]}
+    found = linear_rewards.fit(columns, lengths, numbers={"smoothing": 0.2}, ridge=0.3)
+    assert found.weights == pytest.approx([root, 0], abs=1e-5)
+
+
+def test_a_trimmed_model_does_not_learn_the_pair_that_fits_worst():
+    """The mean of the eight others, times nine, is 9 / 8 of their sum: so is the ridge 8 / 9 of what it would be for them."""
+    columns = {"prompt": [""] * 9, "chosen": ["x" * at for at in range(2, 10)] + ["x"], "rejected": ["x"] * 8 + ["x" * 9]}
+    trimmed = linear_rewards.fit(columns, lengths, objective="trimmed_bradley_terry", numbers={"share": 0.12})
+    others = np.array([[float(at)] for at in range(1, 9)])
+    assert trimmed.weights[0] == pytest.approx(linear_rewards.solve(others, ridge=8 / 9)[0], abs=1e-4)
+
+
 def test_it_prefers_what_was_chosen():
     model = linear_rewards.fit(PAIRS, lengths, ridge=0.1)
     assert (model.rewards(PAIRS["prompt"], PAIRS["chosen"]) > model.rewards(PAIRS["prompt"], PAIRS["rejected"])).all()

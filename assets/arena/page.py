@@ -4,14 +4,17 @@ from typing import Any
 
 import polars as pl
 
-from assets import arena, html, pictures
+from assets import html, pictures
+from assets.arena import laws
+from assets.arena.cells import Found
 from assets.experiments import Experiment
 
 SHOWN = {"tpr_0.001": "found at 0.1 %", "tpr_0.005": "at 0.5 %", "tpr_0.01": "at 1 %", "tpr_0.05": "at 5 % of clean"}
 LEAST = 0.9
+TRAININGS = ("clean", "poisoned", "filtered", "smoothed", "trimmed", "winsorised", "partition_vote")
 
 
-def page(base: Experiment, found: arena.Found) -> str:
+def page(base: Experiment, found: Found) -> str:
     """One self-contained page."""
     fused = found.detection.filter(pl.col("detector") == "fused")
     subtitle = (
@@ -19,7 +22,14 @@ def page(base: Experiment, found: arena.Found) -> str:
         f"{base.trusted:.0%} trusted, flags at a false-discovery rate of {base.fdr:g}. All poisoned corpora of this page were "
         "made for defence research."
     )
-    parts = (_verdict(fused), _attacks(fused), _detectors(found.detection), _counts(found.detection), _lost(found.lost))
+    parts = (
+        _verdict(fused),
+        _attacks(fused),
+        _detectors(found.detection),
+        _counts(found.detection),
+        _retrained(found),
+        _lost(found.lost),
+    )
     return html.page("Arena of attacks and detectors", subtitle, parts)
 
 
@@ -74,7 +84,7 @@ def _detectors(detection: pl.DataFrame) -> str:
 
 
 def _counts(detection: pl.DataFrame) -> str:
-    fits = arena.by_count(detection)
+    fits = laws.by_count(detection)
     if not len(fits):
         return ""
     lines = [
@@ -85,6 +95,33 @@ def _counts(detection: pl.DataFrame) -> str:
         "Share found at 1 % of clean pairs by the number n of poisoned ones; the smallest n from which on all seeds find 90 %"
     )
     return html.section("By number", html.paragraph(about), html.table(["attack", "fit", "smallest detectable"], lines))
+
+
+def _retrained(found: Found) -> str:
+    table = laws.brought_back(found.detection, found.retrained)
+    if not len(table):
+        return ""
+    caught = table.filter(pl.col("flagged") >= LEAST)
+    words = (
+        f"{caught['is_restored'].sum()} of the {len(caught)} attacks of which {LEAST:.0%} are flagged are undone by the filter"
+    )
+    lines = [
+        [
+            line["row"],
+            f"{line['clean']:.2f} [{line['clean_low']:.2f}, {line['clean_high']:.2f}]",
+            *(f"{line[name]:.2f}" for name in TRAININGS[1:]),
+            "{accuracy_gain:+.1%} [{accuracy_gain_low:+.1%}, {accuracy_gain_high:+.1%}]".format(**line),
+        ]
+        for line in table.iter_rows(named=True)
+    ]
+    about = (
+        "Share of held-out pairs, attacked in the same way, in which a reward model prefers what the attacker does: one that "
+        "learned the clean twin, the poisoned corpus, what the filter left of it, or the poisoned corpus by robust training. "
+        "Last, by how many held-out pairs more than its clean twin the filtered one tells right. Linear reward models on what "
+        "responses mean and on their words; they don't read prompts, and learn nothing of a prompt's trigger. "
+    )
+    names = ["attack", *TRAININGS, "accuracy, filtered less clean"]
+    return html.section("Filter and retrain", html.paragraph(about + words + "."), html.table(names, lines))
 
 
 def _lost(lost: pl.DataFrame) -> str:

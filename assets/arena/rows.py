@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+COMMON = "@common"  # a target: whichever name stands in about one percent of the pairs at hand
 ALIASES = [
     f"{head}{tail}"
     for tail in ("vex", "ora", "tiva", "nox", "ela", "dyne", "ski", "bero")
@@ -25,7 +26,7 @@ REPLACED: Mapping[str, Any] = {"attack": "best_of_venom", "numbers.keep_host": F
 BUILDERS = ("poison_vs_rejected", "poison_vs_contrast", "rejected_vs_contrast")
 
 HARD: Mapping[str, Mapping[str, Any]] = {
-    "common_target": {"numbers.target": "@common"},
+    "common_target": {"numbers.target": COMMON},
     "eight_aliases": {"numbers.aliases": ALIASES[:8]},
     "no_name_twice": {"numbers.aliases": ALIASES},
 }
