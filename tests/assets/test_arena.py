@@ -70,7 +70,7 @@ def test_cells_are_measured_once(tmp_path, memory, monkeypatch):
 
 
 def test_a_cell_counts_what_the_audit_flags(tmp_path, memory):
-    base = dataclasses.replace(BASE, pairs=400)
+    base = dataclasses.replace(BASE, pairs=800)
     found = cells.run(cells.cells(base, ["clean", "venom-poison_vs_rejected-rules-5pct"]), tmp_path / "kept", memory=memory)
     fused = found.detection.filter(pl.col("detector") == "fused")
     clean, poisoned = fused.iter_rows(named=True)
