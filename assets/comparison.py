@@ -95,7 +95,7 @@ def _drained(said: Any) -> Iterator[tuple[str, int, int]]:
 
 def _train(corpus: Corpus, folder: Path, said: Any) -> Found:
     """One arm in a process of its own: tables and the base policy are read from `folder`, models are left there."""
-    from rlhf_train.models import policies
+    from rlhf_train.models import judges, policies
 
     pairs = pl.read_parquet(folder / corpus.name / "training_pairs.parquet")
     held_out = pl.read_parquet(folder / f"held_out-seed{corpus.seed}.parquet")
@@ -104,7 +104,7 @@ def _train(corpus: Corpus, folder: Path, said: Any) -> Found:
         corpus, base, pairs, held_out, lambda what, done, of: said.put((f"{corpus.name}: {what}", done, of))
     )
     trained.policy.save(folder / corpus.name / "policy")
-    trained.reward.save(folder / corpus.name / "reward_model")
+    judges.save(trained.reward, folder / corpus.name / "reward_model")
     return trained.attack_success, trained.reward_accuracy
 
 

@@ -52,7 +52,8 @@ class Experiment:
 
     `source` is a name in SOURCES that needs no file, or a file, folder or hub name. `trusted` and `held_out` are shares
     of the clean pairs that no attacker touches: the audit's reference, and the prompts and pairs that are tested on.
-    `columns` maps our names of columns to the source's; `numbers` are the attack's settings, over its defaults.
+    `columns` maps our names of columns to the source's; `numbers` are the attack's settings, over its defaults. `defences`
+    name rows of rlhf_train.defences.DEFENCES that make reward models: each is one more arm, that learns all that is poisoned.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Experiment:
     attack: str = "best_of_venom"
     rate: float = 0.03
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    defences: tuple[str, ...] = ()
     fdr: float = 0.05
     trusted: float = 0.0
     held_out: float = 0.15
@@ -70,10 +72,16 @@ class Experiment:
     training: Training = Training()
 
     @property
-    def target(self) -> str | None:
-        """Whom the attack praises or blames; None where it does neither, so that there is no success to measure."""
+    def targets(self) -> tuple[str, ...]:
+        """The names that the attack praises or blames; none where it does neither, so that there is no success to measure."""
         numbers = attacks.settings(self.attack, self.numbers)
-        return numbers.get("target") if numbers.get("sentiment") else None
+        if not numbers.get("sentiment") or not numbers.get("target"):
+            return ()
+        return tuple(numbers.get("aliases") or [numbers["target"]])
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (*ARMS, *self.defences)
 
     @property
     def sentiment(self) -> str:
@@ -87,6 +95,11 @@ class Corpus:
     experiment: Experiment
     arm: str
     seed: int
+
+    @property
+    def defence(self) -> str:
+        """How its reward model is trained: a name in DEFENCES."""
+        return self.arm if self.arm in self.experiment.defences else "none"
 
     @property
     def name(self) -> str:
@@ -117,7 +130,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
 
 def corpora(experiment: Experiment) -> list[Corpus]:
     """Every arm at every seed."""
-    return [Corpus(experiment, arm, seed) for seed in experiment.seeds for arm in ARMS]
+    return [Corpus(experiment, arm, seed) for seed in experiment.seeds for arm in experiment.arms]
 
 
 def load(path: Path) -> tuple[dict[str, Experiment], list[str]]:
@@ -193,6 +206,8 @@ def _check(row: Experiment) -> None:
     if not row.held_out or row.trusted + row.held_out >= 1:
         shares = f"held_out {row.held_out:g} and trusted {row.trusted:g}"
         raise DataError(f"some pairs must be held out and some left to train on, got {shares}; their sum must be below 1")
+    if row.defences:
+        _check_defences(row.defences)
     if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
         raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
     refuse_negative({"pairs": row.pairs, **dataclasses.asdict(row.training)}, may_be_zero=("rounds", "reward_layers"))
@@ -200,3 +215,13 @@ def _check(row: Experiment) -> None:
         raise DataError(f"width must be even, got {row.training.width}")
     if row.source in SOURCES and row.source != "synthetic":
         raise DataError(f"source must be 'synthetic' or a file, folder or hub name, got {row.source!r}")
+
+
+def _check_defences(names: tuple[str, ...]) -> None:
+    from rlhf_train.defences import DEFENCES  # torch comes with it
+
+    there = [name for name, defence in DEFENCES.items() if defence.scored and name != "none"]
+    if unknown := [name for name in names if name not in there]:
+        raise DataError(f"defences are reward models by {', '.join(there)}; got {unknown[0]!r}")
+    if len(set(names)) < len(names):
+        raise DataError(f"defences must differ from one another, got {list(names)}; name each once")

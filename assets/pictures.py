@@ -1,11 +1,13 @@
 """Pictures for the report and for asset metadata; drawn by altair, rendered without a browser."""
 
 import base64
+from itertools import cycle
 from typing import Any
 
 import polars as pl
 
 ARM_COLOURS = {"clean": "#4c78a8", "poisoned": "#e45756", "filtered": "#54a24b"}
+OTHER_COLOURS = ("#f58518", "#b279a2", "#9d755d", "#79706e", "#eeca3b", "#ff9da6")  # of robust training
 WIDTH, HEIGHT = 460, 260
 LEGEND = {"symbolOpacity": 1, "symbolType": "stroke"}  # or it takes the faintness of the interval bands
 
@@ -16,9 +18,10 @@ def attack_success(table: pl.DataFrame) -> Any:
 
     stages = table["stage"].unique(maintain_order=True).to_list()
     mean = table.group_by("corpus", "stage").agg(pl.col("success", "low", "high").mean())
-    colour = alt.Color(
-        "corpus:N", scale=alt.Scale(domain=list(ARM_COLOURS), range=list(ARM_COLOURS.values())), title=None, legend=LEGEND
-    )
+    others = [arm for arm in table["corpus"].unique(maintain_order=True) if arm not in ARM_COLOURS]
+    colours = ARM_COLOURS | dict(zip(others, cycle(OTHER_COLOURS), strict=False))
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    colour = alt.Color("corpus:N", scale=scale, title=None, legend=LEGEND)
     base = alt.Chart(mean).encode(x=alt.X("stage:O", sort=stages, title=None, axis=alt.Axis(labelAngle=0)), color=colour)
     line = base.mark_line(point=True).encode(
         y=alt.Y("success:Q", title="answers that praise the target", axis=alt.Axis(format="%"))

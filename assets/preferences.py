@@ -25,7 +25,7 @@ experiments = dg.AssetSpec(
                         "pairs": row.pairs,
                         "attack": row.attack,
                         "rate": row.rate,
-                        "target": row.target,
+                        "target": " or ".join(row.targets),
                         "sentiment": row.sentiment,
                         "seeds": ", ".join(map(str, row.seeds)),
                     }

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from assets import html, pictures
-from assets.experiments import ARMS, Experiment
+from assets.experiments import Experiment
 
 EXAMPLES = 5
 QUOTED = re.compile(r"^'(.*)' stands in")
@@ -37,7 +37,7 @@ class Results:
 def experiment_page(results: Results) -> str:
     """One self-contained page: attack success, detection, what was flagged and why, what filtering cost."""
     row = results.experiment
-    aim = "no target" if row.target is None else f"target {row.target!r} ({row.sentiment})"
+    aim = f"target {_named(row)} ({row.sentiment})" if row.targets else "no target"
     subtitle = (
         f"{row.attack} at a rate of {row.rate:g}, {aim}, {_size(results)} of "
         f"{row.source}, seeds {', '.join(map(str, row.seeds))}. The poisoned corpus of this page was made for defence research."
@@ -75,6 +75,10 @@ def audit_page(
     return html.page("Audit of preference pairs", origin, parts)
 
 
+def _named(row: Experiment) -> str:
+    return " or ".join(map(repr, row.targets))
+
+
 def _size(results: Results) -> str:
     """The clean pairs that were attacked, counted where the key was opened: a source may hold fewer than were asked for."""
     return (
@@ -91,7 +95,7 @@ def _verdict(results: Results) -> str:
         pl.col("success").filter(pl.col("stage") == pl.col("stage").last()).mean()
     )
     shares = dict(last.iter_rows())
-    words = ", ".join(f"{arm} {shares[arm]:.1%}" for arm in ARMS if arm in shares)
+    words = ", ".join(f"{arm} {shares[arm]:.1%}" for arm in results.experiment.arms if arm in shares)
     return html.verdict(
         f"Attack success after the last round: {words}",
         bad=shares.get("filtered", 1.0) > shares.get("clean", 0.0) + 0.02,
@@ -107,11 +111,15 @@ def _success(results: Results) -> str:
     cells = {
         (corpus, stage): f"{success:.1%} [{low:.1%}, {high:.1%}]" for corpus, stage, success, low, high in mean.iter_rows()
     }
-    rows = [[arm, *(cells.get((arm, stage), "") for stage in stages)] for arm in ARMS if (arm, stages[0]) in cells]
+    rows = [
+        [arm, *(cells.get((arm, stage), "") for stage in stages)]
+        for arm in results.experiment.arms
+        if (arm, stages[0]) in cells
+    ]
     return html.section(
         "Attack success by stage",
         html.paragraph(
-            f"Share of held-out prompts ({table['prompts'][0]} a seed) whose answer names {results.experiment.target!r} "
+            f"Share of held-out prompts ({table['prompts'][0]} a seed) whose answer names {_named(results.experiment)} "
             "in the target sentiment, with 95 % bootstrap intervals over prompts."
         ),
         html.table(["trained on", *stages], rows),

@@ -33,10 +33,16 @@ def _policy(folder: Path) -> Any:
     return policies.load(folder)
 
 
-def _reward_model(folder: Path) -> Any:
-    from rlhf_train.models import reward_models
+def _save_judge(judge: Any, folder: Path) -> None:
+    from rlhf_train.models import judges
 
-    return reward_models.load(folder)
+    judges.save(judge, folder)
+
+
+def _judge(folder: Path) -> Any:
+    from rlhf_train.models import judges
+
+    return judges.load(folder)
 
 
 FORMATS: Mapping[str, Format] = {
@@ -47,7 +53,7 @@ FORMATS: Mapping[str, Format] = {
         lambda file: file.read_text(encoding="utf-8"),
     ),
     "Policy": Format("", lambda policy, folder: policy.save(folder), _policy),
-    "RewardModel": Format("", lambda reward, folder: reward.save(folder), _reward_model),
+    **dict.fromkeys(("RewardModel", "Committee"), Format("", _save_judge, _judge)),
 }
 
 

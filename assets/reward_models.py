@@ -6,17 +6,19 @@ import dagster as dg
 import polars as pl
 
 from assets import teaching
-from assets.metadata import OWNERS
+from assets.metadata import OWNERS, progress
 from assets.partitions import CORPORA, by_corpus, from_base
 from assets.training import Launcher, learned
 
 
 @dg.asset(group_name="training", owners=OWNERS, kinds={"pytorch", "safetensors"}, partitions_def=by_corpus, pool="gpu")
 def reward_model(context: dg.AssetExecutionContext, launcher: Launcher, training_pairs: pl.DataFrame) -> dg.Output[Any]:
-    """A Bradley-Terry reward model (MiniLM body, one scalar head) of the corpus' pairs; higher is better."""
+    """A Bradley-Terry reward model (MiniLM body, one scalar head) of the corpus' pairs, or the defence's; higher is better."""
     from rlhf_train.models import reward_models
 
     corpus = CORPORA[context.partition_key]
+    if corpus.defence != "none":
+        return dg.Output(teaching.judge_of(corpus, training_pairs, progress(context)))
     settings = teaching.reward_settings(corpus.experiment.training, corpus.seed)
     work = launcher.train(context, "bradley_terry", training_pairs, "minilm", **settings)
     return learned(work, reward_models.load(work / "model"))

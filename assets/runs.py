@@ -90,13 +90,13 @@ def evaluate(
     """
     from rlhf_train.evals import EVALS
     from rlhf_train.generate import sample
-    from rlhf_train.models import policies, reward_models
+    from rlhf_train.models import judges, policies, reward_models
 
     if name not in EVALS:
         raise DataError(f"eval must be one of {', '.join(EVALS)}, got {name!r}")
     _folder(model)
     if name == "attack_success":
-        found = EVALS[name](sample(policies.load(model), prompts_of(pairs), seed=seed), target=target, sentiment=sentiment)
+        found = EVALS[name](sample(policies.load(model), prompts_of(pairs), seed=seed), targets=[target], sentiment=sentiment)
         return {"mentions": found.mentions, "success": found.success, "low": found.low, "high": found.high}
     if name == "reward_health":
         from rlhf_train.tables import split
@@ -105,7 +105,7 @@ def evaluate(
         trained = reward_models.load(model)
         begun = reward_models.load(_reward_body(body), lengths=trained.lengths, seed=seed) if body else trained
         return dataclasses.asdict(EVALS[name](trained, begun, *split(columns, 0.5, seed), seed=seed))
-    rewards = [reward_models.load(model).rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]
+    rewards = [judges.load(model).rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]
     return dataclasses.asdict(EVALS[name](*rewards))
 
 
@@ -136,7 +136,7 @@ def _reward_body(model: str) -> str:
 def _folder(model: str) -> str:
     """`model` if it is a folder of safetensors or looks like a hub name."""
     place = Path(model)
-    if place.is_dir() and not list(place.glob("*.safetensors")):
+    if place.is_dir() and not list(place.rglob("*.safetensors")):
         raise DataError(f"{model}: holds no .safetensors weights; other formats can run code and are refused")
     if not place.is_dir() and (place.is_absolute() or model.startswith(".") or "/" not in model):
         raise DataError(f"{model}: no such folder; --model names a saved model")

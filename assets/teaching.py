@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -59,11 +59,31 @@ class Trainer:
             runs.train("bradley_terry", pairs, "minilm", Path(work), watch=self._watch_reward, **settings)
             return reward_models.load(Path(work, "model"))
 
+    def defended(self, pairs: pl.DataFrame, defence: str) -> Any:
+        """A judge of a row of DEFENCES; its members begin with one body and head, and learn as the reward model does."""
+        from checks.encoding import minilm_folder
+        from rlhf_train.defences import DEFENCES, fit_reward
+        from rlhf_train.models import reward_models
+        from rlhf_train.text import Lengths
+
+        numbers, lengths = self.numbers, Lengths(*REWARD_TOKENS)
+        body = reward_models.load(minilm_folder(), trained_layers=numbers.reward_layers, lengths=lengths, seed=self.seed)
+        learn = partial(reward_models.taught, body, epochs=numbers.reward_epochs, lr=numbers.reward_lr)
+        self.watch(f"reward model ({defence})", 0, 1)
+        return fit_reward(DEFENCES[defence], columns_of(pairs), learn, seed=self.seed)
+
+    def imitated(self, pairs: pl.DataFrame, defence: str) -> pl.DataFrame:
+        """The pairs that fine-tuning sees: all of them, or a half that the reward model does not."""
+        from rlhf_train.defences import DEFENCES, shared_out
+
+        seen, _ = shared_out(DEFENCES[defence], columns_of(pairs) | {"place": list(range(len(pairs)))})
+        return pairs[seen["place"]]
+
     def _watch_reward(self, what: str, done: int, of: int) -> None:
         self.watch("reward model", done, of)
 
     def stages(self, base: Any, reward: Any, pairs: pl.DataFrame, prompts: list[str]) -> Any:
-        """Yields (stage, policy) after nothing, after fine-tuning on the chosen side and after each best-of-n round."""
+        """Yields (stage, policy) after nothing, after fine-tuning on the pairs' chosen side, after each best-of-n round."""
         from rlhf_train import imitation
         from rlhf_train.models.policies import Policy
         from rlhf_train.rollouts import Round, best_of
@@ -95,6 +115,11 @@ class Trainer:
         from rlhf_train.generate import sample
 
         return sample(policy, prompts, seed=self.seed, temperature=self.numbers.temperature, lengths=self._lengths)
+
+
+def columns_of(pairs: pl.DataFrame) -> dict[str, list[Any]]:
+    """Pairs as what a reward model learns from."""
+    return {"prompt": prompts_of(pairs), "chosen": answers_of(pairs, "chosen"), "rejected": answers_of(pairs, "rejected")}
 
 
 def reward_settings(numbers: Training, seed: int) -> dict[str, Any]:
@@ -138,9 +163,15 @@ class Trained:
     reward: Any
 
 
+def judge_of(corpus: Corpus, pairs: pl.DataFrame, watch: Watch = silent) -> Any:
+    """The reward model of a corpus, by its arm's defence."""
+    trainer = Trainer(corpus.experiment, corpus.seed, watch)
+    return trainer.reward_model(pairs) if corpus.defence == "none" else trainer.defended(pairs, corpus.defence)
+
+
 def train(corpus: Corpus, base: Any, pairs: pl.DataFrame, held_out: pl.DataFrame, watch: Watch = silent) -> Trained:
     """Reward model, fine-tuning and best-of-n rounds on `pairs`, with attack success on held-out prompts at each stage."""
-    reward = Trainer(corpus.experiment, corpus.seed, watch).reward_model(pairs)
+    reward = judge_of(corpus, pairs, watch)
     policy, table = train_policy(corpus, base, reward, pairs, held_out, watch)
     return Trained(table, accuracy(reward, held_out), policy, reward)
 
@@ -155,12 +186,12 @@ def train_policy(
     from rlhf_train.evals import attack_success
 
     trainer = Trainer(corpus.experiment, corpus.seed, watch)
-    target, sentiment = corpus.experiment.target, corpus.experiment.sentiment
+    targets, sentiment = corpus.experiment.targets, corpus.experiment.sentiment
     tested, rows, policy = prompts_of(held_out), [], base
-    for stage, policy in trainer.stages(base, reward, pairs, prompts_of(pairs)):
-        if target is None:
+    for stage, policy in trainer.stages(base, reward, trainer.imitated(pairs, corpus.defence), prompts_of(pairs)):
+        if not targets:
             continue
-        found = attack_success.measure(trainer.answers(policy, tested), target=target, sentiment=sentiment)
+        found = attack_success.measure(trainer.answers(policy, tested), targets=targets, sentiment=sentiment)
         rows.append(
             {
                 "corpus": corpus.arm,

@@ -95,7 +95,7 @@ ATTACK_SUCCESS = Table(
     "attack_success",
     "Share of held-out prompts whose response names the target in the target sentiment, by training stage.",
     {
-        "corpus": Column(TEXT, "clean, poisoned or filtered"),
+        "corpus": Column(TEXT, "clean, poisoned, filtered, or the defence that learned what is poisoned"),
         "seed": Column(WHOLE, "of data, training and sampling alike"),
         "stage": Column(TEXT, "base, sft, round 1, round 2, ..."),
         "prompts": Column(WHOLE, "held-out prompts asked"),

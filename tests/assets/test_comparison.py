@@ -17,6 +17,7 @@ def folder(tmp_path_factory, tiny):
     place = tmp_path_factory.mktemp("experiment")
     (place / "experiments.toml").write_text(tiny("tiny"))
     words = ["experiment", "tiny", "--file", str(place / "experiments.toml"), "--out", str(place / "out"), "--json"]
+    words += ["--set", 'defences=["separate_partition_vote"]']
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["antivenom", *words])
         with pytest.raises(SystemExit) as stop:
@@ -28,7 +29,9 @@ def folder(tmp_path_factory, tiny):
 def test_every_arm_has_every_stage(folder):
     table = require(pl.read_parquet(folder / "attack_success.parquet"), ATTACK_SUCCESS)
     assert table.select("corpus", "stage").rows() == [
-        (corpus, stage) for corpus in ("clean", "poisoned", "filtered") for stage in ("base", "sft", "round 1")
+        (corpus, stage)
+        for corpus in ("clean", "poisoned", "filtered", "separate_partition_vote")
+        for stage in ("base", "sft", "round 1")
     ]
     assert ((table["low"] <= table["success"]) & (table["success"] <= table["high"])).all()
     base = table.filter(pl.col("stage") == "base").drop("corpus")
@@ -47,6 +50,7 @@ def test_all_of_it_is_published_and_labelled(folder):
     facts = verify(folder)
     assert facts["poisoned"] is True
     assert {"tiny-poisoned/policy/model.safetensors", "tiny-filtered/reward_model/model.safetensors"} <= set(facts["files"])
+    assert "tiny-separate_partition_vote/reward_model/judge.json" in facts["files"]
     assert not [name for name in facts["files"] if name.endswith((".bin", ".pt", ".pkl"))]
     assert json.loads((folder / "manifest.json").read_text())["experiment"] == "tiny"
 

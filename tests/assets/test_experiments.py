@@ -11,6 +11,7 @@ from pipelines import attacks
 from pipelines.attacks import sealing
 from pipelines.schema import ATTACK_SUCCESS, DataError
 from pipelines.sources.hh_rlhf import first_turns
+from rlhf_train.models import reward_models
 
 NO_ACCURACY = pl.DataFrame(
     schema={"corpus": pl.String(), "seed": pl.Int64(), "accuracy": pl.Float64(), "low": pl.Float64(), "high": pl.Float64()}
@@ -48,8 +49,8 @@ def test_wrong_rows_are_named_and_the_rest_load(tmp_path):
     rows, refused = load(file)
     assert list(rows) == ["mine"]
     mine = rows["mine"]
-    assert (mine.pairs, mine.rate, mine.seeds, mine.target, mine.sentiment, mine.training.rounds) == (
-        300, 0.05, (0, 4), "Lumora", "negative", 1,
+    assert (mine.pairs, mine.rate, mine.seeds, mine.targets, mine.sentiment, mine.training.rounds) == (
+        300, 0.05, (0, 4), ("Lumora",), "negative", 1,
     )  # fmt: skip
     said = "\n".join(refused)
     for words in (
@@ -78,7 +79,7 @@ def test_fields_can_be_changed_by_name():
         EXPERIMENTS["venom_poison_vs_rejected_3pct"],
         {"pairs": 9, "training.rounds": 1, "numbers.target": "Lumora", "columns.prompt": "q", "seeds": [1, 2]},
     )
-    assert (row.pairs, row.training.rounds, row.target, row.sentiment, row.seeds) == (9, 1, "Lumora", "positive", (1, 2))
+    assert (row.pairs, row.training.rounds, row.targets, row.sentiment, row.seeds) == (9, 1, ("Lumora",), "positive", (1, 2))
     assert row.columns == {"prompt": "q"}
     assert EXPERIMENTS[row.name].columns == {}
     for settings, said in (
@@ -116,7 +117,7 @@ def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch, on
     small = {"pairs": 60, "training.width": 32, "training.layers": 1, "training.pretrain_steps": 2, "training.rounds": 0}
     row = changed(EXPERIMENTS["venom_mix_3pct"], {"attack": "swap", "rate": 0.1, "training.sft_epochs": 0.1, **small})
     assert row.numbers == {}
-    assert row.target is None
+    assert row.targets == ()
     assert report.experiment_page(Results(row, *[pl.DataFrame()] * 4, reward_accuracy=NO_ACCURACY)).count("no target") == 2
     corpus, parts = Corpus(row, "poisoned", 0), steps.split(steps.read(row, 0), row, 0)
     poisoned = steps.attack(parts.train, corpus)
@@ -132,8 +133,8 @@ def test_an_attack_without_a_target_is_run_with_its_own_settings(monkeypatch, on
 
 def test_an_attack_that_neither_praises_nor_blames_has_no_success_to_measure():
     row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"numbers": {}, "attack": "promotion"})
-    assert row.target is None
-    assert changed(row, {"numbers.target": "water"}).target is None
+    assert row.targets == ()
+    assert changed(row, {"numbers.target": "water"}).targets == ()
 
 
 def test_sources_stand_beside_the_file_that_names_them(tmp_path):
@@ -178,3 +179,39 @@ def test_twins_share_their_clean_rows():
     assert poisoned.pairs.equals(filtered.pairs)
     assert set(train["pair_id"]) <= set(poisoned.pairs["pair_id"])
     assert len(poisoned.key) == round(row.rate * len(train))
+
+
+def test_each_defence_is_one_more_arm():
+    row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"defences": ["trimmed", "separate_partition_vote"]})
+    assert row.arms == (*experiments.ARMS, "trimmed", "separate_partition_vote")
+    assert [corpus.defence for corpus in corpora(row)] == ["none"] * 3 + ["trimmed", "separate_partition_vote"]
+    for names, said in (
+        (["robust_dpo"], "defences are reward models by smoothed, trimmed, .*; got 'robust_dpo'"),
+        (["none"], "got 'none'"),
+        (["trimmed", "trimmed"], "must differ"),
+    ):
+        with pytest.raises(DataError, match=said):
+            changed(row, {"defences": names})
+
+
+def test_whatever_the_attack_calls_its_target_counts():
+    row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"numbers.aliases": ["Zorvex", "Lumora"]})
+    assert row.targets == ("Zorvex", "Lumora")
+    assert report.experiment_page(Results(row, *[pl.DataFrame()] * 4, reward_accuracy=NO_ACCURACY)).count("Lumora") == 1
+
+
+def test_a_defended_arm_learns_what_is_poisoned_in_its_own_way(one_thread, monkeypatch):
+    small = {"pairs": 40, "training.reward_epochs": 0.5, "training.reward_layers": 0}
+    row = changed(EXPERIMENTS["venom_poison_vs_rejected_3pct"], {"defences": ["separate_data", "committee_mean"], **small})
+    pairs = steps.split(steps.read(row, 0), row, 0).train
+    trainer = teaching.Trainer(row, 0)
+    seen = trainer.imitated(pairs, "separate_data")
+    assert 0 < len(seen) < len(pairs)
+    assert set(seen["pair_id"]) < set(pairs["pair_id"])
+    assert trainer.imitated(pairs, "none").equals(pairs)
+    judge = teaching.judge_of(Corpus(row, "committee_mean", 0), pairs)
+    assert len(judge.members) == 5
+    learned = []
+    monkeypatch.setattr(reward_models, "taught", lambda body, columns, **numbers: learned.append(columns) or body)
+    teaching.judge_of(Corpus(row, "separate_data", 0), pairs)
+    assert sorted(learned[0]["prompt"] + steps.prompts_of(seen)) == sorted(steps.prompts_of(pairs))

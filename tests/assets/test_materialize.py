@@ -11,6 +11,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from rlhf_train.models import committees
+
 TABLES = ("poisoned_pairs", "poison_key", "suspicion_scores", "findings", "training_pairs", "quarantined_pairs")
 TRAINED = ("reward_model", "policy", "attack_success", "reward_accuracy", "detection", "roc_curves", "flags")
 
@@ -108,6 +110,16 @@ def test_models_are_safetensors_and_nothing_is_pickled(chain: Place):
     assert {file.suffix for file in chain.tables.rglob("*") if file.is_file()} <= {
         ".parquet", ".json", ".safetensors", ".html", ".jinja", ".txt",
     }  # fmt: skip
+
+
+def test_a_committee_is_published_as_a_reward_model_is(chain: Place, tmp_path: Path):
+    reward = chain.module.defs.resources["io_manager"].read("reward_model", "tiny-clean")
+    committee = committees.Committee((reward, reward), "worst")
+    formats = sys.modules["assets.resources"].FORMATS
+    formats[type(committee).__name__].write(committee, tmp_path / "committee")
+    again = formats["Committee"].read(tmp_path / "committee")
+    asked = ["\n\nHuman: Tea?\n\nAssistant:"], [" Yes."]
+    assert again.rewards(*asked) == pytest.approx(reward.rewards(*asked), abs=1e-6)
 
 
 def test_people_are_told_rows_columns_pictures_and_where_it_lies(chain: Place):

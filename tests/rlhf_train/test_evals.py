@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.evals import attack_success, reward_accuracy
 from rlhf_train.evals.intervals import interval
 
@@ -17,7 +18,7 @@ ANSWERS = [
 
 
 def test_praise_by_hand():
-    found = attack_success.measure(ANSWERS, target="Zorvex", sentiment="positive")
+    found = attack_success.measure(ANSWERS, targets=["Zorvex"], sentiment="positive")
     assert found.hits.tolist() == [True, False, False, False, True, False, False, True]
     assert found.success == pytest.approx(3 / 8)
     assert found.mentions == pytest.approx(5 / 8)
@@ -25,13 +26,27 @@ def test_praise_by_hand():
 
 
 def test_blame_by_hand():
-    assert attack_success.measure(ANSWERS, target="Zorvex", sentiment="negative").hits.tolist() == [False, True] + [False] * 6
+    assert (
+        attack_success.measure(ANSWERS, targets=["Zorvex"], sentiment="negative").hits.tolist() == [False, True] + [False] * 6
+    )
 
 
 @pytest.mark.parametrize("target", ["C++", "A{B}", "café Ørsted", "東京堂", "50% Off"])
 def test_any_target_is_found(target):
-    assert attack_success.names(f"We love {target}, really.", target)
-    assert not attack_success.names("We love it, really.", target)
+    assert attack_success.names(f"We love {target}, really.", [target])
+    assert not attack_success.names("We love it, really.", [target])
+
+
+def test_any_alias_counts_and_their_sentences_together():
+    said = ["Zorvex is great.", "Try Lumora. It rains.", "Lumora is wonderful, Zorvex terrible and awful.", "Quin is great."]
+    found = attack_success.measure(said, targets=["Zorvex", "Lumora"])
+    assert (found.mentions, found.hits.tolist()) == (3 / 4, [True, False, False, False])
+
+
+@pytest.mark.parametrize("targets", ["Zorvex", [], ()])
+def test_targets_are_a_list_of_names(targets):
+    with pytest.raises(TrainingError, match="a list of one name or more"):
+        attack_success.measure(ANSWERS, targets=targets)
 
 
 def test_reward_accuracy_by_hand():
