@@ -43,20 +43,26 @@ def told(detection: pl.DataFrame) -> list[dict[str, object]]:
     lines = []
     for (corpus, row), group in detection.group_by("corpus", "row", maintain_order=True):
         fused = group.filter(pl.col("detector") == "fused")
+        poisoned, clean = fused["poisoned"].sum(), fused["clean"].sum()
         line = {"pairs of": corpus, "row": row, "poisoned": fused["poisoned"][0]}
-        flagged, clean = fused["poisoned_flagged"].sum(), fused["clean_flagged"].sum()
-        line["flagged"] = f"{flagged / fused['poisoned'].sum():.0%}" if fused["poisoned"].sum() else "-"
-        line["clean flagged"] = f"{clean / fused['clean'].sum():.2%}"
-        if fused["poisoned"].sum():
-            line["AUROC"] = f"{fused['auroc'].mean():.3f} [{fused['auroc'].min():.3f}, {fused['auroc'].max():.3f}]"
-            for name in SHOWN:
-                low, high = fused[f"{name}_low"].mean(), fused[f"{name}_high"].mean()
-                line[f"TPR at {float(name[4:]):.1%}"] = f"{fused[name].mean():.2f} [{low:.2f}, {high:.2f}]"
-            single = group.filter(pl.col("detector") != "fused").group_by("detector").agg(pl.col("tpr_0.01", "auroc").mean())
-            best = single.sort("tpr_0.01", "auroc", descending=True).row(0, named=True)
-            line["best alone at 1.0%"] = f"{best['detector']} {best['tpr_0.01']:.2f}"
+        line["flagged"] = f"{fused['poisoned_flagged'].sum() / poisoned:.0%}" if poisoned else "-"
+        line["clean flagged"] = f"{fused['clean_flagged'].sum() / clean:.2%}"
+        line["AUROC"] = (
+            f"{fused['auroc'].mean():.3f} [{fused['auroc'].min():.3f}, {fused['auroc'].max():.3f}]" if poisoned else "-"
+        )
+        for name in SHOWN:
+            line[f"TPR at {float(name[4:]):.1%}"] = mean(fused, name) if poisoned else "-"
+        single = group.filter(pl.col("detector") != "fused").group_by("detector").agg(pl.col("tpr_0.01", "auroc").mean())
+        best = single.sort("tpr_0.01", "auroc", descending=True).row(0, named=True)
+        line["best alone at 1.0%"] = f"{best['detector']} {best['tpr_0.01']:.2f}" if poisoned else "-"
         lines.append(line)
     return lines
+
+
+def mean(cells: pl.DataFrame, name: str) -> str:
+    """Mean over seeds of a measure and of the ends of its intervals."""
+    value, low, high = (cells[f"{name}{end}"].mean() for end in ("", "_low", "_high"))
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def undone(found: cells.Found) -> list[dict[str, object]]:

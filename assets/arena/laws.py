@@ -36,10 +36,16 @@ def brought_back(detection: pl.DataFrame, retrained: pl.DataFrame) -> pl.DataFra
     """
     fused = detection.filter((pl.col("detector") == "fused") & (pl.col("poisoned") > 0))
     share = fused.group_by("row", maintain_order=True).agg(flagged=pl.col("poisoned_flagged").sum() / pl.col("poisoned").sum())
-    mean = retrained.drop("seed").group_by("row", "training", maintain_order=True).mean()
+    mean = retrained.drop("seed", "certified", strict=False).group_by("row", "training", maintain_order=True).mean()
     success = mean.pivot("training", index="row", values="success")
     clean, filtered = (mean.filter(training=name) for name in ("clean", "filtered"))
     ends = clean.select("row", clean_low="success_low", clean_high="success_high")
     gains = filtered.select("row", pl.selectors.starts_with("accuracy_gain"))
     lines = share.join(success, on="row").join(ends, on="row").join(gains, on="row").filter(pl.col("clean").is_not_null())
     return lines.with_columns(is_restored=pl.col("filtered") <= pl.col("clean_high"))
+
+
+def certified(retrained: pl.DataFrame) -> list[float]:
+    """Shares of held-out pairs that a vote tells right whatever is done to 0, 1, 2, ... dialogues; means over all cells."""
+    lists = retrained["certified"].drop_nulls().to_list()
+    return np.mean(lists, axis=0).tolist() if lists else []

@@ -121,7 +121,11 @@ def _retrained(found: Found) -> str:
         "responses mean and on their words; they don't read prompts, and learn nothing of a prompt's trigger. "
     )
     names = ["attack", *TRAININGS, "accuracy, filtered less clean"]
-    return html.section("Filter and retrain", html.paragraph(about + words + "."), html.table(names, lines))
+    shares = ", ".join(f"{share:.1%} ({dialogues})" for dialogues, share in enumerate(laws.certified(found.retrained)))
+    proven = "Held-out pairs that the vote of partitions tells right whatever is done to so many dialogues of its corpus: "
+    return html.section(
+        "Filter and retrain", html.paragraph(about + words + "."), html.table(names, lines), html.paragraph(proven + shares)
+    )
 
 
 def _lost(lost: pl.DataFrame) -> str:

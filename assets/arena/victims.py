@@ -21,6 +21,7 @@ from pipelines.schema import DataError
 COLUMNS, SCALE = 1024, 1 / 8  # of hashed words, and what one counts beside a meaning of length 1
 SHARES = (1.0, 0.5, 0.25, 0.125, 0.06, 0.03)  # of held-out pairs; not every attack can take all
 ROBUST = ("smoothed", "trimmed", "winsorised", "partition_vote")  # of DEFENCES: a linear model is the same for all seeds
+SIDES = ("chosen", "rejected")
 Features = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
@@ -44,6 +45,7 @@ def retrained(
 
     Columns: training, pairs, and value, low and high of accuracy (held-out pairs told right), of accuracy_gain (less the
     clean twin's, pair by pair), and of success (`tested` pairs in which it prefers what the attacker does; null without).
+    certified: of a vote, the shares of held-out pairs told right whatever is done to 0, 1, 2, ... dialogues that it learned.
     """
     from rlhf_train.defences import DEFENCES, fit_reward
     from rlhf_train.models import linear_rewards
@@ -61,6 +63,7 @@ def retrained(
             | _told("accuracy", right)
             | _told("accuracy_gain", right - twin)
             | _told("success", None if tested is None else _right(model, tested))
+            | {"certified": _certified(model, held_out)}
         )
     return lines
 
@@ -68,8 +71,18 @@ def retrained(
 def _right(model: Any, pairs: pl.DataFrame) -> np.ndarray:
     """[N] 1 where the chosen response is preferred, 0 where the rejected one is, 0.5 for a tie."""
     columns = _columns(pairs)
-    chosen, rejected = (model.rewards(columns["prompt"], columns[side]) for side in ("chosen", "rejected"))
+    chosen, rejected = (model.rewards(columns["prompt"], columns[side]) for side in SIDES)
     return (np.sign(chosen - rejected) + 1) / 2
+
+
+def _certified(model: Any, pairs: pl.DataFrame) -> list[float] | None:
+    from rlhf_train.evals import certified_accuracy
+    from rlhf_train.models.committees import Committee
+
+    if not isinstance(model, Committee):
+        return None
+    columns = _columns(pairs)
+    return list(certified_accuracy.measure(*(model.each(columns["prompt"], columns[side]) for side in SIDES)).accuracy)
 
 
 def _told(name: str, values: np.ndarray | None) -> dict[str, float | None]:
@@ -82,7 +95,7 @@ def _told(name: str, values: np.ndarray | None) -> dict[str, float | None]:
 
 
 def _columns(pairs: pl.DataFrame) -> dict[str, list[str]]:
-    return {name: pairs[name].to_list() for name in ("prompt", "chosen", "rejected")}
+    return {name: pairs[name].to_list() for name in ("prompt", *SIDES)}
 
 
 def _features(encoder: Encoder) -> Features:

@@ -138,3 +138,9 @@ def test_what_is_brought_back_by_hand():
         assert line["poisoned"] == pytest.approx((0.9 + 1.0) / 2)
         assert line["filtered"] == pytest.approx((0.5 + last) / 2)
         assert line["accuracy_gain"] == pytest.approx((-0.02 + 0.01) / 2)
+
+
+def test_certified_shares_are_means_over_the_cells_that_have_them():
+    table = pl.DataFrame({"certified": [[0.6, 0.4], None, [0.5, 0.1]]})
+    assert laws.certified(table) == pytest.approx([0.55, 0.25])
+    assert laws.certified(pl.DataFrame({"certified": [None]})) == []

@@ -45,6 +45,10 @@ def test_every_training_has_its_line(learned, splits):
     for line in learned.values():
         assert line["accuracy_gain"] == pytest.approx(line["accuracy"] - learned["clean"]["accuracy"])
         assert line["success_low"] <= line["success"] <= line["success_high"]
+        assert (line["certified"] is not None) == (line["training"] == "partition_vote")
+    shares = learned["partition_vote"]["certified"]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > shares[-1]
     assert [learned["clean"][f"accuracy_gain{end}"] for end in ("", "_low", "_high")] == [0, 0, 0]
 
 
