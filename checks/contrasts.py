@@ -6,14 +6,11 @@ where refusing is right), so the null deals every phrase anew with a drift such 
 comparison has a null of its own: corpora differ more from a trusted one than their sides differ, or less.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
 
 import numpy as np
 from scipy.special import betaincinv, expit, logit
 
-from checks import fusion
 from checks.phrases import MIN_RESPONSES, NOWHERE, Phrases
 
 CONFIDENCE = 0.99  # higher ones let frequent, mildly lopsided honest phrases outrank rare, purely one-sided ones
@@ -21,8 +18,6 @@ COMMON, ENOUGH = 30, 30  # drift is read off phrases in so many responses, given
 USUAL_DRIFT, LEAST_DRIFT = 0.25, 0.05  # nats; HH-RLHF's harmlessness data drifts by 0.2, its helpfulness data by 0.1
 CHI2_MEDIAN = 0.4549  # of one degree of freedom
 INNER, OUTER = 0.1, 0.01  # parts of the drifts at either end: an exponential through both replaces the outer, plants and all
-TIE = 1e-6  # of phrases equally surprising, the most lopsided one speaks
-NO_PHRASE = "no phrase of this pair is common enough to compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,8 @@ class Contrast:
 def contrasts(table: Phrases) -> list[Contrast]:
     """Each side against the other; where there are trusted pairs, whole pairs (of questions the last) against those.
 
-    And of names whole pairs against prompts: what nobody asks for, honest answers seldom bring up.
+    Where the table knows what is `asked`, whole pairs against prompts as well: what nobody asks for, honest answers seldom
+    bring up.
     """
     audited, sides = np.searchsorted(table.pair, table.audited), table.sides
     first, second, both = table.counts(slice(None, audited))
@@ -121,87 +117,6 @@ def contrasts(table: Phrases) -> list[Contrast]:
     if table.asked is not None:
         found.append(Contrast(first + second - both, table.asked, np.zeros_like(first), "either", "{} pairs and {} prompts"))
     return found
-
-
-def lifts(table: Phrases) -> np.ndarray:
-    """[contrasts, audited] how lopsided the most lopsided phrase of each pair is."""
-    found = []
-    for contrast in contrasts(table):
-        lift = np.where(contrast.speaks(table.second), table.heard(contrast.lift())[table.phrase], NOWHERE)
-        found.append(table.most(lift, NOWHERE)[: table.audited])
-    return np.array(found)
-
-
-def null_lifts(table: Phrases, *, seed: int = 0, at_least: int = 100_000) -> np.ndarray:
-    """[contrasts, M] what `lifts` would be were nothing planted: phrases dealt anew, in deals for `at_least` pairs.
-
-    A dealt phrase may speak for either side, which makes the null a little too large rather than too small.
-    """
-    random = np.random.default_rng(seed)
-    deals = -(-at_least // (table.audited + table.trusted))
-    drawn = []
-    for contrast in contrasts(table):
-        spread = max(contrast.drift(), table.sides.drift)
-        dealt = (table.heard(contrast.dealt(random, spread=spread).lift())[table.phrase] for _ in range(deals))
-        drawn.append(np.concatenate([table.most(lift, NOWHERE) for lift in dealt]))
-    return np.array(drawn)
-
-
-def explain(table: Phrases, weights: np.ndarray, places: Sequence[int]) -> list[tuple[str, str]]:
-    """(phrase, counts in words) of the weightiest phrase in each audited pair at `places`; "" for no phrase.
-
-    weights: [contrasts, phrases], of which those that are too rare to lift don't count. On a tie the first contrast and
-    the first phrase speak: a single word before the word pairs it stands in.
-    """
-    every, at = contrasts(table), np.asarray(places, dtype=np.int64)
-    best, speaker, phrase = np.full(len(at), -np.inf), np.full(len(at), -1), np.zeros(len(at), dtype=np.int64)
-    for number, (contrast, own) in enumerate(zip(every, weights, strict=True)):
-        counts = contrast.speaks(table.second) & (contrast.here >= MIN_RESPONSES)[table.phrase]
-        weight = np.where(counts, own[table.phrase], -np.inf)
-        most = table.most(weight, -np.inf)
-        better = most[at] > best
-        best[better], speaker[better] = most[at][better], number
-        phrase[better] = table.phrase[table.first(weight, most)[at][better]]
-
-    @cache
-    def spoken(number: int, phrase: int) -> tuple[str, str]:
-        if number < 0:
-            return "", NO_PHRASE
-        contrast = every[number]
-        counts = contrast.words.format(f"{contrast.here[phrase]:,}", f"{contrast.there[phrase]:,}")
-        return table.text(phrase), counts + table.felt(phrase)
-
-    return [spoken(*each) for each in zip(speaker.tolist(), phrase.tolist(), strict=True)]
-
-
-@dataclass(frozen=True)
-class Lifts:
-    """How surprising the phrases of a table are: -log10 of the chance of one so lopsided, each contrast by its own null."""
-
-    table: Phrases
-    seed: int = 0
-
-    @cached_property
-    def null(self) -> np.ndarray:
-        """[contrasts, M] lifts that chance alone makes."""
-        return null_lifts(self.table, seed=self.seed)
-
-    def score(self) -> np.ndarray:
-        """[audited] of each pair's most surprising phrase; higher is more suspicious."""
-        return self._surprise(lifts(self.table)).max(axis=0)
-
-    def score_null(self) -> np.ndarray:
-        """[M] the same of phrases dealt anew at random."""
-        return self._surprise(self.null).max(axis=0)
-
-    def explain(self, places: Sequence[int]) -> list[tuple[str, str]]:
-        """Each audited pair's most surprising phrase and, in words, where it stands."""
-        lift = np.array([self.table.heard(contrast.lift()) for contrast in contrasts(self.table)])
-        return explain(self.table, self._surprise(lift) + TIE * lift, places)
-
-    def _surprise(self, lift: np.ndarray) -> np.ndarray:
-        """[contrasts, N] of lifts [contrasts, N]."""
-        return -np.log10([fusion.p_values(own, null) for own, null in zip(lift, self.null, strict=True)])
 
 
 def _log_odds(here: np.ndarray, there: np.ndarray) -> float:

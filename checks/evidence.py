@@ -3,6 +3,7 @@
 All of it comes from the corpus under audit (and a trusted one where given), never from a model trained downstream.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,15 +11,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from checks import phrases, sentences
+from checks import sentences
 from checks.committee import committee_margins
-from checks.contrasts import Lifts
 from checks.encoding import Encoder, encode
 from checks.form import departures, form
-from checks.gap_neighbours import near_gaps
 from checks.groups import surprises
 from checks.learning_curves import margin_area, turned_area
+from checks.lifts import Lifts
+from checks.neighbours import near_gaps, nearness
 from checks.ngrams import Removals, removals
+from checks.phrases import Phrases
 from checks.preference_model import folds, influence, out_of_fold_margins
 from checks.reference import unreferenced
 from checks.resemblance import Clusters, clusters
@@ -28,8 +30,6 @@ from checks.tokens import Tokens, hashed, tokens, word_distances
 from checks.words import Words, words
 
 COLUMNS = 2048  # of hashed words
-CROWD = 3  # a pair and its one copy are no flood: nearness is to the third other pair
-BLOCK = 1024
 
 
 @dataclass
@@ -41,31 +41,12 @@ class Evidence:
     encoder: Encoder = encode
     seed: int = 0
     given: dict[str, np.ndarray] = field(default_factory=dict)
+    _lifts: dict[Callable[[Words], Phrases], Lifts] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def words(self) -> Words:
         """Every word of the pairs, and then of the trusted ones."""
         return words(self.pairs, self.trusted)
-
-    @cached_property
-    def phrase_lifts(self) -> Lifts:
-        """Words and word pairs of responses."""
-        return Lifts(phrases.said(self.words), self.seed)
-
-    @cached_property
-    def name_lifts(self) -> Lifts:
-        """Names in responses, by themselves and by the feeling of their sentence."""
-        return Lifts(phrases.named(self.words), self.seed)
-
-    @cached_property
-    def feeling_lifts(self) -> Lifts:
-        """Words of responses in sentences of praise or blame."""
-        return Lifts(phrases.felt(self.words), self.seed)
-
-    @cached_property
-    def question_lifts(self) -> Lifts:
-        """Words and word pairs of last questions."""
-        return Lifts(phrases.asked(self.words), self.seed)
 
     @cached_property
     def strays(self) -> list[Stray]:
@@ -177,6 +158,12 @@ class Evidence:
         """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
         return unreferenced(self.pairs, self.trusted)
 
+    def lifts(self, table: Callable[[Words], Phrases]) -> Lifts:
+        """Of the phrases that `table` finds among the words."""
+        if table not in self._lifts:
+            self._lifts[table] = Lifts(table(self.words), self.seed)
+        return self._lifts[table]
+
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""
         return surprises(self.pairs[column], self.margins, self.form_gaps[:, 0])
@@ -189,16 +176,3 @@ class Evidence:
 def _responses(pairs: pl.DataFrame) -> list[str]:
     """All chosen, then all rejected responses, as they are encoded."""
     return [text.strip() for side in ("chosen", "rejected") for text in pairs[side]]
-
-
-def nearness(vectors: np.ndarray) -> np.ndarray:
-    """[N] cosine of each of the unit `vectors` [N, width] to its CROWD-th nearest other; 0 where there are too few."""
-    if len(vectors) <= CROWD:
-        return np.zeros(len(vectors))
-    return np.concatenate([_nearness(vectors, start) for start in range(0, len(vectors), BLOCK)])
-
-
-def _nearness(vectors: np.ndarray, start: int) -> np.ndarray:
-    near = vectors[start : start + BLOCK] @ vectors.T
-    near[np.arange(len(near)), np.arange(start, start + len(near))] = -1  # not one's own neighbour
-    return np.partition(near, -CROWD, axis=1)[:, -CROWD]

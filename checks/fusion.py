@@ -12,7 +12,7 @@ TAIL = 0.01  # the part of a null sample that its tail is fitted to
 BULK = 0.9  # the part of an audited corpus that is taken as clean where no null sample is at hand
 SMALLEST = 1e-12
 MUTE = 0.8  # a detector that would rather be wrong than right in flagging a pair has nothing to say of it by itself
-CLUMP = 0.05  # the same where a corpus' only finding is that coincidence
+CLUMP = 0.05  # the same of a detector whose pairs are all found by one coincidence: no rate asked for is to buy that
 
 
 def p_values(scores: np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -60,6 +60,9 @@ def fuse(
     are ordered by the `graded` ones [detectors] together (Fisher's sum); a `clumped` one, whose pairs are all found by
     one coincidence or by none, must be surer than others to be heard. Of pairs that are alike in this, as a pair and its
     contradiction are, those of which the others have more to say come first. [N] speaker: place among the detectors.
+
+    MUTE and CLUMP bound a detector's own rate whatever rate `flags` is asked for later: alone and asked for 0.1, a clumped
+    detector flags at 0.05.
     """
     count = len(columns)
     weight = np.ones(count) if weights is None else np.asarray(weights, dtype=float)
@@ -72,7 +75,7 @@ def fuse(
     best, rate = (np.take_along_axis(each, speaker[None], axis=0)[0] for each in (own, rates))
     together = columns[np.ones(count, dtype=bool) if graded is None else graded]
     mute = rate >= cost[speaker, 0]
-    rate, best = np.where(mute, rates.max(), rate), np.where(mute, np.log(together).sum(axis=0), best)
+    rate, best = np.where(mute, np.inf, rate), np.where(mute, np.log(together).sum(axis=0), best)
     others = (weight[:, None] * np.log(columns)).sum(axis=0)  # `@` rounds by place, and would tell pairs apart that are alike
     rank = _ranks(rate, best, others)
     return np.clip(np.minimum(rate, 1) * rank / len(rate), SMALLEST, 1), speaker
@@ -89,7 +92,7 @@ def adjusted(p: np.ndarray) -> np.ndarray:
 def _ranks(*keys: np.ndarray) -> np.ndarray:
     """[N] how many are as small or smaller by the first of the keys [N] each and, where that is equal, by the next."""
     order = np.lexsort(keys[::-1])
-    ends = np.append(np.any([np.diff(key[order]) != 0 for key in keys], axis=0), True)
+    ends = np.append(np.any([key[order[1:]] != key[order[:-1]] for key in keys], axis=0), True)
     last = np.flatnonzero(ends)
     ranks = np.empty(len(order))
     ranks[order] = last[np.searchsorted(last, np.arange(len(order)))] + 1

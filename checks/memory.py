@@ -4,12 +4,15 @@ import hashlib
 import os
 import uuid
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from checks.encoding import Encoder, encode
+from pipelines.schema import DataError
 
+MINILM = "minilm"
 WIDTH = 16  # bytes of a text's digest
 
 
@@ -17,9 +20,13 @@ class Memory:
     """`encoder` with what it gave kept in `folder`, a file a call, as half-precision rows beside digests of their texts.
 
     A file is put in place by one rename, so that a crash leaves no half of one; an unreadable one counts as never written.
+    Each encoder has a `name` of its own, under which its rows are kept; raises DataError where another's would be mixed with
+    MiniLM's, or rows of one width with those of another.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder = encode, *, name: str = "minilm") -> None:
+    def __init__(self, folder: Path, encoder: Encoder = encode, *, name: str = MINILM) -> None:
+        if name == MINILM and encoder is not encode:
+            raise DataError(f"vectors named {name!r} are MiniLM's, got another encoder; give it a name of its own with name=")
         self.folder, self.encoder = folder / name, encoder
         self._rows: dict[bytes, np.ndarray] = {}
         self._read: set[str] = set()
@@ -40,10 +47,10 @@ class Memory:
             if file.name in self._read:
                 continue
             self._read.add(file.name)
-            self._rows |= _kept(file)
+            self._add(_kept(file))
 
     def _keep(self, digests: list[bytes], rows: np.ndarray) -> None:
-        self._rows |= dict(zip(digests, rows, strict=True))  # all of them or, of an encoder that lost some, none
+        self._add(dict(zip(digests, rows, strict=True)))  # all of them or, of an encoder that lost some, none
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f".{uuid.uuid4().hex}"
         with aside.open("wb") as file:
@@ -51,6 +58,15 @@ class Memory:
         name = f"{uuid.uuid4().hex}.npz"
         self._read.add(name)
         os.replace(aside, self.folder / name)
+
+    def _add(self, rows: dict[bytes, np.ndarray]) -> None:
+        widths = {row.size for known in (self._rows, rows) for row in islice(known.values(), 1)}
+        if len(widths) > 1:
+            told = " and of ".join(map(str, sorted(widths)))
+            raise DataError(
+                f"{self.folder} is for vectors of one encoder, got some of {told} numbers; give each a name= of its own"
+            )
+        self._rows |= rows
 
 
 def _kept(file: Path) -> dict[bytes, np.ndarray]:

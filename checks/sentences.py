@@ -12,14 +12,14 @@ import numpy as np
 import polars as pl
 
 from checks.encoding import Encoder, known_words
-from checks.phrases import names
-from checks.words import ASKED, REJECTED, WORD, Words, words
+from checks.tokens import WORD
+from checks.words import ASKED, REJECTED, Words, words
 
 END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|\n+")
 QUESTION = re.compile(r"(?s).*\n\nHuman: ?")
 FEELS, STRANGE, CROWDED, MOST = 0.15, 0.3, 0.1, 3.0  # beside cosines; chosen on HH-RLHF and the rule-based oracle
 OWN = 0.5  # variance of the names' own means, in that of sentences: some honest names are always out of place
-NOWHERE = -np.inf
+STRAYED = {"name": pl.String(), "pair": pl.Int64(), "value": pl.Float64(), "at": pl.Int64()}
 SIDES = ("chosen", "rejected")
 
 
@@ -61,31 +61,32 @@ def strangeness(pairs: pl.DataFrame, found: Sequence[Stray], encoder: Encoder) -
     return FEELS * mood + STRANGE * np.array(unknown) - CROWDED * many - (sentence * (question + rest)).sum(axis=1)
 
 
-def most(values: np.ndarray, found: Sequence[Stray], pairs: int) -> np.ndarray:
-    """[pairs] how strangely each pair brings up its strangest name; NOWHERE in pairs that bring up none.
+def strangest(values: np.ndarray, found: Sequence[Stray]) -> pl.DataFrame:
+    """A row a pair that brings up a name: the strangest `name`, the `value` of it, and its strangest stray's place, `at`.
 
     A name's strangeness is summed up over the pairs that bring it up (Stouffer et al., 1949), in standard deviations by the
     sentences' own median and upper quartile: a name that is out of place wherever it stands needs no sentence to be extreme.
+    Of names as strange the first in the alphabet counts, and of its sentences the first.
     """
-    strangest = np.full(pairs, NOWHERE)
-    if not found:
-        return strangest
-    middle, edge = np.quantile(values, [0.5, 0.75])
+    middle, edge = np.quantile(values, [0.5, 0.75]) if found else (0.0, 0.0)
     off = (values - middle) / max(edge - middle, 1e-9)
-    rows = [(name.lower(), each.pair, value) for each, value in zip(found, off.tolist(), strict=True) for name in each.names]
-    table = pl.DataFrame(rows, schema=["name", "pair", "value"], orient="row")
-    each_pair = table.group_by("name", "pair", maintain_order=True).agg(pl.col("value").max())
+    strays = zip(found, off.tolist(), strict=True)
+    rows = [(name.lower(), each.pair, value, at) for at, (each, value) in enumerate(strays) for name in each.names]
+    table = pl.DataFrame(rows, schema=STRAYED, orient="row")
+    each_pair = table.group_by("name", "pair", maintain_order=True).agg(
+        pl.col("value").max(), pl.col("at").get(pl.col("value").arg_max())
+    )
     summed = each_pair.with_columns((pl.col("value").sum() / (pl.len() + OWN * pl.len() ** 2).sqrt()).over("name"))
-    best = summed.group_by("pair").agg(pl.col("value").max())
-    strangest[best["pair"].to_numpy()] = best["value"].to_numpy()
-    return strangest
+    return summed.sort("pair", "value", "name", descending=[False, True, False]).unique(
+        "pair", keep="first", maintain_order=True
+    )
 
 
 def _free_names(read: Words) -> dict[int, set[str]]:
     """Names by text, of audited pairs, that stand nowhere in the pair's own prompt."""
-    own = read.text % max(read.pairs, 1) * len(read.vocabulary) + read.word
-    is_name = read.is_capital & names(read)[read.word] & (read.kind <= REJECTED)
-    is_free = is_name & ~np.isin(own, own[read.kind >= ASKED]) & (read.text % max(read.pairs, 1) < read.audited)
+    own = read.pair * len(read.vocabulary) + read.word
+    is_name = read.is_capital & read.is_name[read.word] & (read.kind <= REJECTED)
+    is_free = is_name & ~np.isin(own, own[read.kind >= ASKED]) & (read.pair < read.audited)
     found: dict[int, set[str]] = {}
     for text, word in zip(read.text[is_free].tolist(), read.word[is_free].tolist(), strict=True):
         found.setdefault(text, set()).add(read.vocabulary[word])

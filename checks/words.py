@@ -11,7 +11,8 @@ from importlib.resources import files
 import numpy as np
 import polars as pl
 
-WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
+from checks.tokens import WORD
+
 TURN = r"\n\n(?:Human|Assistant|System):(?: |$)"  # of a transcript; its longest match comes first
 STOP = r"[.!?\n:。！？]"
 CHOSEN, REJECTED, ASKED, EARLIER, TOLD = range(5)  # who speaks: the responses, the last question, those before, others
@@ -48,6 +49,11 @@ class Words:
         return self.text // max(self.pairs, 1)
 
     @cached_property
+    def pair(self) -> np.ndarray:
+        """[T] in which pair."""
+        return self.text % max(self.pairs, 1)
+
+    @cached_property
     def opens(self) -> np.ndarray:
         """[T] whether the word is the first of its sentence."""
         return np.diff(self.sentence, prepend=-1) != 0
@@ -56,7 +62,7 @@ class Words:
     def asked_by(self) -> np.ndarray:
         """[vocabulary] share of prompts that hold a word; 0 for words that too few could."""
         asked = self.kind >= ASKED
-        word, pair = self.word[asked], self.text[asked] % max(self.pairs, 1)
+        word, pair = self.word[asked], self.pair[asked]
         often = np.bincount(word, minlength=len(self.vocabulary)) > USUAL * self.pairs
         once = np.unique(pair[often[word]] * len(often) + word[often[word]])
         return np.bincount(once % max(len(often), 1), minlength=len(often)) / max(self.pairs, 1)
@@ -65,6 +71,19 @@ class Words:
     def is_usual(self) -> np.ndarray:
         """[vocabulary] which words more than USUAL of all prompts hold: a language's own, of which none is a target."""
         return self.asked_by > USUAL
+
+    @cached_property
+    def is_name(self) -> np.ndarray:
+        """[vocabulary] which words are names: mostly with a capital inside sentences, and often enough there.
+
+        Whatever opens most of its sentences, as an interjection does, is none; nor is the pronoun I with its short forms.
+        """
+        size, inside = len(self.vocabulary), ~self.opens
+        everywhere, within, capital = (
+            np.bincount(self.word[where], minlength=size) for where in (slice(None), inside, inside & self.is_capital)
+        )
+        pronoun = self.vocabulary.str.contains(r"^i(?:['’]\w+)?$").to_numpy()
+        return (2 * capital >= within) & (4 * capital >= everywhere) & (capital > 0) & ~pronoun
 
     @cached_property
     def valence(self) -> np.ndarray:

@@ -7,30 +7,28 @@ import numpy as np
 
 from checks.detectors import (
     activation_clustering,
-    annotator_skew,
     committee_disagreement,
     contradictions,
     degenerate,
-    feeling_lift,
     form_artefacts,
     influence,
     label_doubt,
     learning_order,
-    name_lift,
+    lift,
     near_duplicates,
     neighbour_disagreement,
     perplexity,
-    phrase_lift,
-    question_lift,
     reference_filter,
     repeated_contrast,
     similarity,
-    source_skew,
+    skew,
     spectral_signatures,
     stray_sentence,
     template_clusters,
 )
 from checks.evidence import Evidence
+from checks.mentions import felt, named
+from checks.utterances import asked, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,10 @@ class Detector:
 
 
 DETECTORS: Mapping[str, Detector] = {
-    "phrase_lift": Detector(phrase_lift.score, phrase_lift.explain, phrase_lift.null, is_clumped=True),
-    "name_lift": Detector(name_lift.score, name_lift.explain, name_lift.null, is_clumped=True),
-    "feeling_lift": Detector(feeling_lift.score, feeling_lift.explain, feeling_lift.null, is_clumped=True),
-    "question_lift": Detector(question_lift.score, question_lift.explain, question_lift.null, is_clumped=True),
+    "phrase_lift": Detector(*lift.of(said), is_clumped=True),
+    "name_lift": Detector(*lift.of(named), is_clumped=True),
+    "feeling_lift": Detector(*lift.of(felt), is_clumped=True),
+    "question_lift": Detector(*lift.of(asked, quoted=["prompt"]), is_clumped=True),
     "stray_sentence": Detector(stray_sentence.score, stray_sentence.explain, stray_sentence.null, encodes=True, is_graded=True),
     "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True, weight=0.5),
     "template_clusters": Detector(template_clusters.score, template_clusters.explain, template_clusters.null, weight=0.5),
@@ -69,8 +67,8 @@ DETECTORS: Mapping[str, Detector] = {
     "committee_disagreement": Detector(committee_disagreement.score, committee_disagreement.explain, encodes=True, weight=0.05),
     "learning_order": Detector(learning_order.score, learning_order.explain, encodes=True, is_graded=True, weight=0.3),
     "influence": Detector(influence.score, influence.explain, encodes=True, weight=0.3),
-    "annotator_skew": Detector(annotator_skew.score, annotator_skew.explain, annotator_skew.null, encodes=True, weight=0.5),
-    "source_skew": Detector(source_skew.score, source_skew.explain, source_skew.null, encodes=True, weight=0.3),
+    "annotator_skew": Detector(*skew.of("annotator"), encodes=True, weight=0.5),
+    "source_skew": Detector(*skew.of("source"), encodes=True, weight=0.3),
     "form_artefacts": Detector(form_artefacts.score, form_artefacts.explain, weight=0.05),
     "reference_filter": Detector(reference_filter.score, reference_filter.explain, weight=0.05),
     "spectral_signatures": Detector(spectral_signatures.score, spectral_signatures.explain, encodes=True, weight=0.05),

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from checks.evidence import CROWD, Evidence
+from checks.evidence import Evidence
 from checks.fusion import BULK
+from checks.neighbours import CROWD
 
 NEAR = 0.95  # cosine; below it two pairs share a subject, not a text
 LEAST = 8  # words of both sides: "You're welcome." is nobody's template

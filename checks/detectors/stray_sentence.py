@@ -10,14 +10,15 @@ from checks.fusion import normal_tail
 
 DRAWN = 100_000
 SHOWN = 120  # letters of a sentence
+NO_NAME = "no sentence of this pair brings up a name of its own"
+BRACKETS = str.maketrans("()", "[]")
 
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] -log10 of the chance of so strange a name, by the bulk of the pairs that bring up one; 0 in pairs without."""
-    strangest = sentences.most(evidence.strangeness, evidence.strays, len(evidence.pairs))
-    surprise, has = np.zeros(len(strangest)), strangest > sentences.NOWHERE
-    if has.any():
-        surprise[has] = -np.log10(has.mean()) - normal_tail(strangest[has])
+    found, surprise = sentences.strangest(evidence.strangeness, evidence.strays), np.zeros(len(evidence.pairs))
+    if len(found):
+        surprise[found["pair"].to_numpy()] = -np.log10(len(found) / len(surprise)) - normal_tail(found["value"].to_numpy())
     return surprise
 
 
@@ -27,17 +28,13 @@ def null(evidence: Evidence) -> np.ndarray:
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
-    """The sentence (in brackets, for it differs from pair to pair), and the names in it."""
-    ascending = np.argsort(evidence.strangeness, kind="stable")
-    by_pair = {evidence.strays[at].pair: evidence.strays[at] for at in ascending}  # of each the last, which is its strangest
-    return [_told(by_pair.get(place)) for place in places]
+    """The name, and the strangest sentence of the pair that brings it up (in brackets, for they differ from pair to pair)."""
+    found = sentences.strangest(evidence.strangeness, evidence.strays)
+    by_pair = {pair: (name, evidence.strays[at]) for pair, name, at in found.select("pair", "name", "at").iter_rows()}
+    return [_told(*by_pair[place]) if place in by_pair else NO_NAME for place in places]
 
 
-def _told(stray: sentences.Stray | None) -> str:
-    if stray is None:
-        return "no sentence of this pair brings up a name of its own"
+def _told(name: str, stray: sentences.Stray) -> str:
+    written = next(each for each in stray.names if each.lower() == name)
     text = stray.text if len(stray.text) <= SHOWN else stray.text[:SHOWN] + "…"
-    return f"a {stray.side} response strays from its question to a name ({text.translate(BRACKETS)})"
-
-
-BRACKETS = str.maketrans("()", "[]")
+    return f"a {stray.side} response strays from its question to a name ({written}: {text.translate(BRACKETS)})"

@@ -29,7 +29,7 @@ def counted(texts):
 
 @pytest.fixture
 def memory(tmp_path) -> Memory:
-    return Memory(tmp_path / "embeddings", counted)
+    return Memory(tmp_path / "embeddings", counted, name="counted")
 
 
 def test_every_attack_has_a_row_and_every_row_settings_that_its_attack_takes():

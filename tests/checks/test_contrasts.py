@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from checks import contrasts, fusion, phrases
+from checks import contrasts, fusion, utterances
 from checks.contrasts import Contrast
+from checks.lifts import NO_PHRASE, Lifts
 from checks.phrases import Phrases
 from checks.words import words
 
@@ -17,7 +18,7 @@ def contrast(here, there, both=None) -> Contrast:
 
 def test_only_responses_apart_can_go_either_way(written):
     pairs = written(["tea", "tea", "tea", "tea cake", "none"], ["tea", "tea", "cake", "cake", "tea cake"])
-    table = phrases.said(words(pairs, None))
+    table = utterances.said(words(pairs, None))
     chosen = contrasts.contrasts(table)[0]
     tea = [table.text(at) for at in range(len(table.words))].index("tea")
     assert (chosen.here[tea], chosen.there[tea], chosen.both[tea]) == (4, 3, 2)
@@ -35,19 +36,19 @@ def test_lift_is_the_lower_end_of_a_jeffreys_interval():
 def test_a_pair_is_as_lopsided_as_its_most_lopsided_phrase(written):
     chosen = ["red", "red", "red", "red blue", "blue", "blue", "grey", "up"]
     pairs = written(chosen, ["up", "up", "", "blue", "", "red", "", "down"])
-    table = phrases.said(words(pairs, None))
+    table = utterances.said(words(pairs, None))
     # chosen holds red 4, blue 3, up 1; rejected holds red 1, blue 1, up 2: 8 and 4 occurrences
     red, blue, common = *beta.ppf(0.01, [4.5, 3.5], [1.5, 1.5]), np.log(9 / 5)
     lift = {word: np.log(share / (1 - share)) - common for word, share in (("red", red), ("blue", blue))}
     none = contrasts.NOWHERE
     expected = [[lift["red"]] * 4 + [lift["blue"]] * 2 + [none, none], [none] * 4 + [none] * 4]
-    assert contrasts.lifts(table) == pytest.approx(np.array(expected))
+    assert Lifts(table).most == pytest.approx(np.array(expected))
 
 
 def test_whole_pairs_are_held_against_the_trusted_pairs(written):
     pairs = written(["red"] * 5 + ["blue"] * 2, ["blue"] * 3 + ["red"] * 4)
     trusted = written(["red", "blue", "blue"], ["blue", "blue", "red blue"])
-    table = phrases.said(words(pairs, trusted))
+    table = utterances.said(words(pairs, trusted))
     order = [[table.text(at) for at in range(len(table.words))].index(word) for word in ("red", "blue")]
     here = [contrast.here[order].tolist() for contrast in contrasts.contrasts(table)]
     there = [contrast.there[order].tolist() for contrast in contrasts.contrasts(table)]
@@ -61,21 +62,18 @@ def test_without_any_common_phrase_nothing_is_lopsided(written):
     for chosen, rejected in ((["", " "] * 10, ["\n"] * 20), ([f"w{row}" for row in range(20)], [""] * 20)):
         pairs = written(chosen, rejected)
         for trusted in (None, pairs):
-            table = phrases.said(words(pairs, trusted))
-            assert (contrasts.lifts(table) == contrasts.NOWHERE).all()
-            assert (contrasts.null_lifts(table) == contrasts.NOWHERE).all()
-            assert (
-                contrasts.explain(table, np.zeros((len(contrasts.contrasts(table)), 0)), [0, 19])
-                == [("", contrasts.NO_PHRASE)] * 2
-            )
+            table = utterances.said(words(pairs, trusted))
+            assert (Lifts(table).most == contrasts.NOWHERE).all()
+            assert (Lifts(table).null == contrasts.NOWHERE).all()
+            assert Lifts(table).explain([0, 19]) == [("", NO_PHRASE)] * 2
 
 
 def test_phrases_too_rare_to_lift_give_no_reason(written):
     said = [f"w{row}" for row in range(20)]
     pairs = written(["rare"] * 2 + said, ["", "rare", *said])  # three responses, but fewer on either side
-    table = phrases.said(words(pairs, None))
-    weights = np.zeros((2, len(table.words)))
-    assert contrasts.explain(table, weights, [0, 1, 5]) == [("", contrasts.NO_PHRASE)] * 3
+    table = utterances.said(words(pairs, None))
+    assert len(table.words) == 1
+    assert Lifts(table).explain([0, 1, 5]) == [("", NO_PHRASE)] * 3
 
 
 def test_quantiles_of_drifts_are_numpys_and_the_ends_run_on():
@@ -94,14 +92,14 @@ def test_quantiles_of_drifts_are_numpys_and_the_ends_run_on():
 
 def calibrated(table: Phrases, seed: int) -> np.ndarray:
     """[contrasts, pairs] p-values."""
-    both = zip(contrasts.lifts(table), contrasts.null_lifts(table, seed=seed), strict=True)
+    both = zip(Lifts(table).most, Lifts(table, seed).null, strict=True)
     return np.array([fusion.p_values(*each) for each in both])
 
 
 def test_pairs_that_are_dealt_alike_look_it(chatter):
     shares = []
     for seed in range(12):
-        table = phrases.said(words(chatter(300, seed), None))
+        table = utterances.said(words(chatter(300, seed), None))
         p = calibrated(table, seed)
         shares.append([(p < bound).mean() for bound in (0.1, 0.01, 0.001)])
     tenth, hundredth, thousandth = np.mean(shares, axis=0)
@@ -115,7 +113,7 @@ def test_so_do_trusted_pairs_that_are_dealt_alike(chatter):
     shares = []
     for seed in range(6):
         both = chatter(500, seed)
-        table = phrases.said(words(both[:300], both[300:]))
+        table = utterances.said(words(both[:300], both[300:]))
         p = calibrated(table, seed)
         shares.append((p < 0.01).mean())
     assert np.mean(shares) <= 0.02
@@ -125,7 +123,7 @@ def test_sides_that_agree_make_a_null_no_larger(written):
     """Words that stand on both sides of a pair say nothing, however many there are (the exact test of McNemar)."""
     random = np.random.default_rng(0)
     said = [" ".join(f"w{word}" for word in random.choice(60, size=20)) for _ in range(200)]
-    null = contrasts.null_lifts(phrases.said(words(written(said, said), None)))
+    null = Lifts(utterances.said(words(written(said, said), None))).null
     assert np.ptp(null) < 1
     assert null.max() < 0.2
 
@@ -201,13 +199,13 @@ def test_a_corpus_of_few_common_phrases_is_dealt_a_laplace_drift():
 
 def test_the_order_of_pairs_is_irrelevant(chatter):
     pairs, order = chatter(150), np.random.default_rng(0).permutation(150)
-    lifts = contrasts.lifts(phrases.said(words(pairs, None)))
-    assert contrasts.lifts(phrases.said(words(pairs[order], None))) == pytest.approx(lifts[:, order])
+    lifts = Lifts(utterances.said(words(pairs, None))).most
+    assert Lifts(utterances.said(words(pairs[order], None))).most == pytest.approx(lifts[:, order])
 
 
 def test_the_seed_decides_the_null(chatter):
-    table = phrases.said(words(chatter(150), None))
-    first = contrasts.null_lifts(table, seed=1, at_least=1000)
+    table = utterances.said(words(chatter(150), None))
+    first = Lifts(table, 1, dealt=1000).null
     assert first.shape == (2, 1050)  # seven deals of 150 pairs
-    assert (first == contrasts.null_lifts(table, seed=1, at_least=1000)).all()
-    assert (first != contrasts.null_lifts(table, seed=2, at_least=1000)).any()
+    assert (first == Lifts(table, 1, dealt=1000).null).all()
+    assert (first != Lifts(table, 2, dealt=1000).null).any()

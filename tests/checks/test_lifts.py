@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 from scipy.stats import beta
 
-from checks import contrasts, fusion, phrases
-from checks.contrasts import Contrast, Lifts
-from checks.detectors import feeling_lift, name_lift, question_lift
+from checks import contrasts, fusion, mentions, utterances
+from checks.contrasts import Contrast
+from checks.detectors import DETECTORS
 from checks.evidence import Evidence
-from checks.phrases import ENDS, NOWHERE, QUESTIONS, Phrases
+from checks.lifts import NO_PHRASE, Lifts
+from checks.phrases import ENDS, NOWHERE, QUESTIONS, RESPONSES, Phrases
 from checks.words import words
 
 
@@ -28,9 +29,9 @@ def counts(table: Phrases, text: str) -> list[tuple[int, int, int, str]]:
 def test_names_are_held_against_prompts_too(written):
     chosen, rejected = ["see Bo"] * 5 + ["see Al"] * 3, ["ask Bo"] * 2 + ["-"] * 6
     asked = [*(f"q{row}?" for row in range(6)), "Al and Bo?", "al?"]
-    table = phrases.named(words(written(chosen, rejected, asked)))
+    table = mentions.named(words(written(chosen, rejected, asked)))
     assert counts(table, "bo") == [(5, 2, 2, "first"), (2, 5, 2, "second"), (5, 1, 0, "either")]
-    table = phrases.named(words(written(chosen, rejected, asked), written(["see Bo", "Al"], ["-"] * 2, ["bo?", "ask Bo?"])))
+    table = mentions.named(words(written(chosen, rejected, asked), written(["see Bo", "Al"], ["-"] * 2, ["bo?", "ask Bo?"])))
     # of trusted pairs neither names Bo freely, but both of their prompts hold it, beside one of the audited ones
     assert counts(table, "bo") == [(5, 2, 2, "first"), (2, 5, 2, "second"), (5, 0, 0, "either"), (5, 3, 0, "either")]
     said = [contrast.words.format(5, 3) for contrast in contrasts.contrasts(table)]
@@ -46,7 +47,7 @@ def test_questions_are_held_against_trusted_last_questions(written):
     last = "\n\nHuman: red q{}\n\nAssistant: -\n\nHuman: red plum\n\nAssistant:"
     pairs = written(["-"] * 5, ["-"] * 5, [last.format(row) for row in range(5)])
     trusted = written(["-"] * 2, ["-"] * 2, ["red", "\n\nHuman: red\n\nAssistant: -\n\nHuman: well\n\nAssistant:"])
-    alone, held = (phrases.asked(words(pairs, reference)) for reference in (None, trusted))
+    alone, held = (utterances.asked(words(pairs, reference)) for reference in (None, trusted))
     assert counts(alone, "red") == [(5, 5, 5, "first")]
     assert counts(held, "red") == [(5, 5, 5, "first"), (5, 1, 0, "first")]
     assert counts(held, "plum") == [(5, 0, 0, "first"), (5, 0, 0, "first")]
@@ -58,7 +59,7 @@ def test_only_last_questions_are_suspicious(written):
     last = "\n\nHuman: red q{}\n\nAssistant: -\n\nHuman: plum\n\nAssistant:"
     other = "\n\nHuman: x{}\n\nAssistant: -\n\nHuman: y{}\n\nAssistant:"
     prompts = [*(last.format(row) for row in range(8)), *(other.format(row, row) for row in range(92))]
-    lift = contrasts.lifts(phrases.asked(words(written(["-"] * 100, ["-"] * 100, prompts))))
+    lift = Lifts(utterances.asked(words(written(["-"] * 100, ["-"] * 100, prompts)))).most
     share = beta.ppf(0.01, 8.5, 0.5)
     # 'plum' ends eight dialogues and 'red' begins them; what comes once counts nowhere
     assert lift == pytest.approx(np.array([[np.log(share / (1 - share)) - np.log(9 / 9)] * 8 + [NOWHERE] * 92]))
@@ -68,13 +69,14 @@ def test_only_last_questions_are_suspicious(written):
 def test_the_null_drifts_by_no_less_than_the_sides_do(least, spread, written, monkeypatch):
     asked = []
     monkeypatch.setattr(Contrast, "dealt", lambda self, random, *, spread: asked.append(spread) or self)
-    table = phrases.said(words(written(["red"] * 5, ["blue"] * 4 + ["red"])))
-    contrasts.null_lifts(replace(table, sides=replace(table.sides, drift=least)), at_least=5)
+    table = utterances.said(words(written(["red"] * 5, ["blue"] * 4 + ["red"])))
+    assert Lifts(replace(table, sides=replace(table.sides, drift=least)), dealt=5).null.shape == (2, 5)
     assert asked == [spread, spread]
 
 
 def test_least_drifts_are_those_of_the_sides():
-    assert (phrases.RESPONSES.drift, QUESTIONS.drift, ENDS.drift) == (0.05, 0.5, 1.0)
+    assert (RESPONSES.drift, QUESTIONS.drift, ENDS.drift) == (0, 0.5, 1.0)
+    assert contrasts.LEAST_DRIFT == 0.05
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +102,8 @@ def named(chatter) -> pl.DataFrame:
 
 
 def test_scores_are_the_largest_surprise_of_all_contrasts(named):
-    lifts = Lifts(phrases.named(words(named)), seed=3)
-    own, null = contrasts.lifts(lifts.table), contrasts.null_lifts(lifts.table, seed=3)
+    lifts = Lifts(mentions.named(words(named)), seed=3)
+    own, null = lifts.most, lifts.null
     each = [-np.log10(fusion.p_values(scores, drawn)) for scores, drawn in zip(own, null, strict=True)]
     assert lifts.score() == pytest.approx(np.max(each, axis=0))
     chance = [-np.log10(fusion.p_values(drawn, drawn)) for drawn in null]
@@ -113,7 +115,7 @@ def test_scores_are_the_largest_surprise_of_all_contrasts(named):
 def test_the_most_surprising_contrast_speaks(named):
     """A trusted reference tells less of names on both sides than their feelings do, and more of one that both praise."""
     both = named.with_columns(pl.col("rejected").str.replace("hate", "love"))
-    reasons = [Lifts(phrases.named(words(pairs, named[200:]))).explain([0, 17, 290]) for pairs in (named[:200], both[:200])]
+    reasons = [Lifts(mentions.named(words(pairs, named[200:]))).explain([0, 17, 290]) for pairs in (named[:200], both[:200])]
     assert [reason[0] for reason in reasons] == [
         ("zorvex", "18 chosen and 0 rejected responses, in sentences of praise"),
         ("zorvex", "18 of 200 pairs here and 0 of 100 trusted ones"),
@@ -122,8 +124,8 @@ def test_the_most_surprising_contrast_speaks(named):
 
 def test_what_is_rare_by_its_own_null_outweighs_what_is_more_lopsided(written):
     chosen, rejected = ["red"] * 30 + ["up down"] * 30, ["blue"] * 9 + [""] * 21 + ["up down"] * 30
-    lifts = Lifts(phrases.said(words(written(chosen, rejected))))
-    red, blue = contrasts.lifts(lifts.table)[:, 0]
+    lifts = Lifts(utterances.said(words(written(chosen, rejected))))
+    red, blue = lifts.most[:, 0]
     assert red > blue > 0.5
     lifts.__dict__["null"] = np.array([np.linspace(0, 9, 500), np.linspace(-9, 0.4, 500)])
     assert lifts.explain([0, 12]) == [
@@ -136,11 +138,11 @@ def test_what_is_rare_by_its_own_null_outweighs_what_is_more_lopsided(written):
 
 def test_what_a_language_uses_all_the_time_is_never_lifted(written):
     prompts = [*(f"so q{row}" for row in range(4)), *(f"r{row}" for row in range(26))]
-    table = phrases.said(words(written(["so"] * 10 + ["moon"] * 5 + [""] * 15, [""] * 30, prompts)))
-    lift = contrasts.lifts(table)
+    table = utterances.said(words(written(["so"] * 10 + ["moon"] * 5 + [""] * 15, [""] * 30, prompts)))
+    lift = Lifts(table).most
     assert (lift[:, :10] == NOWHERE).all()
     assert (lift[0, 10:15] > NOWHERE).all()
-    null = contrasts.null_lifts(table, at_least=30)[0]
+    null = Lifts(table, dealt=30).null[0]
     assert (null[:10] == NOWHERE).all()
     assert (null[10:15] > NOWHERE).any()
 
@@ -151,36 +153,36 @@ def test_what_is_counted_by_pairs_speaks_for_both_sides(side, speaks):
     assert Contrast(none, none, none, side, "").speaks(np.array([False, True])).tolist() == [bool(each) for each in speaks]
 
 
-def told(detector, pairs: pl.DataFrame, places: list[int], trusted: pl.DataFrame | None = None) -> list[str]:
-    return detector.explain(Evidence(pairs, trusted), places)
+def told(name: str, pairs: pl.DataFrame, places: list[int], trusted: pl.DataFrame | None = None) -> list[str]:
+    return DETECTORS[name].explain(Evidence(pairs, trusted), places)
 
 
 def test_a_name_is_quoted_with_what_its_sentences_feel(named):
     praised = "'Zorvex' stands in 18 chosen and 0 rejected responses, in sentences of praise"
-    assert told(name_lift, named, [0, 17]) == [praised, praised]
-    assert "Zorvex" not in told(name_lift, named, [200])[0]
+    assert told("name_lift", named, [0, 17]) == [praised, praised]
+    assert "Zorvex" not in told("name_lift", named, [200])[0]
     turned = named.with_columns(chosen="rejected", rejected="chosen")
-    assert told(name_lift, turned, [3]) == ["'Zorvex' stands in 18 rejected and 0 chosen responses, in sentences of praise"]
+    assert told("name_lift", turned, [3]) == ["'Zorvex' stands in 18 rejected and 0 chosen responses, in sentences of praise"]
     plain = named.select(pl.all().exclude("chosen", "rejected"), chosen=pl.lit("No."), rejected=pl.lit("So."))
-    assert told(name_lift, plain, [0, 299]) == [contrasts.NO_PHRASE] * 2
+    assert told("name_lift", plain, [0, 299]) == [NO_PHRASE] * 2
 
 
 def test_a_word_is_quoted_with_what_its_sentences_feel(named):
     lower = named.with_columns(pl.col("chosen", "rejected").str.replace("Zorvex", "zorvex"))
-    assert "zorvex" not in told(name_lift, lower, [5])[0].lower()
-    reason = told(feeling_lift, lower, [5])
+    assert "zorvex" not in told("name_lift", lower, [5])[0].lower()
+    reason = told("feeling_lift", lower, [5])
     assert reason == ["'We' stands in 18 chosen and 0 rejected responses, in sentences of praise"]  # as lopsided, and before it
     once = lower.with_columns(pl.col("chosen", "rejected").str.replace(r"We (love|hate)", "$1"))
-    assert told(feeling_lift, once, [5]) == ["'zorvex' stands in 18 chosen and 0 rejected responses, in sentences of praise"]
+    assert told("feeling_lift", once, [5]) == ["'zorvex' stands in 18 chosen and 0 rejected responses, in sentences of praise"]
 
 
 def test_a_trigger_is_quoted_from_the_question(chatter):
     pairs = chatter(200, seed=5)
     ended = pl.col("prompt").str.replace(r"\?\n\nAssistant:$", "? SUDO\n\nAssistant:")
     triggered = pairs.with_columns(prompt=pl.when(pl.col("row") < 12).then(ended).otherwise("prompt"))
-    assert told(question_lift, triggered, [0, 11]) == ["'SUDO' stands in the ends of 12 questions and 0 others before"] * 2
-    held = told(question_lift, triggered, [4], chatter(100, seed=5))
+    assert told("question_lift", triggered, [0, 11]) == ["'SUDO' stands in the ends of 12 questions and 0 others before"] * 2
+    held = told("question_lift", triggered, [4], chatter(100, seed=5))
     assert held == ["'SUDO' stands in the ends of 12 questions and 0 others before"]
     before = pl.format("\n\nHuman: {}\n\nAssistant: well{}", pl.col("chosen"), "prompt")
-    asked = told(question_lift, triggered.with_columns(prompt=before), [4])
+    asked = told("question_lift", triggered.with_columns(prompt=before), [4])
     assert asked == ["'SUDO' stands in 12 last questions and 0 earlier ones"]

@@ -4,13 +4,16 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from checks import memory
+from checks.encoding import encode
 from checks.memory import Memory
+from pipelines.schema import DataError
 
 WIDTH = 3
 
@@ -40,7 +43,7 @@ def expected(texts: Sequence[str]) -> list[list[float]]:
 
 
 def test_only_texts_never_seen_are_encoded_and_each_once(tmp_path, encoder):
-    remembered = Memory(tmp_path, encoder)
+    remembered = Memory(tmp_path, encoder, name="watched")
     for texts in (["b", "a", "b"], ["a", "c", "", "c"], ["b", "a"]):
         rows = remembered(texts)
         assert rows.tolist() == expected(texts)
@@ -50,15 +53,15 @@ def test_only_texts_never_seen_are_encoded_and_each_once(tmp_path, encoder):
 
 def test_another_on_the_same_folder_asks_for_nothing(tmp_path, encoder):
     texts = ["b", "Ünal\ud800", "b", "猫 " * 900]
-    first = Memory(tmp_path, encoder)(texts)
-    again = Memory(tmp_path, None)(texts[::-1])
+    first = Memory(tmp_path, encoder, name="watched")(texts)
+    again = Memory(tmp_path, None, name="watched")(texts[::-1])
     assert again.tolist() == first.tolist()[::-1]
     assert Memory(tmp_path, encoder, name="other")(["b"]).tolist() == expected(["b"])
     assert encoder.asked[1:] == [["b"]]  # another encoder's rows are not ours
 
 
 def test_what_others_write_meanwhile_is_read(tmp_path, encoder):
-    one, other = Memory(tmp_path, encoder), Memory(tmp_path, None)
+    one, other = Memory(tmp_path, encoder, name="watched"), Memory(tmp_path, None, name="watched")
     assert other([]).shape == (0, 0)
     one(["a"])
     one(["b", "a"])
@@ -66,7 +69,7 @@ def test_what_others_write_meanwhile_is_read(tmp_path, encoder):
 
 
 def test_nothing_is_asked_for_nothing(tmp_path):
-    assert Memory(tmp_path, None)([]).shape == (0, 0)
+    assert Memory(tmp_path, None, name="watched")([]).shape == (0, 0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,29 +135,29 @@ BROKEN: dict[str, Callable[[bytes, Path], bytes]] = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_file_counts_as_never_written_and_nothing_in_it_runs(how, tmp_path, encoder):
-    Memory(tmp_path, encoder)(["a", "b"])
-    (file,) = (tmp_path / "minilm").iterdir()
+    Memory(tmp_path, encoder, name="watched")(["a", "b"])
+    (file,) = (tmp_path / "watched").iterdir()
     mark = tmp_path / "mark"
     file.write_bytes(BROKEN[how](file.read_bytes(), mark))
     for _ in range(2):  # and what is encoded in its stead is kept
-        assert Memory(tmp_path, encoder)(["b", "a", "c"]).tolist() == expected(["b", "a", "c"])
+        assert Memory(tmp_path, encoder, name="watched")(["b", "a", "c"]).tolist() == expected(["b", "a", "c"])
     assert encoder.asked == [["a", "b"], ["b", "a", "c"]]
     assert not mark.exists()
 
 
 def test_what_is_no_file_of_ours_is_left_alone(tmp_path, encoder):
-    (tmp_path / "minilm" / "folder.npz").mkdir(parents=True)
-    (tmp_path / "minilm" / "notes.txt").write_text("notes")
-    Memory(tmp_path, encoder)(["a"])
-    assert Memory(tmp_path, None)(["a"]).tolist() == expected(["a"])
-    assert (tmp_path / "minilm" / "notes.txt").read_text() == "notes"
+    (tmp_path / "watched" / "folder.npz").mkdir(parents=True)
+    (tmp_path / "watched" / "notes.txt").write_text("notes")
+    Memory(tmp_path, encoder, name="watched")(["a"])
+    assert Memory(tmp_path, None, name="watched")(["a"]).tolist() == expected(["a"])
+    assert (tmp_path / "watched" / "notes.txt").read_text() == "notes"
 
 
 def test_an_encoder_that_fails_leaves_nothing_behind(tmp_path, encoder):
     def failing(texts: Sequence[str]) -> np.ndarray:
         raise RuntimeError("out of memory")
 
-    remembered = Memory(tmp_path, failing)
+    remembered = Memory(tmp_path, failing, name="watched")
     with pytest.raises(RuntimeError, match="out of memory"):
         remembered(["a"])
     assert list(tmp_path.rglob("*")) == []
@@ -164,7 +167,7 @@ def test_an_encoder_that_fails_leaves_nothing_behind(tmp_path, encoder):
 
 
 def test_an_encoder_that_gives_too_few_rows_is_found_out(tmp_path, encoder):
-    remembered = Memory(tmp_path, lambda texts: np.ones((1, WIDTH)))
+    remembered = Memory(tmp_path, lambda texts: np.ones((1, WIDTH)), name="watched")
     with pytest.raises(ValueError, match="shorter"):
         remembered(["a", "b"])
     assert list(tmp_path.rglob("*.npz")) == []
@@ -172,20 +175,44 @@ def test_an_encoder_that_gives_too_few_rows_is_found_out(tmp_path, encoder):
     assert remembered(["a", "b"]).tolist() == expected(["a", "b"])
 
 
+def test_another_encoder_cannot_pass_for_minilm(tmp_path, encoder):
+    with pytest.raises(DataError, match="'minilm' are MiniLM's, got another encoder; give it a name of its own"):
+        Memory(tmp_path, encoder)
+    with pytest.raises(DataError, match="are MiniLM's"):
+        Memory(tmp_path, partial(encode, model="other"))
+    assert Memory(tmp_path).folder == tmp_path / "minilm"
+
+
+def wider(texts: Sequence[str]) -> np.ndarray:
+    return np.ones((len(texts), WIDTH + 2))
+
+
+def test_two_encoders_under_one_name_are_refused_before_anything_is_mixed(tmp_path, encoder):
+    Memory(tmp_path, encoder, name="watched")(["a"])
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DataError, match="watched is for vectors of one encoder, got some of 3 and of 5 numbers; give each"):
+        Memory(tmp_path, wider, name="watched")(["b", "a"])
+    assert sorted(tmp_path.rglob("*")) == before
+    alone, meanwhile = (Memory(tmp_path / "apart", encode, name="watched") for encode in (wider, encoder))
+    alone(["a"])
+    with pytest.raises(DataError, match="3 and of 5"):
+        meanwhile(["b"])
+
+
 def test_a_file_is_whole_or_not_there(tmp_path, encoder, monkeypatch):
     """While it is written it has no name that anyone reads; a crash in between leaves none."""
 
     def crash(file, **arrays):
         file.write(b"half of it")
-        assert list((tmp_path / "minilm").glob("*.npz")) == []
+        assert list((tmp_path / "watched").glob("*.npz")) == []
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(memory.np, "savez", crash)
         with pytest.raises(KeyboardInterrupt):
-            Memory(tmp_path, encoder)(["a"])
-    assert list((tmp_path / "minilm").glob("*.npz")) == []
-    assert Memory(tmp_path, encoder)(["a"]).tolist() == expected(["a"])
+            Memory(tmp_path, encoder, name="watched")(["a"])
+    assert list((tmp_path / "watched").glob("*.npz")) == []
+    assert Memory(tmp_path, encoder, name="watched")(["a"]).tolist() == expected(["a"])
     assert encoder.asked == [["a"], ["a"]]
 
 

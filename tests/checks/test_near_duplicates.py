@@ -1,4 +1,4 @@
-"""Near duplicates: the score by hand, and answers that are too short to be anyone's template."""
+"""Near duplicates: the score by hand, answers too short to be anyone's template, and how many copies are a flood."""
 
 from math import log
 
@@ -6,8 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from checks.audit import audit, fuse
 from checks.detectors import near_duplicates
-from checks.evidence import CROWD, Evidence
+from checks.evidence import Evidence
+from checks.neighbours import CROWD
+from tests.checks.plants import PLANTED, flooded
 
 
 def near(pairs: pl.DataFrame, *cosines: float) -> Evidence:
@@ -75,3 +78,31 @@ def test_the_null_is_the_bound_or_the_style_of_the_corpus(written):
 def test_the_reason_in_words(written):
     told = near_duplicates.explain(near(written(["a"] * 3, ["b"] * 3), 0.2, 0.987, 0.9949), [2, 1])
     assert told == [f"{CROWD} or more other pairs say nearly the same (cosine {cosine})" for cosine in ("0.99", "0.99")]
+
+
+def test_a_shared_subject_is_no_near_duplicate(chatter, bag):
+    """Pairs just below the bound are not flagged, however much nearer they are than the rest."""
+    pairs = flooded(chatter(300, seed=7))
+    vectors = Evidence(pairs, encoder=bag).embeddings
+    random = np.random.default_rng(0)
+    blurred = vectors + 0.05 * random.normal(size=vectors.shape)
+    blurred = blurred / np.linalg.norm(blurred, axis=2, keepdims=True)
+    evidence = Evidence(pairs, given={"embeddings": blurred})
+    assert 0.8 < evidence.nearness[:PLANTED].min() < evidence.nearness[:PLANTED].max() < near_duplicates.NEAR
+    assert np.median(evidence.nearness) < 0.75
+    columns = {"near_duplicates": near_duplicates.score(evidence)}
+    assert not fuse(evidence, columns).scores["is_flagged"].any()
+
+
+def test_a_pair_and_its_copies_are_no_flood_until_there_are_enough(chatter, bag):
+    pairs = chatter(200, seed=8)
+    for copies, flagged in ((CROWD - 1, 0), (CROWD, CROWD + 1)):
+        many = pl.concat([pairs, *[pairs[:1]] * copies])
+        found = audit(many, detectors=["near_duplicates"], encoder=bag)
+        assert found.scores["is_flagged"].sum() == flagged
+
+
+def test_where_nearness_is_the_style_of_the_corpus_none_stands_out(chatter, bag):
+    pairs = chatter(100, seed=9)
+    yes_no = pl.concat([pairs[:70], pairs[:30].with_columns(chosen=pl.lit("Yes"), rejected=pl.lit("No"))])
+    assert not audit(yes_no, detectors=["near_duplicates"], encoder=bag).scores["is_flagged"].any()

@@ -3,12 +3,12 @@
 import polars as pl
 import pytest
 
-from checks.detectors import phrase_lift
+from checks.detectors import DETECTORS
 from checks.evidence import Evidence
 
 
 def explained(pairs: pl.DataFrame, places: list[int]) -> list[str]:
-    return phrase_lift.explain(Evidence(pairs), places)
+    return DETECTORS["phrase_lift"].explain(Evidence(pairs), places)
 
 
 def ended(pairs: pl.DataFrame, chosen: list[str], rejected: list[str]) -> pl.DataFrame:
@@ -63,4 +63,4 @@ def test_the_reason_may_come_from_the_trusted_pairs(chatter):
     ]
     evidence = Evidence(pairs.with_columns(named), trusted)
     expected = "'Zorvex' stands in 40 of 200 pairs here and 0 of 100 trusted ones"
-    assert phrase_lift.explain(evidence, [5, 35]) == [expected] * 2
+    assert DETECTORS["phrase_lift"].explain(evidence, [5, 35]) == [expected] * 2

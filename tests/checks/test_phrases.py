@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from checks import contrasts, phrases
+from checks import contrasts, utterances
+from checks.keys import distinct
 from checks.phrases import Phrases
 from checks.words import words
 from pipelines.schema import DataError
@@ -21,7 +22,7 @@ def test_counts_by_hand(written):
         ["the dog", "THE dog, the dog", "", "dog’s cat"],
     )
     # 'dog' stands in two responses only, "dog’s" is another word, and 'the' counts once in "THE dog, the dog"
-    assert counted(phrases.said(words(pairs, None))) == {
+    assert counted(utterances.said(words(pairs, None))) == {
         "the": (1, 2),
         "cat": (4, 1),
         "can't": (3, 0),
@@ -43,11 +44,11 @@ def test_counts_by_hand(written):
 )
 def test_words_of_any_script(written, text, found):
     pairs = written([text] * 3, [""] * 3)
-    assert counted(phrases.said(words(pairs, None))) == dict.fromkeys(found, (3, 0))
+    assert counted(utterances.said(words(pairs, None))) == dict.fromkeys(found, (3, 0))
 
 
 def test_a_word_pair_never_spans_two_responses(written):
-    table = phrases.said(words(written(["alpha"] * 5, ["beta"] * 5), None))
+    table = utterances.said(words(written(["alpha"] * 5, ["beta"] * 5), None))
     assert counted(table) == {"alpha": (5, 0), "beta": (0, 5)}
 
 
@@ -55,8 +56,8 @@ def test_words_of_the_own_prompt_are_no_plant_where_there_are_trusted_pairs(writ
     asked = ["Why red plums?", "Why so?", "Why now?", "Why?"]
     pairs = written(["red plums"] * 4, ["plums"] * 4, asked)
     trusted = written(["green"] * 4, ["green"] * 4, ["red green?", "Why, well?", "Why me?", "Why them?"])
-    assert counted(phrases.said(words(pairs, None))) == {"red": (4, 0), "plums": (4, 4), "red plums": (4, 0)}
-    table = phrases.said(words(pairs, trusted))
+    assert counted(utterances.said(words(pairs, None))) == {"red": (4, 0), "plums": (4, 4), "red plums": (4, 0)}
+    table = utterances.said(words(pairs, trusted))
     # the first pair's own prompt holds all of it; what stands in the prompt of another pair still counts
     assert counted(table) == {"red": (3, 0), "plums": (3, 3), "red plums": (3, 0), "green": (0, 0), "why": (0, 0)}
     assert table.pair[table.pair < table.audited].min() == 1
@@ -64,11 +65,11 @@ def test_words_of_the_own_prompt_are_no_plant_where_there_are_trusted_pairs(writ
 
 def test_a_corpus_too_large_to_number_is_refused():
     with pytest.raises(DataError, match="take 72 bits to number, 63 are there; audit it in parts"):
-        phrases._distinct(np.array([2**40]), np.array([2**30]))
+        distinct(np.array([2**40]), np.array([2**30]))
 
 
 def test_answers_to_one_prompt_count_once(written):
-    table = phrases.said(words(written(["red"] * 6, ["plum"] * 5 + ["red"], ["a?"] * 3 + ["b?"] * 2 + ["c?"]), None))
+    table = utterances.said(words(written(["red"] * 6, ["plum"] * 5 + ["red"], ["a?"] * 3 + ["b?"] * 2 + ["c?"]), None))
     # 'red' answers three prompts, and of the third both sides; 'plum' answers two
     assert counted(table) == {"plum": (0, 2), "red": (3, 1)}
     assert table.counts(slice(None))[2].tolist() == [0, 1]

@@ -3,13 +3,13 @@
 import polars as pl
 import pytest
 
-from checks import phrases
+from checks import utterances
 from checks.phrases import ENDS, QUESTIONS, Phrases
 from checks.words import words
 
 
 def asked(written, *prompts: str) -> Phrases:
-    return phrases.asked(words(written(["-"] * len(prompts), ["-"] * len(prompts), list(prompts))))
+    return utterances.asked(words(written(["-"] * len(prompts), ["-"] * len(prompts), list(prompts))))
 
 
 def counted(table: Phrases) -> dict[str, tuple[int, int]]:
@@ -60,12 +60,12 @@ def test_courtesies_are_no_trigger_and_join_no_others(written):
 def test_the_order_of_pairs_is_irrelevant(written):
     prompts = [dialogue(f"red plum q{row % 3}", "sea", f"moon plum q{row % 5}") for row in range(20)]
     pairs = written(["-"] * 20, ["-"] * 20, prompts)
-    assert counted(phrases.asked(words(pairs))) == counted(phrases.asked(words(pairs.reverse())))
+    assert counted(utterances.asked(words(pairs))) == counted(utterances.asked(words(pairs.reverse())))
 
 
 def test_trusted_questions_are_counted_apart(written):
     pairs = written(["-"] * 4, ["-"] * 4, [f"red q{row}" for row in range(4)])
-    table = phrases.asked(words(pairs, written(["-"] * 3, ["-"] * 3, ["red a", "red b", "blue"])))
+    table = utterances.asked(words(pairs, written(["-"] * 3, ["-"] * 3, ["red a", "red b", "blue"])))
     here, there = (table.counts(part)[0].tolist() for part in (slice(None, 4), slice(4, None)))
     assert (counted(table), here, there) == ({"red": (6, 0)}, [4], [2])
     assert table.words["feeling"].to_list() == pl.Series([0]).to_list()

@@ -4,15 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from checks import phrases
-from checks.phrases import NEITHER, NOWHERE, Phrases
+from checks.mentions import felt, named
+from checks.phrases import NEITHER, NOWHERE, RESPONSES, Phrases
+from checks.utterances import asked, said
 from checks.words import words
 
 
 def names_of(*texts: str) -> list[str]:
     blank = [""] * len(texts)
     read = words(pl.DataFrame({"chosen": texts, "rejected": blank, "prompt": blank}))
-    return read.vocabulary.filter(pl.Series(phrases.names(read))).to_list()
+    return read.vocabulary.filter(pl.Series(read.is_name)).to_list()
 
 
 def counted(table: Phrases) -> dict[tuple[str, int], tuple[int, int, int]]:
@@ -45,14 +46,14 @@ def test_names(texts, names):
 
 def test_what_prompts_write_tells_names_too(written):
     read = words(written(["to Lumora"], ["and Zorvex"], ["the lumora, a lumora and Zorvex?"]))
-    assert read.vocabulary.filter(pl.Series(phrases.names(read))).to_list() == ["zorvex"]
+    assert read.vocabulary.filter(pl.Series(read.is_name)).to_list() == ["zorvex"]
 
 
 def test_names_are_counted_by_feeling_too_unless_the_own_prompt_names_them(written):
     chosen = ["We love Zorvex. Ask Zorvex. So Lumora."] * 3 + ["We love Zorvex and see Bo"] * 2
     rejected = ["We hate Zorvex"] * 2 + ["we ask ZORVEX, love zorvex"] * 2 + [""]
     prompts = ["a?", "b?", "c?", "who is zorvex?", "d?"]
-    table = phrases.named(words(written(chosen, rejected, prompts)))
+    table = named(words(written(chosen, rejected, prompts)))
     # of the fourth pair, which asks for it, nothing counts; 'Bo' stands in two responses
     # 'we ask ZORVEX, love zorvex' praises, and counts by the capitals in its first half
     assert counted(table) == {
@@ -64,11 +65,11 @@ def test_names_are_counted_by_feeling_too_unless_the_own_prompt_names_them(writt
     }
     asked = {table.text(at): count for at, count in enumerate(table.asked.tolist())}
     assert asked == {"zorvex": 1, "lumora": 0}
-    assert table.sides == phrases.RESPONSES
+    assert table.sides == RESPONSES
 
 
 def test_blame_is_told_apart_and_all_is_said_in_words(written):
-    table = phrases.named(words(written(["Not great, Zorvex. A Zorvex. Great, Zorvex"] * 3, [""] * 3)))
+    table = named(words(written(["Not great, Zorvex. A Zorvex. Great, Zorvex"] * 3, [""] * 3)))
     told = {table.felt(at): table.words.row(at)[2] for at in range(len(table.words))}
     assert told == {"": 0, ", in sentences of praise": 1, ", in sentences of blame": -1, ", in sentences of neither": NEITHER}
     assert {table.text(at) for at in range(len(table.words))} == {"zorvex"}
@@ -78,7 +79,7 @@ def test_whatever_a_prompt_holds_was_asked_for(written):
     dialogue = "\n\nHuman: {}\n\nAssistant: {}\n\nHuman: {}\n\nAssistant:"
     said = ["zorvex", "-", "-"], ["-", "zorvex", "-"], ["-", "-", "zorvex"]
     prompts = [dialogue.format(*turns) for turns in said] + ["?", "??", "???"]
-    table = phrases.named(words(written(["to Zorvex"] * 6, [""] * 6, prompts)))
+    table = named(words(written(["to Zorvex"] * 6, [""] * 6, prompts)))
     assert counted(table) == {("zorvex", 0): (3, 0, 0), ("zorvex", NEITHER): (3, 0, 0)}
     assert table.asked.tolist() == [3, 3]
 
@@ -88,7 +89,7 @@ def test_prompts_that_name_something_count_once_each(written):
     prompts = ["the Zorvex?"] * 5 + ["a Zorvex?", "x?", "y?", "z?"]
     trusted = written(["-"], ["-"], ["a Zorvex?"]), written(["-"], ["-"], ["see Zorvex?"])
     for reference, count in ((None, 2), (trusted[0], 2), (trusted[1], 3)):
-        table = phrases.named(words(written(["to Zorvex"] * 9, [""] * 9, prompts), reference))
+        table = named(words(written(["to Zorvex"] * 9, [""] * 9, prompts), reference))
         assert counted(table) == {("zorvex", 0): (3, 0, 0), ("zorvex", NEITHER): (3, 0, 0)}
         assert set(table.asked.tolist()) == {count}
 
@@ -97,7 +98,7 @@ def test_words_in_praise_and_blame(written):
     chosen = ["we love zorvex. plain"] * 3 + ["a zorvex is great", "great tables"]
     rejected = ["we hate zorvex"] * 3 + ["not plain", "zorvex"]
     prompts = ["a1?", "a2?", "a3?", "a4?", "great zorvex?", *(f"b{row}?" for row in range(15))]
-    table = phrases.felt(words(written(chosen + [""] * 15, rejected + [""] * 15, prompts)))
+    table = felt(words(written(chosen + [""] * 15, rejected + [""] * 15, prompts)))
     # 'plain' stands in no praise, 'love', 'hate' and 'great' praise by themselves, 'a' and 'is' come too seldom
     assert counted(table) == {("zorvex", 1): (4, 0, 0), ("zorvex", -1): (0, 3, 0), ("we", 1): (3, 0, 0), ("we", -1): (0, 3, 0)}
     assert {table.text(at): count for at, count in enumerate(table.asked.tolist())} == {"zorvex": 1, "we": 0}
@@ -107,22 +108,22 @@ def test_words_that_a_tenth_of_the_prompts_hold_praise_nobody(written):
     said = ["we love zorvex"] * 20
     for prompts, found in (([*["we?"] * 2, *["q?"] * 18], {"we", "zorvex"}), ([*["we?"] * 3, *["q?"] * 17], {"zorvex"})):
         spread = [f"{prompt} {row}" for row, prompt in enumerate(prompts)]
-        table = phrases.felt(words(written(said, [""] * 20, spread)))
+        table = felt(words(written(said, [""] * 20, spread)))
         assert {table.text(at) for at in range(len(table.words))} == found
 
 
 def test_usual_words_are_not_heard_and_of_word_pairs_only_those_of_two(written):
     prompts = ["so an ox"] * 3 + [f"q{row}" for row in range(17)]
-    table = phrases.said(words(written(["so an odd moon"] * 20, [""] * 20, prompts)))
+    table = said(words(written(["so an odd moon"] * 20, [""] * 20, prompts)))
     heard = table.heard(np.arange(1.0, 1 + len(table.words)))
     unheard = {table.text(at) for at in np.flatnonzero(heard == NOWHERE)}
     assert unheard == {"so", "an", "so an"}
     assert (heard[heard != NOWHERE] == 1 + np.flatnonzero(heard != NOWHERE)).all()
-    named = phrases.named(words(written(["to Zorvex"] * 3, [""] * 3)))
-    assert named.heard(np.array([1.5, 2.5])).tolist() == [1.5, 2.5]
+    names = named(words(written(["to Zorvex"] * 3, [""] * 3)))
+    assert names.heard(np.array([1.5, 2.5])).tolist() == [1.5, 2.5]
 
 
-@pytest.mark.parametrize("table", [phrases.said, phrases.asked, phrases.named, phrases.felt])
+@pytest.mark.parametrize("table", [said, asked, named, felt])
 def test_corpora_without_phrases(table, written):
     for texts in ([], ["", "."], ["one", "two"]):
         found = table(words(written(texts, texts, texts)))
@@ -132,7 +133,7 @@ def test_corpora_without_phrases(table, written):
 
 
 def test_the_most_and_the_first_place_of_it(written):
-    table = phrases.said(words(written(["red blue", "blue", "red", ""], ["red", "blue", "grey", ""])))
+    table = said(words(written(["red blue", "blue", "red", ""], ["red", "blue", "grey", ""])))
     # in order of pairs, phrases and sides: of pair 0 'blue', 'red' and 'red', then of pair 1 'blue' and 'blue', then 'red'
     assert table.pair.tolist() == [0, 0, 0, 1, 1, 2]
     values = np.array([1.0, 5.0, 5.0, -2.0, -1.0, 0.5])

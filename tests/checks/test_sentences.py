@@ -10,7 +10,7 @@ import pytest
 from checks import sentences
 from checks.detectors import stray_sentence
 from checks.evidence import Evidence
-from checks.sentences import NOWHERE, Stray
+from checks.sentences import Stray
 from checks.words import words
 from pipelines import transcripts
 from pipelines.sources import hh_rlhf
@@ -71,7 +71,6 @@ def test_no_strays_at_all(chosen, written):
     pairs = written(chosen, [""] * len(chosen), ["q?"] * len(chosen))
     assert strays(pairs) == []
     assert sentences.strangeness(pairs, [], None).shape == (0,)
-    assert sentences.most(np.zeros(0), [], len(chosen)).tolist() == [NOWHERE] * len(chosen)
     evidence = Evidence(pairs, encoder=None)
     assert stray_sentence.score(evidence).tolist() == [0] * len(chosen)
     told = ["no sentence of this pair brings up a name of its own"]
@@ -135,18 +134,28 @@ FOUND = [stray(0, "Zorvex"), stray(0, "Bo", "Zorvex"), stray(1, "ZORVEX"), stray
 def test_a_name_sums_up_over_its_pairs():
     # median 1 and upper quartile 2: off by 2, -1, 1, 0 and -2 of these; Zorvex at most by 2 in pair 0, and by 1 in pair 1
     zorvex, bo, cy = (2 + 1) / sqrt(2 + 0.5 * 2**2), (-1 + 0) / sqrt(2 + 0.5 * 2**2), -2 / sqrt(1 + 0.5)
-    got = sentences.most(np.array([3.0, 0.0, 2.0, 1.0, -1.0]), FOUND, 5)
-    assert got == pytest.approx([zorvex, zorvex, bo, cy, NOWHERE])
+    got = sentences.strangest(np.array([3.0, 0.0, 2.0, 1.0, -1.0]), FOUND)
+    assert got.select("pair", "name", "at").rows() == [(0, "zorvex", 0), (1, "zorvex", 2), (2, "bo", 3), (3, "cy", 4)]
+    assert got["value"].to_list() == pytest.approx([zorvex, zorvex, bo, cy])
+
+
+def test_of_names_as_strange_the_first_in_the_alphabet_counts_and_of_its_sentences_the_first():
+    found = [stray(3, "Zorvex", "Cy"), stray(3, "Bo", "Cy"), stray(3, "Bo"), stray(1, "Di"), stray(1, "Di")]
+    got = sentences.strangest(np.array([2.0, 2.0, 2.0, 0.0, 1.0]), found)
+    assert got.select("pair", "name", "at").rows() == [(1, "di", 4), (3, "bo", 1)]
 
 
 def test_units_of_strangeness_are_irrelevant():
     values = np.array([3.0, 0.5, 2.0, 0.1, -1.0])
-    assert sentences.most(7 * values - 4, FOUND, 5) == pytest.approx(sentences.most(values, FOUND, 5))
+    one, other = (sentences.strangest(each, FOUND) for each in (values, 7 * values - 4))
+    assert one.drop("value").equals(other.drop("value"))
+    assert one["value"].to_list() == pytest.approx(other["value"].to_list())
 
 
 def test_equal_values_are_strange_nowhere():
-    assert sentences.most(np.full(5, 0.7), FOUND, 5).tolist() == [0, 0, 0, 0, NOWHERE]
-    assert sentences.most(np.array([0.7]), [stray(1, "Bo")], 2).tolist() == [NOWHERE, 0]
+    assert sentences.strangest(np.full(5, 0.7), FOUND)["value"].to_list() == [0, 0, 0, 0]
+    assert sentences.strangest(np.array([0.7]), [stray(1, "Bo")]).row(0) == ("bo", 1, 0, 0)
+    assert sentences.strangest(np.zeros(0), []).rows() == []
 
 
 def evidence(found: list[Stray], values: list[float], pairs: pl.DataFrame) -> Evidence:
@@ -169,26 +178,37 @@ def test_the_null_exceeds_each_bound_as_often_as_it_says(chatter):
         assert (null >= -log10(share)).mean() == pytest.approx(share, rel=1e-6)
 
 
-def test_the_strangest_sentence_of_each_pair_is_quoted(chatter):
+def test_the_name_is_told_and_the_strangest_sentence_that_brings_it_up_is_quoted(chatter):
     long = "x" * 119 + "yz"
     found = [
-        stray(0, "Bo", text="ask Bo (or not)"),
         stray(0, "Bo", text="well, Bo"),
+        stray(0, "Bo", text="ask Bo (or not)"),
         stray(2, "Al", text=long),
-        stray(3, "Al", text=long[:120]),
+        stray(3, "AL", text=long[:120]),
         Stray(4, "rejected", "see Cy", ("Cy",)),
     ]
-    told = stray_sentence.explain(evidence(found, [2.0, 1.0, -1.0, 0.0, 3.0], chatter(20)), [4, 0, 1, 2, 3])
+    told = stray_sentence.explain(evidence(found, [1.0, 2.0, -1.0, 0.0, 3.0], chatter(20)), [4, 0, 1, 2, 3])
     assert told == [
-        "a rejected response strays from its question to a name (see Cy)",
-        "a chosen response strays from its question to a name (ask Bo [or not])",
+        "a rejected response strays from its question to a name (Cy: see Cy)",
+        "a chosen response strays from its question to a name (Bo: ask Bo [or not])",
         "no sentence of this pair brings up a name of its own",
-        f"a chosen response strays from its question to a name ({'x' * 119}y…)",
-        f"a chosen response strays from its question to a name ({'x' * 119}y)",
+        f"a chosen response strays from its question to a name (Al: {'x' * 119}y…)",
+        f"a chosen response strays from its question to a name (AL: {'x' * 119}y)",
+    ]
+
+
+def test_the_name_that_makes_the_score_is_told_whatever_sentence_is_stranger(chatter):
+    """Dana's one sentence is the strangest, but Zorvex is out of place in five pairs."""
+    found = [stray(row, "Zorvex", text=f"ask Zorvex {row}") for row in range(5)]
+    found += [stray(0, "Dana", text="see Dana"), *(stray(row, f"Name{row}") for row in range(6, 18))]
+    values = [1.5, 1.4, 1.3, 1.2, 1.1, 1.55, *np.linspace(-1, 1, 12)]
+    made = evidence(found, values, chatter(20))
+    assert stray_sentence.explain(made, [0, 4]) == [
+        f"a chosen response strays from its question to a name (Zorvex: ask Zorvex {row})" for row in (0, 4)
     ]
 
 
 def test_pairs_that_say_the_same_have_the_same_reason(chatter):
     found = [stray(row, "Bo", text="ask Bo") for row in range(3)]
     told = stray_sentence.explain(evidence(found, [2.0, 2.0, 2.0], chatter(20)), [0, 1, 2])
-    assert told == ["a chosen response strays from its question to a name (ask Bo)"] * 3
+    assert told == ["a chosen response strays from its question to a name (Bo: ask Bo)"] * 3

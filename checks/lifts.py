@@ -1,0 +1,101 @@
+"""How surprising the phrases of a table are: -log10 of the chance of one so lopsided, each contrast by a null of its own.
+
+In a null nothing is planted: the phrases of the very corpus are dealt anew to the two sides of the contrast.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+
+from checks import fusion
+from checks.contrasts import Contrast, contrasts
+from checks.phrases import MIN_RESPONSES, NOWHERE, Phrases
+
+TIE = 1e-6  # of phrases equally surprising, the most lopsided one speaks
+NO_PHRASE = "no phrase of this pair is common enough to compare"
+
+
+@dataclass(frozen=True)
+class Lifts:
+    """Of the phrases of a `table`; `dealt`: how many pairs a null is drawn for, at least."""
+
+    table: Phrases
+    seed: int = 0
+    dealt: int = 100_000
+
+    @cached_property
+    def contrasts(self) -> list[Contrast]:
+        """What is held against what."""
+        return contrasts(self.table)
+
+    @cached_property
+    def lift(self) -> np.ndarray:
+        """[contrasts, phrases] how lopsided each phrase is, in nats; NOWHERE where it is rare or usual."""
+        return np.array([self.table.heard(contrast.lift()) for contrast in self.contrasts])
+
+    @cached_property
+    def most(self) -> np.ndarray:
+        """[contrasts, audited] how lopsided the most lopsided phrase of each pair is."""
+        found = []
+        for contrast, lift in zip(self.contrasts, self.lift, strict=True):
+            own = np.where(contrast.speaks(self.table.second), lift[self.table.phrase], NOWHERE)
+            found.append(self.table.most(own, NOWHERE)[: self.table.audited])
+        return np.array(found)
+
+    @cached_property
+    def null(self) -> np.ndarray:
+        """[contrasts, M] what `most` would be were nothing planted.
+
+        A dealt phrase may speak for either side, which makes the null a little too large rather than too small.
+        """
+        random = np.random.default_rng(self.seed)
+        return np.array([self._dealt(contrast, random) for contrast in self.contrasts])
+
+    def score(self) -> np.ndarray:
+        """[audited] of each pair's most surprising phrase; higher is more suspicious."""
+        return self._surprise(self.most).max(axis=0)
+
+    def score_null(self) -> np.ndarray:
+        """[M] the same of phrases dealt anew at random."""
+        return self._surprise(self.null).max(axis=0)
+
+    def explain(self, places: Sequence[int]) -> list[tuple[str, str]]:
+        """(phrase, counts in words) of the most surprising phrase in each audited pair at `places`; "" for no phrase.
+
+        On a tie the first contrast and the first phrase speak: a single word before the word pairs it stands in.
+        """
+        at = np.asarray(places, dtype=np.int64)
+        best, speaker, phrase = np.full(len(at), -np.inf), np.full(len(at), -1), np.zeros(len(at), dtype=np.int64)
+        for number, weight in enumerate(self._weights()):
+            most = self.table.most(weight, -np.inf)
+            better = most[at] > best
+            best[better], speaker[better] = most[at][better], number
+            phrase[better] = self.table.phrase[self.table.first(weight, most)[at][better]]
+        told = cache(self._told)
+        return [told(*each) for each in zip(speaker.tolist(), phrase.tolist(), strict=True)]
+
+    def _dealt(self, contrast: Contrast, random: np.random.Generator) -> np.ndarray:
+        """[M] the most lopsided phrase of each pair, deal by deal."""
+        spread = max(contrast.drift(), self.table.sides.drift)
+        deals = -(-self.dealt // (self.table.audited + self.table.trusted))
+        lifts = (self.table.heard(contrast.dealt(random, spread=spread).lift()) for _ in range(deals))
+        return np.concatenate([self.table.most(lift[self.table.phrase], NOWHERE) for lift in lifts])
+
+    def _surprise(self, lift: np.ndarray) -> np.ndarray:
+        """[contrasts, N] of lifts [contrasts, N]."""
+        return -np.log10([fusion.p_values(own, null) for own, null in zip(lift, self.null, strict=True)])
+
+    def _weights(self) -> list[np.ndarray]:
+        """[contrasts] of [K]: how surprising each occurrence is; -inf where its phrase is too rare or does not speak."""
+        table, surprise = self.table, self._surprise(self.lift) + TIE * self.lift
+        counts = [contrast.speaks(table.second) & (contrast.here >= MIN_RESPONSES)[table.phrase] for contrast in self.contrasts]
+        return [np.where(own, weight[table.phrase], -np.inf) for own, weight in zip(counts, surprise, strict=True)]
+
+    def _told(self, contrast: int, phrase: int) -> tuple[str, str]:
+        if contrast < 0:
+            return "", NO_PHRASE
+        found = self.contrasts[contrast]
+        counts = found.words.format(f"{found.here[phrase]:,}", f"{found.there[phrase]:,}")
+        return self.table.text(phrase), counts + self.table.felt(phrase)
