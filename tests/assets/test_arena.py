@@ -52,6 +52,7 @@ def test_cells_are_measured_once(tmp_path, memory, monkeypatch):
     asked = []
     measured = cells.measured
     monkeypatch.setattr(cells, "measured", lambda row, *rest: asked.append(row.name) or measured(row, *rest))
+    spoilt = next((tmp_path / "kept").glob("*.json"))
     again = cells.run(rows, tmp_path / "kept", memory=memory)
     assert asked == []
     assert again.detection.equals(first.detection)
@@ -63,7 +64,6 @@ def test_cells_are_measured_once(tmp_path, memory, monkeypatch):
         memory=memory,
     )
     assert asked == ["label_flip"]
-    spoilt = next((tmp_path / "kept").glob("*.json"))
     spoilt.write_text(spoilt.read_text()[:40])
     assert cells.run(rows, tmp_path / "kept", memory=memory).detection.drop("seconds").equals(first.detection.drop("seconds"))
     assert len(asked) == 2
