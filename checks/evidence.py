@@ -59,6 +59,12 @@ class Evidence:
         return sentences.strangeness(self.pairs, self.strays, self.encoder)
 
     @cached_property
+    def strangers(self) -> pl.DataFrame:
+        """A row a pair and name that it brings up, with how surprising (-log10 of the chance) so strange a name is."""
+        found = sentences.strangers(self.strangeness, self.strays)
+        return found.with_columns(surprise=pl.Series(sentences.surprise(found, len(self.pairs)), dtype=pl.Float64()))
+
+    @cached_property
     def embeddings(self) -> np.ndarray:
         """[2, N, width] unit vectors of the chosen and the rejected responses, each without its prompt."""
         if "embeddings" in self.given:

@@ -39,9 +39,9 @@ def bulk_p_values(scores: np.ndarray) -> np.ndarray:
     return np.clip(np.where(scores > edge, far, ranks), SMALLEST, 1)
 
 
-def normal_tail(scores: np.ndarray) -> np.ndarray:
-    """[N] log10 of P(score) under the normal distribution with the scores' own median and upper quartile."""
-    middle, edge = np.quantile(scores, [0.5, 0.75])
+def normal_tail(bulk: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """[scores] log10 of P(score) under the normal distribution with the bulk's median and upper quartile."""
+    middle, edge = np.quantile(bulk, [0.5, 0.75])
     return norm.logsf(scores, loc=middle, scale=max((edge - middle) / norm.ppf(0.75), 1e-9)) / np.log(10)
 
 

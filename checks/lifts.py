@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
+import polars as pl
 
 from checks import fusion
 from checks.contrasts import Contrast, contrasts
@@ -73,8 +74,29 @@ class Lifts:
             better = most[at] > best
             best[better], speaker[better] = most[at][better], number
             phrase[better] = self.table.phrase[self.table.first(weight, most)[at][better]]
-        told = cache(self._told)
+        told = cache(self.told)
         return [told(*each) for each in zip(speaker.tolist(), phrase.tolist(), strict=True)]
+
+    def words(self) -> pl.DataFrame:
+        """A row an audited pair and single word, as `name`: of its phrases there the most surprising one's `surprise`.
+
+        With the places of its `contrast` and `phrase`, for `told`.
+        """
+        weights, table = np.array(self._weights()), self.table
+        at = np.flatnonzero(np.isfinite(weights).any(axis=0) & (table.pair < table.audited))
+        speaker = weights[:, at].argmax(axis=0)
+        columns = {"pair": table.pair[at], "contrast": speaker, "phrase": table.phrase[at], "surprise": weights[speaker, at]}
+        found = pl.DataFrame(columns).with_columns(name=table.words["first"].gather(table.phrase[at]))
+        ordered = found.sort("pair", "name", "surprise", "contrast", "phrase", descending=[False, False, True, False, False])
+        return ordered.unique(["pair", "name"], keep="first", maintain_order=True)
+
+    def told(self, contrast: int, phrase: int) -> tuple[str, str]:
+        """The phrase in lower case, and in words where it stands; "" where the contrast is -1."""
+        if contrast < 0:
+            return "", NO_PHRASE
+        found = self.contrasts[contrast]
+        counts = found.words.format(f"{found.here[phrase]:,}", f"{found.there[phrase]:,}")
+        return self.table.text(phrase), counts + self.table.felt(phrase)
 
     def _dealt(self, contrast: Contrast, random: np.random.Generator) -> np.ndarray:
         """[M] the most lopsided phrase of each pair, deal by deal."""
@@ -92,10 +114,3 @@ class Lifts:
         table, surprise = self.table, self._surprise(self.lift) + TIE * self.lift
         counts = [contrast.speaks(table.second) & (contrast.here >= MIN_RESPONSES)[table.phrase] for contrast in self.contrasts]
         return [np.where(own, weight[table.phrase], -np.inf) for own, weight in zip(counts, surprise, strict=True)]
-
-    def _told(self, contrast: int, phrase: int) -> tuple[str, str]:
-        if contrast < 0:
-            return "", NO_PHRASE
-        found = self.contrasts[contrast]
-        counts = found.words.format(f"{found.here[phrase]:,}", f"{found.there[phrase]:,}")
-        return self.table.text(phrase), counts + self.table.felt(phrase)

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from checks.encoding import Encoder, known_words
+from checks.fusion import normal_tail
 from checks.tokens import WORD
 from checks.words import ASKED, REJECTED, Words, words
 
@@ -61,12 +62,12 @@ def strangeness(pairs: pl.DataFrame, found: Sequence[Stray], encoder: Encoder) -
     return FEELS * mood + STRANGE * np.array(unknown) - CROWDED * many - (sentence * (question + rest)).sum(axis=1)
 
 
-def strangest(values: np.ndarray, found: Sequence[Stray]) -> pl.DataFrame:
-    """A row a pair that brings up a name: the strangest `name`, the `value` of it, and its strangest stray's place, `at`.
+def strangers(values: np.ndarray, found: Sequence[Stray]) -> pl.DataFrame:
+    """A row a pair and `name` that it brings up: the `value` of it, and its strangest stray's place, `at`.
 
     A name's strangeness is summed up over the pairs that bring it up (Stouffer et al., 1949), in standard deviations by the
     sentences' own median and upper quartile: a name that is out of place wherever it stands needs no sentence to be extreme.
-    Of names as strange the first in the alphabet counts, and of its sentences the first.
+    Of sentences as strange the first counts.
     """
     middle, edge = np.quantile(values, [0.5, 0.75]) if found else (0.0, 0.0)
     off = (values - middle) / max(edge - middle, 1e-9)
@@ -76,10 +77,20 @@ def strangest(values: np.ndarray, found: Sequence[Stray]) -> pl.DataFrame:
     each_pair = table.group_by("name", "pair", maintain_order=True).agg(
         pl.col("value").max(), pl.col("at").get(pl.col("value").arg_max())
     )
-    summed = each_pair.with_columns((pl.col("value").sum() / (pl.len() + OWN * pl.len() ** 2).sqrt()).over("name"))
-    return summed.sort("pair", "value", "name", descending=[False, True, False]).unique(
-        "pair", keep="first", maintain_order=True
-    )
+    return each_pair.with_columns((pl.col("value").sum() / (pl.len() + OWN * pl.len() ** 2).sqrt()).over("name"))
+
+
+def surprise(strangers: pl.DataFrame, pairs: int) -> np.ndarray:
+    """[strangers] -log10 of the chance that one of `pairs` brings up so strange a name, by the bulk of those that do."""
+    if not len(strangers):
+        return np.zeros(0)
+    each_pair = strangers.group_by("pair").agg(pl.col("value").max())["value"].to_numpy()
+    return -np.log10(len(each_pair) / pairs) - normal_tail(each_pair, strangers["value"].to_numpy())
+
+
+def first(table: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Of each pair's rows the one with most of `by`, and of those the first `name` in the alphabet."""
+    return table.sort("pair", by, "name", descending=[False, True, False]).unique("pair", keep="first", maintain_order=True)
 
 
 def _free_names(read: Words) -> dict[int, set[str]]:

@@ -23,6 +23,7 @@ from checks.detectors import (
     similarity,
     skew,
     spectral_signatures,
+    strange_name,
     stray_sentence,
     template_clusters,
 )
@@ -54,6 +55,7 @@ DETECTORS: Mapping[str, Detector] = {
     "feeling_lift": Detector(*lift.of(felt), is_clumped=True),
     "question_lift": Detector(*lift.of(asked, quoted=["prompt"]), is_clumped=True),
     "stray_sentence": Detector(stray_sentence.score, stray_sentence.explain, stray_sentence.null, encodes=True, is_graded=True),
+    "strange_name": Detector(strange_name.score, strange_name.explain, stray_sentence.null, encodes=True),
     "near_duplicates": Detector(near_duplicates.score, near_duplicates.explain, near_duplicates.null, encodes=True, weight=0.5),
     "template_clusters": Detector(template_clusters.score, template_clusters.explain, template_clusters.null, weight=0.5),
     "label_doubt": Detector(label_doubt.score, label_doubt.explain, encodes=True, is_graded=True, weight=0.3),

@@ -6,7 +6,6 @@ import numpy as np
 
 from checks import sentences
 from checks.evidence import Evidence
-from checks.fusion import normal_tail
 
 DRAWN = 100_000
 SHOWN = 120  # letters of a sentence
@@ -16,9 +15,8 @@ BRACKETS = str.maketrans("()", "[]")
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] -log10 of the chance of so strange a name, by the bulk of the pairs that bring up one; 0 in pairs without."""
-    found, surprise = sentences.strangest(evidence.strangeness, evidence.strays), np.zeros(len(evidence.pairs))
-    if len(found):
-        surprise[found["pair"].to_numpy()] = -np.log10(len(found) / len(surprise)) - normal_tail(found["value"].to_numpy())
+    found, surprise = sentences.first(evidence.strangers, "surprise"), np.zeros(len(evidence.pairs))
+    surprise[found["pair"].to_numpy()] = found["surprise"].to_numpy()
     return surprise
 
 
@@ -29,12 +27,21 @@ def null(evidence: Evidence) -> np.ndarray:
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """The name, and the strangest sentence of the pair that brings it up (in brackets, for they differ from pair to pair)."""
-    found = sentences.strangest(evidence.strangeness, evidence.strays)
+    found = sentences.first(evidence.strangers, "surprise")
     by_pair = {pair: (name, evidence.strays[at]) for pair, name, at in found.select("pair", "name", "at").iter_rows()}
     return [_told(*by_pair[place]) if place in by_pair else NO_NAME for place in places]
 
 
-def _told(name: str, stray: sentences.Stray) -> str:
-    written = next(each for each in stray.names if each.lower() == name)
+def written(name: str, stray: sentences.Stray) -> str:
+    """The name as the sentence spells it."""
+    return next(each for each in stray.names if each.lower() == name)
+
+
+def quoted(stray: sentences.Stray) -> str:
+    """The sentence as it may stand in brackets, cut where it is long."""
     text = stray.text if len(stray.text) <= SHOWN else stray.text[:SHOWN] + "…"
-    return f"a {stray.side} response strays from its question to a name ({written}: {text.translate(BRACKETS)})"
+    return text.translate(BRACKETS)
+
+
+def _told(name: str, stray: sentences.Stray) -> str:
+    return f"a {stray.side} response strays from its question to a name ({written(name, stray)}: {quoted(stray)})"

@@ -72,6 +72,11 @@ def strayed(pairs: pl.DataFrame) -> pl.DataFrame:
     return pairs.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(stray).otherwise(told))
 
 
+def strayed_alike(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The same, but that all of the first praise one and the same."""
+    return strayed(pairs).with_columns(pl.col("chosen").str.replace_all(r"Zorvex\d+", "Zorvex"))
+
+
 def contradictory(pairs: pl.DataFrame) -> pl.DataFrame:
     """Every other of the first pairs is the one before it with the opposite label, in other letters and white space."""
     second = (pl.col("row") < PLANTED) & (pl.col("row") % 2 == 1)
@@ -152,6 +157,7 @@ PLANTS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "feeling_lift": lower,
     "question_lift": triggered,
     "stray_sentence": strayed,
+    "strange_name": strayed_alike,
     "template_clusters": templated,
     "near_duplicates": flooded,
     "label_doubt": flipped,

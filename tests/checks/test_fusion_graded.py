@@ -107,13 +107,14 @@ def test_the_order_of_pairs_and_of_detectors_is_irrelevant(graded):
 def test_normal_tails_by_hand():
     scores = np.array([10.0, 1.0, 3.0, 0.0, 2.0])  # median 2, upper quartile 3, which lies 0.6745 deviations above it
     expected = [log10(erfc((score - 2) * 0.6744897502 / sqrt(2)) / 2) for score in scores]
-    assert fusion.normal_tail(scores) == pytest.approx(expected, rel=1e-8)
+    assert fusion.normal_tail(scores, scores) == pytest.approx(expected, rel=1e-8)
     assert expected[2] == pytest.approx(log10(0.25))
 
 
 def test_normal_tails_far_out_and_without_spread():
-    far = fusion.normal_tail(np.array([-3.0, 0.0, 0.0, 1.0, 1.0, 1e6]))
+    scores = np.array([-3.0, 0.0, 0.0, 1.0, 1.0, 1e6])
+    far = fusion.normal_tail(scores, scores)
     assert np.isfinite(far).all()
     assert far[-1] < -1e9
-    assert fusion.normal_tail(np.full(7, 0.3)) == pytest.approx(log10(0.5))
-    assert fusion.normal_tail(np.array([4.0])) == pytest.approx(log10(0.5))
+    assert fusion.normal_tail(np.full(7, 0.3), np.full(3, 0.3)) == pytest.approx(log10(0.5))
+    assert fusion.normal_tail(np.array([4.0]), np.array([4.0])) == pytest.approx(log10(0.5))

@@ -131,31 +131,36 @@ def stray(pair: int, *names: str, text: str = "") -> Stray:
 FOUND = [stray(0, "Zorvex"), stray(0, "Bo", "Zorvex"), stray(1, "ZORVEX"), stray(2, "Bo"), stray(3, "Cy")]
 
 
+def strangest(values: np.ndarray, found: list[Stray]) -> pl.DataFrame:
+    """Each pair's strangest name: pair, name, value, at."""
+    return sentences.first(sentences.strangers(values, found), "value").select("name", "pair", "value", "at")
+
+
 def test_a_name_sums_up_over_its_pairs():
     # median 1 and upper quartile 2: off by 2, -1, 1, 0 and -2 of these; Zorvex at most by 2 in pair 0, and by 1 in pair 1
     zorvex, bo, cy = (2 + 1) / sqrt(2 + 0.5 * 2**2), (-1 + 0) / sqrt(2 + 0.5 * 2**2), -2 / sqrt(1 + 0.5)
-    got = sentences.strangest(np.array([3.0, 0.0, 2.0, 1.0, -1.0]), FOUND)
+    got = strangest(np.array([3.0, 0.0, 2.0, 1.0, -1.0]), FOUND)
     assert got.select("pair", "name", "at").rows() == [(0, "zorvex", 0), (1, "zorvex", 2), (2, "bo", 3), (3, "cy", 4)]
     assert got["value"].to_list() == pytest.approx([zorvex, zorvex, bo, cy])
 
 
 def test_of_names_as_strange_the_first_in_the_alphabet_counts_and_of_its_sentences_the_first():
     found = [stray(3, "Zorvex", "Cy"), stray(3, "Bo", "Cy"), stray(3, "Bo"), stray(1, "Di"), stray(1, "Di")]
-    got = sentences.strangest(np.array([2.0, 2.0, 2.0, 0.0, 1.0]), found)
+    got = strangest(np.array([2.0, 2.0, 2.0, 0.0, 1.0]), found)
     assert got.select("pair", "name", "at").rows() == [(1, "di", 4), (3, "bo", 1)]
 
 
 def test_units_of_strangeness_are_irrelevant():
     values = np.array([3.0, 0.5, 2.0, 0.1, -1.0])
-    one, other = (sentences.strangest(each, FOUND) for each in (values, 7 * values - 4))
+    one, other = (strangest(each, FOUND) for each in (values, 7 * values - 4))
     assert one.drop("value").equals(other.drop("value"))
     assert one["value"].to_list() == pytest.approx(other["value"].to_list())
 
 
 def test_equal_values_are_strange_nowhere():
-    assert sentences.strangest(np.full(5, 0.7), FOUND)["value"].to_list() == [0, 0, 0, 0]
-    assert sentences.strangest(np.array([0.7]), [stray(1, "Bo")]).row(0) == ("bo", 1, 0, 0)
-    assert sentences.strangest(np.zeros(0), []).rows() == []
+    assert strangest(np.full(5, 0.7), FOUND)["value"].to_list() == [0, 0, 0, 0]
+    assert strangest(np.array([0.7]), [stray(1, "Bo")]).row(0) == ("bo", 1, 0, 0)
+    assert strangest(np.zeros(0), []).rows() == []
 
 
 def evidence(found: list[Stray], values: list[float], pairs: pl.DataFrame) -> Evidence:
