@@ -38,8 +38,8 @@ def _together(evidence: Evidence) -> pl.DataFrame:
     for name, table in TABLES.items():
         lifted = evidence.lifts(table).words().select("pair", "name", pl.struct("surprise", "contrast", "phrase").alias(name))
         found = found.join(lifted, on=["pair", "name"], how="left", maintain_order="left")
-    lifted = (pl.col(name).struct.field("surprise").fill_null(0.0) for name in TABLES)
-    halves = found.select(pl.sum_horizontal("surprise", *lifted) * np.log(10)).to_series().to_numpy()
+    surprises = (pl.col(name).struct.field("surprise").fill_null(0.0) for name in TABLES)
+    halves = found.select(pl.sum_horizontal("surprise", *surprises) * np.log(10)).to_series().to_numpy()
     together = -chi2.logsf(2 * halves, 2 * (1 + len(TABLES))) / np.log(10)
     return found.with_columns(together=pl.Series(together, dtype=pl.Float64()))
 

@@ -217,3 +217,10 @@ def test_pairs_that_say_the_same_have_the_same_reason(chatter):
     found = [stray(row, "Bo", text="ask Bo") for row in range(3)]
     told = stray_sentence.explain(evidence(found, [2.0, 2.0, 2.0], chatter(20)), [0, 1, 2])
     assert told == ["a chosen response strays from its question to a name (Bo: ask Bo)"] * 3
+
+
+def test_the_bulk_is_pairs_each_by_its_strangest_name():
+    rows = [(0, "a", 3.0), (0, "b", -5.0), (0, "c", -5.0), (1, "a", 1.0), (2, "d", 2.0), (3, "e", 0.0), (4, "f", -1.0)]
+    table = pl.DataFrame(rows, schema=["pair", "name", "value"], orient="row")
+    tails = [log10(erfc(0.6744898 * (value - 1) / sqrt(2)) / 2) for _, _, value in rows]  # of 3, 1, 2, 0 and -1
+    assert sentences.surprise(table, 20) == pytest.approx([-log10(5 / 20) - tail for tail in tails], rel=1e-6)
