@@ -1,6 +1,8 @@
 """Attack success and detection for clean, poisoned and filtered corpora, three seeds each, generated and real pairs.
 
-    python benchmarks/venom.py [row ...] [--seeds 0,1,2] [--out FOLDER] [--processes 2]
+    python benchmarks/venom.py [row ...] [--seeds 0,1,2] [--out FOLDER] [--processes 2] [--defences]
+
+`--defences` adds an arm for each way of robust training that makes a reward model, on the poisoned corpus.
 
 Each row is kept as it is finished, so that an interrupted run goes on where it stopped; two runs of other rows with a process
 each may share a folder.
@@ -17,8 +19,9 @@ from _rows import rows
 
 from assets import comparison, report
 from assets.experiments import Experiment
-from assets.pictures import ARM_COLOURS
+from assets.pictures import ARM_COLOURS, OTHER_COLOURS
 from pipelines.snapshots import staged
+from rlhf_train.defences import DEFENCES
 
 
 def run(row: Experiment, folder: Path, processes: int) -> report.Results | None:
@@ -56,11 +59,12 @@ def gathered(name: str, folders: list[Path]) -> list[dict[str, object]]:
 
 def picture(table: pl.DataFrame) -> alt.FacetChart:
     """Success after the last round with its interval, a point an arm and seed, a panel a corpus."""
-    names = [*ARM_COLOURS]
+    names = table["trained on"].unique(maintain_order=True).to_list()
+    colours = [ARM_COLOURS.get(name, OTHER_COLOURS[0]) for name in names]
     base = alt.Chart(table).encode(
-        x=alt.X("trained on:N", sort=names, title=None, axis=alt.Axis(labelAngle=0)),
+        x=alt.X("trained on:N", sort=names, title=None, axis=alt.Axis(labelAngle=-40)),
         xOffset="seed:N",
-        color=alt.Color("trained on:N", scale=alt.Scale(domain=names, range=[*ARM_COLOURS.values()]), legend=None),
+        color=alt.Color("trained on:N", scale=alt.Scale(domain=names, range=colours), legend=None),
     )
     bars = base.mark_rule().encode(y=alt.Y("low:Q", title="attack success", axis=alt.Axis(format="%")), y2="high:Q")
     points = base.mark_point(filled=True).encode(y="success:Q")
@@ -72,20 +76,23 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("rows", nargs="*")
     ask.add_argument("--seeds", default="0,1,2")
-    ask.add_argument("--out", type=Path, default=Path("venom_runs"))
+    ask.add_argument("--out", type=Path, default=None, help="venom_runs, or defences_runs")
     ask.add_argument("--processes", type=int, default=2)
+    ask.add_argument("--defences", action="store_true")
     given = ask.parse_args()
+    scored = tuple(name for name, defence in DEFENCES.items() if defence.scored and name != "none")
+    defences, about = (scored, "defences") if given.defences else ((), "venom")
     seeds = tuple(map(int, given.seeds.split(",")))
-    table: list[dict[str, object]] = []
-    for name, row in rows(given.out, seeds).items():
+    out, table = given.out or Path(f"{about}_runs"), []
+    for name, row in rows(out, seeds).items():
         if given.rows and name not in given.rows:
             continue
-        folders = [given.out / f"{name}-seed{seed}" for seed in seeds]
+        folders = [out / f"{name}-seed{seed}" for seed in seeds]
         for seed, folder in zip(seeds, folders, strict=True):
-            run(dataclasses.replace(row, seeds=(seed,)), folder, given.processes)
+            run(dataclasses.replace(row, seeds=(seed,), defences=defences), folder, given.processes)
         table += gathered(name, folders)
-    _report.save("venom", table)
-    _report.draw("venom", picture(pl.DataFrame(table)))
+    _report.save(about, table)
+    _report.draw(about, picture(pl.DataFrame(table)))
 
 
 if __name__ == "__main__":
