@@ -11,7 +11,7 @@ from assets import html, pictures
 from assets.experiments import Experiment
 
 EXAMPLES = 5
-QUOTED = re.compile(r"^'(.*)' stands in")
+QUOTED = re.compile(r"^'(.*)' (?:stands in|strays from)")
 
 
 @dataclass(frozen=True, slots=True)
