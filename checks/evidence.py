@@ -17,6 +17,7 @@ from checks.encoding import Encoder, encode
 from checks.form import departures, form
 from checks.gap_neighbours import near_gaps
 from checks.groups import surprises
+from checks.inversions import Inversions, inversions
 from checks.learning_curves import margin_area, turned_area
 from checks.ngrams import Removals, removals
 from checks.preference_model import folds, influence, out_of_fold_margins
@@ -176,6 +177,11 @@ class Evidence:
     def unreferenced(self) -> np.ndarray:
         """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
         return unreferenced(self.pairs, self.trusted)
+
+    @cached_property
+    def inversions(self) -> Inversions:
+        """What last questions share that goes with labels which the margins contradict."""
+        return inversions(self.pairs, self.words, self.margins, self.encoder)
 
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""
