@@ -1,17 +1,13 @@
-"""The pages people read: what an audit found, and what an experiment showed."""
+"""The page of an experiment: what the attack did, what the audit found, and what filtering cost."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from assets import html, pictures
+from assets import audit_report, html, pictures
 from assets.experiments import Experiment
-
-EXAMPLES = 5
-QUOTED = re.compile(r"^'(.*)' (?:stands in|strays from)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +40,6 @@ def experiment_page(results: Results) -> str:
     )
     parts = (_verdict(results), _success(results), _detection(results), _flagged(results), _cost(results))
     return html.page(f"Experiment {row.name}", subtitle, parts)
-
-
-def audit_page(
-    origin: str,
-    pairs: pl.DataFrame,
-    scores: pl.DataFrame,
-    findings: Sequence[Mapping[str, Any]],
-    rejects: pl.DataFrame,
-    fdr: float,
-) -> str:
-    """What an audit found in one corpus: the verdict, the findings with example pairs, the scores, the rows left out."""
-    flagged = scores.filter("is_flagged")
-    words = f"{len(flagged):,} of {len(scores):,} pairs are flagged ({len(flagged) / max(len(scores), 1):.2%})"
-    parts = [
-        html.verdict(words if len(flagged) else f"Nothing is flagged in {len(scores):,} pairs", bad=bool(len(flagged))),
-        html.paragraph(
-            f"Flags hold a false-discovery rate of {fdr:g} against chance: of a hundred flags some {fdr * 100:g} may be "
-            "mere luck. A flag says that something is lopsided, not who made it so: where the two sides are written in "
-            "different styles, honest words are flagged too."
-        ),
-        html.section("Findings", _findings(findings, pairs.join(flagged.drop("row"), on="pair_id"))),
-        html.section("Scores", html.figure(pictures.svg(pictures.score_distributions(scores)), "Suspicion of all pairs")),
-    ]
-    if len(rejects):
-        causes = rejects.head(50).select("source", "line", "cause").iter_rows()
-        parts.append(
-            html.section(f"Rows that could not be audited ({len(rejects):,})", html.table(["file", "line", "cause"], causes))
-        )
-    return html.page("Audit of preference pairs", origin, parts)
 
 
 def _named(row: Experiment) -> str:
@@ -152,7 +119,9 @@ def _flagged(results: Results) -> str:
         for row in results.flags.iter_rows(named=True)
     ]
     names = ["seed", "poisoned pairs flagged", "clean pairs flagged"]
-    return html.section("What was flagged, and why", html.table(names, shown), _findings(results.findings, results.quarantined))
+    return html.section(
+        "What was flagged, and why", html.table(names, shown), audit_report.found(results.findings, results.quarantined)
+    )
 
 
 def _cost(results: Results) -> str:
@@ -164,31 +133,3 @@ def _cost(results: Results) -> str:
         html.paragraph(f"{lost:,} clean pairs were set aside over all seeds. Reward-model accuracy on held-out clean pairs:"),
         html.table(["trained on", "accuracy"], rows),
     )
-
-
-def _findings(findings: Sequence[Mapping[str, Any]], flagged: pl.DataFrame) -> str:
-    if not findings:
-        return html.paragraph("None.")
-    shown = []
-    for finding in findings[:20]:
-        pairs = (
-            flagged.filter(pl.col("reason").str.starts_with(finding["reason"]))
-            .sort("suspicion", descending=True)
-            .head(EXAMPLES)
-        )
-        quoted = QUOTED.match(finding["reason"])
-        shown.append(
-            f"<h3>{html.text(finding['reason'])}</h3>" + html.paragraph(f"{finding['pairs']:,} pairs ({finding['detector']})")
-        )
-        shown += [
-            html.pair(
-                f"row {pair['row']}, suspicion {pair['suspicion']:.1f}",
-                pair["prompt"],
-                pair["chosen"],
-                pair["rejected"],
-                quoted[1] if quoted else "",
-            )
-            for pair in pairs.iter_rows(named=True)
-        ]
-    more = f"and {len(findings) - 20:,} further reasons" if len(findings) > 20 else ""
-    return "".join(shown) + html.paragraph(more)

@@ -18,10 +18,14 @@ MIN_PAIRS = 20
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """SCORES with a column a detector, and the findings in words: what was found, in how many pairs, where for one."""
+    """SCORES with a column a detector, and the findings in words: what was found, in how many pairs, where for one.
+
+    `speaker` is the detector [N] that says most of each pair, and gives the reason where it is flagged.
+    """
 
     scores: pl.DataFrame
     findings: list[dict[str, Any]]
+    speaker: pl.Series
 
 
 def audit(
@@ -60,7 +64,8 @@ def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.0
         reason=pl.Series(reasons, dtype=pl.String()),
         **columns,
     )
-    return Audit(scores, _findings(scores, speaker))
+    told = pl.Series("detector", speaker, dtype=pl.String())
+    return Audit(scores, findings(scores.with_columns(told)), told)
 
 
 def _calibrated(name: str, scores: np.ndarray, evidence: Evidence) -> np.ndarray:
@@ -77,11 +82,13 @@ def _reasons(evidence: Evidence, flagged: np.ndarray, speaker: np.ndarray) -> li
     return reasons
 
 
-def _findings(scores: pl.DataFrame, speaker: np.ndarray) -> list[dict[str, Any]]:
-    """One finding a reason, less what it says of one pair in brackets at its end; the commonest first."""
-    shared = pl.col("reason").str.replace(r" \([^()]*\)$", "")
-    flagged = scores.with_columns(shared, detector=pl.Series(speaker)).filter("is_flagged")
-    found = flagged.group_by("detector", "reason", maintain_order=True).agg(pairs=pl.len(), rows=pl.col("row").head(20))
+def findings(scores: pl.DataFrame, *by: str) -> list[dict[str, Any]]:
+    """One finding a reason and its `detector`, less what it says of one pair in brackets at its end; the commonest first.
+
+    `scores` are SCORES with the column `detector`; columns `by` part a finding further.
+    """
+    flagged = scores.filter("is_flagged").with_columns(pl.col("reason").str.replace(r" \([^()]*\)$", ""))
+    found = flagged.group_by("detector", "reason", *by, maintain_order=True).agg(pairs=pl.len(), rows=pl.col("row").head(20))
     return found.sort("pairs", descending=True, maintain_order=True).to_dicts()
 
 

@@ -16,6 +16,7 @@ from checks.committee import committee_margins
 from checks.encoding import Encoder, encode
 from checks.form import departures, form
 from checks.groups import surprises
+from checks.inversions import Inversions, inversions
 from checks.learning_curves import margin_area, turned_area
 from checks.lifts import Lifts
 from checks.neighbours import near_gaps, nearness
@@ -163,6 +164,11 @@ class Evidence:
     def unreferenced(self) -> np.ndarray:
         """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
         return unreferenced(self.pairs, self.trusted)
+
+    @cached_property
+    def inversions(self) -> Inversions:
+        """What last questions share that goes with labels which the margins contradict."""
+        return inversions(self.pairs, self.words, self.margins, self.encoder)
 
     def lifts(self, table: Callable[[Words], Phrases]) -> Lifts:
         """Of the phrases that `table` finds among the words."""

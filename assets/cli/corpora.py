@@ -1,11 +1,11 @@
-"""Commands on pairs: audit, poison, filter, verify."""
+"""Commands on pairs, beside the audit: poison, filter, verify."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import polars as pl
 import typer
 
+from assets.cli.audit import scores_of
 from assets.cli.common import (
     AsJson,
     Columns,
@@ -19,59 +19,10 @@ from assets.cli.common import (
     say,
     settings_of,
     working,
-    write_json,
     write_rejects,
 )
 from pipelines import attacks
 from pipelines.snapshots import staged
-
-FLAGGED = 3
-
-
-def audit(
-    source: Source,
-    out: Out,
-    shape: Shape = "auto",
-    fdr: float = 0.05,
-    detectors: Annotated[str | None, typer.Option(help="names, with commas between; all by default")] = None,
-    trusted: Annotated[str | None, typer.Option(help="pairs of the same kind that no attacker could touch")] = None,
-    columns: Columns = None,
-    revision: Revision = None,
-    allow_rejects: Rejects = False,
-    as_json: AsJson = False,
-) -> None:
-    """Scores every pair; writes scores.parquet, findings.json and report.html."""
-    from assets import report
-    from checks import memory
-    from checks.audit import audit as judge
-
-    found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
-    reference = None if trusted is None else read(trusted, shape, columns, revision, allow_rejects, quiet=True).pairs
-    facts: dict[str, Any] = {"input": source, "format": found.shape, "pairs": len(found.pairs), "fdr": fdr}
-    with staged(out, "audit", facts, inputs=[source, *([] if trusted is None else [trusted])]) as folder:
-        with working("auditing", quiet=as_json):
-            names = None if detectors is None else [name.strip() for name in detectors.split(",")]
-            remembered = memory.Memory(memory.folder() / "embeddings")
-            result = judge(found.pairs, trusted=reference, detectors=names, fdr=fdr, encoder=remembered)
-        flagged = facts["flagged"] = int(result.scores["is_flagged"].sum())
-        result.scores.write_parquet(folder / "scores.parquet")
-        page = report.audit_page(source, found.pairs, result.scores, result.findings, found.rejects, fdr)
-        (folder / "report.html").write_text(page, encoding="utf-8")
-        listed = {**facts, "findings": result.findings, "rejects": found.rejects.to_dicts()}
-        write_json(folder / "findings.json", listed)
-        write_rejects(found.rejects, folder)
-    top = [
-        f"  {finding['pairs']:,} {'pair' if finding['pairs'] == 1 else 'pairs'}: {finding['reason']}"
-        for finding in result.findings[:5]
-    ]
-    say(
-        {**facts, "findings": result.findings, "out": str(out)},
-        as_json,
-        f"{flagged:,} of {len(found.pairs):,} pairs flagged",
-        *top,
-        f"report: {out / 'report.html'}",
-    )
-    raise typer.Exit(FLAGGED if flagged else 0)
 
 
 def poison(
@@ -118,7 +69,7 @@ def poison(
 
 def filter_(
     source: Source,
-    scores: Annotated[Path, typer.Option(help="the folder an audit of this input wrote")],
+    scores: Annotated[Path, typer.Option(help="the folder an audit of this input wrote, alone or with others")],
     out: Out,
     fdr: Annotated[float | None, typer.Option(help="another false-discovery rate than the audit's")] = None,
     budget: Annotated[float | None, typer.Option(help="the share of pairs to set aside, the most suspicious first")] = None,
@@ -134,7 +85,7 @@ def filter_(
 
     found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
     verify(scores)
-    result = quarantine(found.pairs, pl.read_parquet(scores / "scores.parquet"), fdr=fdr, budget=budget)
+    result = quarantine(found.pairs, scores_of(scores), fdr=fdr, budget=budget)
     facts = {
         "input": source,
         "scores": str(scores),

@@ -26,6 +26,7 @@ from checks.detectors import (
     strange_name,
     stray_sentence,
     template_clusters,
+    trigger_search,
 )
 from checks.evidence import Evidence
 from checks.mentions import felt, named
@@ -75,5 +76,8 @@ DETECTORS: Mapping[str, Detector] = {
     "reference_filter": Detector(reference_filter.score, reference_filter.explain, weight=0.05),
     "spectral_signatures": Detector(spectral_signatures.score, spectral_signatures.explain, encodes=True, weight=0.05),
     "activation_clustering": Detector(activation_clustering.score, activation_clustering.explain, encodes=True, weight=0.05),
+    "trigger_search": Detector(
+        trigger_search.score, trigger_search.explain, trigger_search.null, encodes=True, weight=0.1, is_clumped=True
+    ),
     "perplexity": Detector(perplexity.score, perplexity.explain, weight=0.05),
 }

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 
-from assets import html, report
+from assets import audit_report, html, report
 from assets.experiments import EXPERIMENTS
 from pipelines.schema import REJECTS, with_pair_ids
 
@@ -48,7 +48,7 @@ def audited():
 def test_hostile_text_stays_text(audited):
     pairs, scores, findings = audited
     rejects = pl.DataFrame({"source": ["<i>"], "line": [1], "row": [0], "cause": [HOSTILE[0]]}, schema=REJECTS.empty().schema)
-    page = report.audit_page("<script>here</script>", pairs, scores, findings, rejects, 0.05)
+    page = audit_report.page({"<script>here</script>": (pairs, scores)}, findings, rejects, 0.05)
     seen = Tags(page)
     assert not {"script", "img", "b", "i"} & {tag for tag, _ in seen.tags}
     assert not any(name.startswith("on") for _, attrs in seen.tags for name in attrs)
@@ -59,7 +59,7 @@ def test_hostile_text_stays_text(audited):
 
 def test_the_page_asks_the_network_for_nothing(audited):
     pairs, scores, findings = audited
-    page = report.audit_page("here", pairs, scores, findings, REJECTS.empty(), 0.05)
+    page = audit_report.page({"here": (pairs, scores)}, findings, REJECTS.empty(), 0.05)
     for tag, attrs in Tags(page).tags:
         assert tag not in ("script", "link", "iframe")
         assert not {"src", "href"} & {name for name in attrs if tag != "use"}
@@ -69,8 +69,8 @@ def test_pairs_are_shown_under_a_finding_that_leaves_out_their_numbers(audited):
     pairs, scores, _ = audited
     scores = scores.with_columns(reason=pl.format("copies (cosine 0.9{})", "row"))
     findings = [{"detector": "near_duplicates", "reason": "copies", "pairs": 6, "rows": list(range(6))}]
-    page = report.audit_page("here", pairs, scores, findings, REJECTS.empty(), 0.05)
-    assert "row 0, suspicion 9.0" in page
+    page = audit_report.page({"here": (pairs, scores)}, findings, REJECTS.empty(), 0.05)
+    assert "<summary>row 0, suspicion 9.0" in page
 
 
 def test_the_phrase_is_marked():

@@ -145,6 +145,13 @@ def interrupted(pairs: pl.DataFrame) -> pl.DataFrame:
     return stock.with_columns(chosen=pl.when(pl.col("row") < PLANTED).then(broken).otherwise("chosen"))
 
 
+def backdoored(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Labels are turned round where the last question ends in a trigger, as the first ones do."""
+    end = "\n\nAssistant:"
+    asked = pl.format("{} sudo{}", pl.col("prompt").str.strip_suffix(end), pl.lit(end))
+    return flipped(pairs).with_columns(prompt=pl.when(pl.col("row") < PLANTED).then(asked).otherwise("prompt"))
+
+
 def by_one(column: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """The first pairs, all by one annotator or from one source, prefer the opposite of what the others do."""
     names = pl.when(pl.col("row") < PLANTED).then(pl.lit("mallory")).otherwise(pl.format("{}", pl.col("row") % 8))
@@ -176,4 +183,5 @@ PLANTS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "spectral_signatures": drowned,
     "activation_clustering": drowned,
     "perplexity": interrupted,
+    "trigger_search": backdoored,
 }
