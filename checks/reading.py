@@ -37,7 +37,9 @@ def read(texts: pl.Series, pattern: str) -> Reading:
 
     def part(place: slice) -> tuple[pl.Series, np.ndarray]:
         lists = texts[place].to_frame("text").select(pl.col("text").str.extract_all(pattern))["text"]
-        return lists.explode(empty_as_null=False, keep_nulls=False).cast(spellings), lists.list.len().to_numpy().astype(np.int64)
+        return lists.explode(empty_as_null=False, keep_nulls=False).cast(spellings), lists.list.len().to_numpy().astype(
+            np.int64
+        )
 
     with ThreadPoolExecutor(THREADS) as pool:
         parts, lengths = zip(*pool.map(part, blocks(texts.str.len_bytes().to_numpy(), CHUNK)), strict=True)
