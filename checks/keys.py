@@ -8,14 +8,17 @@ from pipelines.schema import DataError
 
 
 def distinct(*columns: np.ndarray) -> list[np.ndarray]:
-    """The distinct rows of `columns` [K] (none below zero), in order; raises DataError where 63 bits can't number them."""
+    """The distinct rows of `columns` [K] (none below zero), in order, as int32 where these do.
+
+    Raises DataError where 63 bits can't number them.
+    """
     widths = _widths(columns)
     key = _packed(columns, widths)
     key.sort()
     key = key[differs(key)]
     rows = []
     for width in reversed(widths):
-        rows.append(key & (1 << width) - 1)
+        rows.append((key & (1 << width) - 1).astype(np.int32 if width < 32 else np.int64))
         key >>= width
     return rows[::-1]
 

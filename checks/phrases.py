@@ -142,4 +142,8 @@ def common(code: np.ndarray, text: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     starts = np.flatnonzero(differs(code))
     count = np.diff(np.append(starts, len(code)))
     enough = count >= MIN_RESPONSES
-    return code[starts[enough]], np.repeat(np.arange(enough.sum()), count[enough]), text[np.repeat(enough, count)]
+    return (
+        code[starts[enough]],
+        np.repeat(np.arange(enough.sum(), dtype=np.int32), count[enough]),
+        text[np.repeat(enough, count)],
+    )

@@ -11,7 +11,7 @@ from importlib.resources import files
 import numpy as np
 import polars as pl
 
-from checks.keys import distinct
+from checks.keys import differs, distinct
 from checks.reading import Reading, read
 from checks.tokens import WORD
 
@@ -58,7 +58,7 @@ class Words:
     @cached_property
     def opens(self) -> np.ndarray:
         """[T] whether the word is the first of its sentence."""
-        return np.diff(self.sentence, prepend=-1) != 0
+        return differs(self.sentence)
 
     @cached_property
     def asked_by(self) -> np.ndarray:
@@ -126,14 +126,14 @@ def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
     text, said = found.text, is_word.to_numpy()[found.token]
     begins = ~said
     begins[(np.cumsum(found.lengths) - found.lengths)[found.lengths > 0]] = True
-    sentence = np.cumsum(begins, dtype=np.int32)[said]
+    spoken = np.add.reduceat(said, np.flatnonzero(begins), dtype=np.int64) if len(said) else np.zeros(0, dtype=np.int64)
     asked = slice(int(found.lengths[: 2 * total].sum()), None)
     text[asked] += (_kinds(found, asked, texts[2 * total :]) - ASKED) * total
     token = found.token[said]
     return Words(
         word=found.numbered(vocabulary, lowered)[token],
         text=text[said],
-        sentence=np.cumsum(np.diff(sentence, prepend=-1) != 0, dtype=np.int32) - 1,
+        sentence=np.repeat(np.arange((spoken > 0).sum(), dtype=np.int32), spoken[spoken > 0]),
         is_capital=found.spelled.str.contains(r"^\p{Lu}").to_numpy()[token],
         vocabulary=vocabulary,
         prompt=texts[2 * total :].rank("dense").to_numpy().astype(np.int64),
