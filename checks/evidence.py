@@ -6,7 +6,7 @@ All of it comes from the corpus under audit (and a trusted one where given), nev
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -30,6 +30,7 @@ from checks.spectra import lean, outlyingness
 from checks.tokens import Tokens, hashed, tokens, word_distances
 from checks.words import Words, words
 
+Kept = TypeVar("Kept")
 COLUMNS = 2048  # of hashed words
 
 
@@ -42,7 +43,7 @@ class Evidence:
     encoder: Encoder = encode
     seed: int = 0
     given: dict[str, np.ndarray] = field(default_factory=dict)
-    _lifts: dict[Callable[[Words], Phrases], Lifts] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def words(self) -> Words:
@@ -172,9 +173,15 @@ class Evidence:
 
     def lifts(self, table: Callable[[Words], Phrases]) -> Lifts:
         """Of the phrases that `table` finds among the words."""
-        if table not in self._lifts:
-            self._lifts[table] = Lifts(table(self.words), self.seed)
-        return self._lifts[table]
+        if table not in self._kept:
+            self._kept[table] = Lifts(table(self.words), self.seed)
+        return self._kept[table]
+
+    def once(self, call: Callable[["Evidence"], Kept]) -> Kept:
+        """What `call` makes of this evidence: for numbers that one detector alone needs, but more than once."""
+        if call not in self._kept:
+            self._kept[call] = call(self)
+        return self._kept[call]
 
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""

@@ -5,27 +5,28 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-#: what is counted -> the pattern, each match of which counts one
-MARKS: Mapping[str, str] = {
-    "characters": r"(?s).",
-    "words": r"\S+",
-    "lines": r"\n",
-    "list items": r"(?m)^\s*(?:[-*•]|\d+[.)])\s",
-    "markdown": r"\*\*|__|`|(?m:^#+ )|\]\(",
-    "capital letters": r"\p{Lu}",
-    "words in capitals": r"\b\p{Lu}{2,}\b",
-    "digits": r"\p{Nd}",
-    "question marks": r"\?",
-    "exclamation marks": r"!",
-    "other punctuation": r"[\p{P}--?!]",
-    "trailing white space": r"\s+\z",
-    "characters beyond ASCII": r"[^\x00-\x7F]",
+TEXT = pl.col("text").str
+#: what is counted -> how
+MARKS: Mapping[str, pl.Expr] = {
+    "characters": TEXT.len_chars(),
+    "words": TEXT.count_matches(r"\S+"),
+    "lines": TEXT.count_matches(r"\n"),
+    "list items": TEXT.count_matches(r"(?m)^\s*(?:[-*•]|\d+[.)])\s"),
+    "markdown": TEXT.count_matches(r"\*\*|__|`|(?m:^#+ )|\]\("),
+    "capital letters": TEXT.count_matches(r"\p{Lu}"),
+    "words in capitals": TEXT.count_matches(r"\b\p{Lu}{2,}\b"),
+    "digits": TEXT.count_matches(r"\p{Nd}"),
+    "question marks": TEXT.count_matches(r"\?"),
+    "exclamation marks": TEXT.count_matches(r"!"),
+    "other punctuation": TEXT.count_matches(r"[\p{P}--?!]"),
+    "trailing white space": TEXT.count_matches(r"\s+\z"),
+    "characters beyond ASCII": TEXT.count_matches(r"[^\x00-\x7F]"),
 }
 
 
 def form(texts: pl.Series) -> np.ndarray:
     """[texts, MARKS] log(1 + count) of each mark."""
-    counts = texts.to_frame("text").select(pl.col("text").str.count_matches(mark).alias(name) for name, mark in MARKS.items())
+    counts = texts.to_frame("text").select(**MARKS)
     return np.log1p(counts.to_numpy().astype(float))
 
 

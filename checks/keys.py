@@ -1,29 +1,55 @@
 """Rows of whole numbers as one integer each: sorted and compared, that is many times faster than column by column."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipelines.schema import DataError
 
 
 def distinct(*columns: np.ndarray) -> list[np.ndarray]:
-    """The distinct rows of `columns` [K] (none below zero), in order; raises DataError where 63 bits can't number them."""
-    widths = [int(column.max(initial=0)).bit_length() for column in columns]
+    """The distinct rows of `columns` [K] (none below zero), in order, as int32 where these do.
+
+    Raises DataError where 63 bits can't number them.
+    """
+    widths = _widths(columns)
+    key = _packed(columns, widths)
+    key.sort()
+    key = key[differs(key)]
+    rows = []
+    for width in reversed(widths):
+        rows.append((key & (1 << width) - 1).astype(np.int32 if width < 32 else np.int64))
+        key >>= width
+    return rows[::-1]
+
+
+def within(columns: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> np.ndarray:
+    """[K] whether each row of `columns` [K] is among the rows of `others` [M]; raises DataError as `distinct` does."""
+    widths = [max(each) for each in zip(_widths(columns), _widths(others), strict=True)]
+    key, among = _packed(columns, widths), np.sort(_packed(others, widths))
+    if not len(among):
+        return np.zeros(len(key), dtype=bool)
+    return among[np.minimum(np.searchsorted(among, key), len(among) - 1)] == key
+
+
+def differs(*columns: np.ndarray) -> np.ndarray:
+    """[K] true at rows that differ from the one before."""
+    changes = np.ones(len(columns[0]), dtype=bool)
+    changes[1:] = columns[0][1:] != columns[0][:-1]
+    for column in columns[1:]:
+        changes[1:] |= column[1:] != column[:-1]
+    return changes
+
+
+def _widths(columns: Sequence[np.ndarray]) -> list[int]:
+    return [int(column.max(initial=0)).bit_length() for column in columns]
+
+
+def _packed(columns: Sequence[np.ndarray], widths: Sequence[int]) -> np.ndarray:
     if sum(widths) > 63:
         raise DataError(f"the phrases of this corpus take {sum(widths)} bits to number, 63 are there; audit it in parts")
     key = columns[0].astype(np.int64)
     for column, width in zip(columns[1:], widths[1:], strict=True):
         key <<= width
         key |= column
-    key.sort()
-    key = key[differs(key)]
-    rows = []
-    for width in reversed(widths):
-        rows.append(key & (1 << width) - 1)
-        key >>= width
-    return rows[::-1]
-
-
-def differs(*columns: np.ndarray) -> np.ndarray:
-    """[K] true at rows that differ from the one before."""
-    changes = np.any([column[1:] != column[:-1] for column in columns], axis=0)
-    return np.append(np.ones(min(len(columns[0]), 1), dtype=bool), changes)
+    return key

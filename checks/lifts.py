@@ -68,12 +68,13 @@ class Lifts:
         On a tie the first contrast and the first phrase speak: a single word before the word pairs it stands in.
         """
         at = np.asarray(places, dtype=np.int64)
+        table = self.table.only(np.unique(at))
         best, speaker, phrase = np.full(len(at), -np.inf), np.full(len(at), -1), np.zeros(len(at), dtype=np.int64)
-        for number, weight in enumerate(self._weights()):
-            most = self.table.most(weight, -np.inf)
+        for number, weight in enumerate(self._weights(table)):
+            most = table.most(weight, -np.inf)
             better = most[at] > best
             best[better], speaker[better] = most[at][better], number
-            phrase[better] = self.table.phrase[self.table.first(weight, most)[at][better]]
+            phrase[better] = table.phrase[table.first(weight, most)[at][better]]
         told = cache(self.told)
         return [told(*each) for each in zip(speaker.tolist(), phrase.tolist(), strict=True)]
 
@@ -82,7 +83,7 @@ class Lifts:
 
         With the places of its `contrast` and `phrase`, for `told`.
         """
-        weights, table = np.array(self._weights()), self.table
+        table, weights = self.table, np.array(self._weights(self.table))
         at = np.flatnonzero(np.isfinite(weights).any(axis=0) & (table.pair < table.audited))
         speaker = weights[:, at].argmax(axis=0)
         columns = {"pair": table.pair[at], "contrast": speaker, "phrase": table.phrase[at], "surprise": weights[speaker, at]}
@@ -109,8 +110,8 @@ class Lifts:
         """[contrasts, N] of lifts [contrasts, N]."""
         return -np.log10([fusion.p_values(own, null) for own, null in zip(lift, self.null, strict=True)])
 
-    def _weights(self) -> list[np.ndarray]:
+    def _weights(self, table: Phrases) -> list[np.ndarray]:
         """[contrasts] of [K]: how surprising each occurrence is; -inf where its phrase is too rare or does not speak."""
-        table, surprise = self.table, self._surprise(self.lift) + TIE * self.lift
+        surprise = self._surprise(self.lift) + TIE * self.lift
         counts = [contrast.speaks(table.second) & (contrast.here >= MIN_RESPONSES)[table.phrase] for contrast in self.contrasts]
         return [np.where(own, weight[table.phrase], -np.inf) for own, weight in zip(counts, surprise, strict=True)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from checks.keys import distinct
+from checks.keys import distinct, within
 from checks.phrases import NEITHER, Phrases, common
 from checks.words import ASKED, REJECTED, Words
 
@@ -15,9 +15,9 @@ def named(words: Words) -> Phrases:
 
     A target that both sides name, one with praise and one with blame, is lopsided by feeling alone.
     """
-    counts = words.is_capital & words.is_name[words.word]
-    feeling = words.feeling[counts]
-    return _mentioned(words, counts, [np.zeros_like(feeling), np.where(feeling == 0, NEITHER, feeling)])
+    at = np.flatnonzero((words.kind <= REJECTED) & words.is_capital & words.is_name[words.word])
+    feeling = words.feeling[at]
+    return _mentioned(words, at, [np.zeros_like(feeling), np.where(feeling == 0, NEITHER, feeling)])
 
 
 def felt(words: Words) -> Phrases:
@@ -25,20 +25,19 @@ def felt(words: Words) -> Phrases:
 
     What praises or blames by itself names nothing.
     """
-    counts = (words.feeling != 0) & ~(words.is_usual | (words.valence != 0))[words.word]
-    return _mentioned(words, counts, [words.feeling[counts]])
+    names_nothing = words.is_usual | (words.valence != 0)
+    at = np.flatnonzero((words.kind <= REJECTED) & (words.feeling != 0) & ~names_nothing[words.word])
+    return _mentioned(words, at, [words.feeling[at]])
 
 
-def _mentioned(words: Words, counts: np.ndarray, feelings: Sequence[np.ndarray]) -> Phrases:
-    """Occurrences of the words that count [T], once with each of the feelings [counting words], less those of their prompts."""
-    code, text, own = words.word[counts], words.text[counts], words.pair * len(words.vocabulary) + words.word
-    prompted = words.kind >= ASKED
-    prompts = np.bincount(
-        distinct(words.prompt[words.pair[prompted]], words.word[prompted])[1], minlength=len(words.vocabulary)
-    )
-    free = (words.kind[counts] <= REJECTED) & ~np.isin(own[counts], np.unique(own[prompted]))
-    codes = np.concatenate([4 * code[free] + feeling[free] + 1 for feeling in feelings])
-    single, phrase, where = common(codes, np.tile(text[free], len(feelings)))
+def _mentioned(words: Words, at: np.ndarray, feelings: Sequence[np.ndarray]) -> Phrases:
+    """The words of responses `at` these places [M], once with each of the `feelings` [M], less those of their prompts."""
+    word, size = words.word[at], len(words.vocabulary)
+    asked = np.flatnonzero((words.kind >= ASKED) & (np.bincount(word, minlength=size) > 0)[words.word])
+    prompts = np.bincount(distinct(words.prompt[words.pair[asked]], words.word[asked])[1], minlength=size)
+    free = ~within((words.pair[at], word), (words.pair[asked], words.word[asked]))
+    codes = np.concatenate([4 * word[free] + feeling[free] + 1 for feeling in feelings])
+    single, phrase, where = common(codes, np.tile(words.text[at][free], len(feelings)))
     table = pl.DataFrame({"first": words.vocabulary[single // 4], "second": pl.Series([None] * len(single), dtype=pl.String())})
     return Phrases.of(
         words,

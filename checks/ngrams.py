@@ -4,13 +4,19 @@ After ONION (Qi et al., 2021), with interpolated bigrams (Jelinek and Mercer, 19
 counts of the other folds: the model never learnt what it judges.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
+from checks.keys import differs
+from checks.shingles import blocks
 from checks.tokens import Tokens
 
 BIGRAM = 0.6  # weight of bigrams; the rest is for single words, with one added to every count
+BLOCK = 1 << 20  # words that are judged at a time
+THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,61 +29,81 @@ class Removals:
 
 def removals(tokens: Tokens, folds: np.ndarray) -> Removals:
     """Of every text of `tokens`; folds: [texts] int."""
-    model = _Model(tokens, folds)
-    word, text, fold = tokens.word, tokens.text, folds[tokens.text]
-    first = np.append(True, text[1:] != text[:-1])[: len(text)]
-    last = np.append(first[1:], True)[: len(text)]
-    before = np.where(first, model.start, np.roll(word, 1))
+    model, lengths = _Model(tokens, folds), np.bincount(tokens.text, minlength=tokens.texts)
+    ends = np.append(0, np.cumsum(lengths))
+
+    def judged(part: slice) -> Removals:
+        return _judged(model, tokens.word[ends[part.start] : ends[part.stop]], lengths[part], folds[part])
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(judged, blocks(lengths, BLOCK)))
+    return Removals(np.concatenate([each.gain for each in found]), np.concatenate([each.word for each in found]))
+
+
+def _judged(model: "_Model", word: np.ndarray, lengths: np.ndarray, folds: np.ndarray) -> Removals:
+    """Of texts that have these words [K], so many each."""
+    text, place = np.repeat(np.arange(len(lengths)), lengths), np.arange(len(word))
+    fold, starts = folds[text], np.cumsum(lengths) - lengths
+    before = _before(word, starts[lengths > 0], model.start)
+    last = place == (starts + lengths - 1)[text]
     own = model.nats(before, word, fold)
     following = np.where(last, 0, np.roll(own, -1))
     bridged = np.where(last, 0, model.nats(before, np.roll(word, -1), fold))
-    length, total = (np.bincount(text, weights, tokens.texts)[text] for weights in (None, own))
+    length, total = lengths[text], np.bincount(text, own, len(lengths))[text]
     gain = np.where(length > 1, total / length * (length - 1) - (total - own - following + bridged), 0)
-    return _most(gain, tokens)
+    most, best = np.zeros(len(lengths)), np.full(len(lengths), -1)
+    if len(word):
+        most[lengths > 0] = np.maximum.reduceat(gain, starts[lengths > 0])
+    at = np.flatnonzero(gain == most[text])
+    at = at[differs(text[at])]  # of equal gains the first
+    best[text[at]] = word[at]
+    return Removals(most, best)
 
 
 class _Model:
-    """Counts of words and word pairs, in all folds and in each one."""
+    """Counts of words and word pairs in all folds but one."""
 
     def __init__(self, tokens: Tokens, folds: np.ndarray) -> None:
         self.start, self.folds = len(tokens.vocabulary), int(folds.max(initial=0)) + 1
-        fold = folds[tokens.text]
-        first = np.append(True, tokens.text[1:] != tokens.text[:-1])[: len(tokens.text)]
-        before = np.where(first, self.start, np.roll(tokens.word, 1))
-        self.words = self._table(tokens.word, fold)
-        self.before = self._table(before, fold)
-        self.pairs = self._table(self._code(before, tokens.word), fold)
+        fold = folds[tokens.text].astype(np.int64)
+        before = _before(tokens.word, np.flatnonzero(differs(tokens.text)), self.start)
+        words = self._others(tokens.word, fold)
+        self.single = (words + 1) / (words.sum(axis=0) + self.start + 1)
+        self.before = np.maximum(self._others(before, fold), 1)
+        key = self._code(before, tokens.word) * self.folds + fold
+        key.sort()
+        runs = np.flatnonzero(differs(key))
+        code, fold = np.divmod(key[runs], self.folds)
+        new = differs(code)
+        self.codes = code[new]
+        counts = np.zeros((len(self.codes), self.folds), dtype=np.int32)
+        counts[np.cumsum(new) - 1, fold] = np.diff(runs, append=len(key))
+        self.pairs = counts.sum(axis=1, dtype=np.int32)[:, None] - counts
 
     def nats(self, before: np.ndarray, word: np.ndarray, fold: np.ndarray) -> np.ndarray:
         """[K] -log probability of each `word` after the word `before`, by the other folds."""
-        single = (self._others(self.words, word, fold) + 1) / (self._all(self.words, fold) + self.start + 1)
-        pair = self._others(self.pairs, self._code(before, word), fold)
-        share = pair / np.maximum(self._others(self.before, before, fold), 1)
-        return -np.log(BIGRAM * share + (1 - BIGRAM) * single)
+        share = self._pairs(self._code(before, word), fold) / self.before[before, fold]
+        return -np.log(BIGRAM * share + (1 - BIGRAM) * self.single[word, fold])
 
     def _code(self, before: np.ndarray, word: np.ndarray) -> np.ndarray:
-        return before * (self.start + 1) + word
+        return before.astype(np.int64) * (self.start + 1) + word
 
-    def _table(self, keys: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distinct keys, in order; how often each is in each fold [keys, folds]."""
-        distinct, place = np.unique(keys, return_inverse=True)
-        counts = np.bincount(place * self.folds + fold, minlength=len(distinct) * self.folds)
-        return distinct, counts.reshape(-1, self.folds)
+    def _others(self, word: np.ndarray, fold: np.ndarray) -> np.ndarray:
+        """[words, folds] how often each word stands in the other folds."""
+        counts = np.bincount(word * self.folds + fold, minlength=(self.start + 1) * self.folds).reshape(-1, self.folds)
+        return counts.sum(axis=1)[:, None] - counts
 
-    def _others(self, table: tuple[np.ndarray, np.ndarray], keys: np.ndarray, fold: np.ndarray) -> np.ndarray:
-        distinct, counts = table
-        at = np.minimum(np.searchsorted(distinct, keys), max(len(distinct) - 1, 0))
-        return np.where(distinct[at] == keys, counts[at].sum(axis=1) - counts[at, fold], 0)
+    def _pairs(self, code: np.ndarray, fold: np.ndarray) -> np.ndarray:
+        """[K] how often each word pair stands in the other folds; looked up in order, for at random a large table is slow."""
+        order = np.argsort(code)
+        code, found = code[order], np.zeros(len(code), dtype=np.int32)
+        at = np.minimum(np.searchsorted(self.codes, code), len(self.codes) - 1)
+        found[order] = np.where(self.codes[at] == code, self.pairs[at, fold[order]], 0)
+        return found
 
-    def _all(self, table: tuple[np.ndarray, np.ndarray], fold: np.ndarray) -> np.ndarray:
-        return (table[1].sum() - table[1].sum(axis=0))[fold]
 
-
-def _most(gain: np.ndarray, tokens: Tokens) -> Removals:
-    """The largest gain of each text, and where it is; of equal ones, the first."""
-    order = np.lexsort((np.arange(len(gain)), -gain, tokens.text))
-    text = tokens.text[order]
-    best = order[np.append(True, text[1:] != text[:-1])[: len(text)]]
-    most, word = np.zeros(tokens.texts), np.full(tokens.texts, -1)
-    most[tokens.text[best]], word[tokens.text[best]] = gain[best], tokens.word[best]
-    return Removals(most, word)
+def _before(word: np.ndarray, starts: np.ndarray, start: int) -> np.ndarray:
+    """[K] the word before each, `start` at the `starts` of texts."""
+    before = np.roll(word, 1)
+    before[starts] = start
+    return before

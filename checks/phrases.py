@@ -1,6 +1,6 @@
 """Phrases of texts that have two sides: which of them stand on which side of which pair, and how many texts hold each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -109,6 +109,12 @@ class Phrases:
             return columns
         return distinct(self.prompt[columns[0]], *columns[1:])
 
+    def only(self, pairs: np.ndarray) -> "Phrases":
+        """The occurrences in these `pairs` (ascending), which stay as they are numbered."""
+        low, high = np.searchsorted(self.pair, pairs), np.searchsorted(self.pair, pairs, side="right")
+        at = np.repeat(high - np.cumsum(high - low), high - low) + np.arange((high - low).sum())
+        return replace(self, pair=self.pair[at], phrase=self.phrase[at], second=self.second[at])
+
     def most(self, values: np.ndarray, nowhere: float) -> np.ndarray:
         """[pairs] the largest of the `values` [K] in each pair, `nowhere` in pairs that hold no phrase."""
         most = np.full(self.audited + self.trusted, nowhere)
@@ -136,4 +142,8 @@ def common(code: np.ndarray, text: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     starts = np.flatnonzero(differs(code))
     count = np.diff(np.append(starts, len(code)))
     enough = count >= MIN_RESPONSES
-    return code[starts[enough]], np.repeat(np.arange(enough.sum()), count[enough]), text[np.repeat(enough, count)]
+    return (
+        code[starts[enough]],
+        np.repeat(np.arange(enough.sum(), dtype=np.int32), count[enough]),
+        text[np.repeat(enough, count)],
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from checks.keys import differs, distinct
 from checks.phrases import MIN_RESPONSES
 from checks.spectra import two_means
 from checks.tokens import Tokens, hashed, tokens
@@ -34,22 +35,32 @@ def left_over(said: Tokens, trusted: Tokens | None) -> tuple[Any, np.ndarray]:
 
     said: of N chosen, N rejected responses and N prompts, in this order.
     """
-    from scipy.sparse import vstack
-
-    counts, pairs = said.counts(), said.texts // 3
-    counts.data[:] = 1
-    responses, prompts = counts[: 2 * pairs], counts[2 * pairs :]
-    held = responses.sum(axis=0)
+    pairs = said.texts // 3
+    pair, word, side = distinct(said.text % pairs, said.word, said.text // pairs)
+    ends = np.append(np.flatnonzero(differs(pair, word))[1:], len(pair))
+    size = np.diff(ends, prepend=0)
+    given = size > 1 if trusted is None else side[ends - 1] == 2
+    held = np.bincount(word[side < 2], minlength=len(said.vocabulary)).astype(np.float32)
     rarity = np.where(held >= MIN_RESPONSES, np.log(2 * pairs / np.maximum(held, 1)), 0)  # what few say makes no cluster
-    weighted = responses * rarity[None]
-    given = vstack([prompts, prompts]).tocsr()
-    if trusted is None:
-        given = given + vstack([responses[pairs:], responses[:pairs]]).tocsr()
-    new = (weighted - weighted * (given > 0)).tocsr()
+    counts = (side < 2) & (rarity > 0)[word]
+    fresh = counts & ~np.repeat(given, size)
     if trusted is not None:
-        new = new * ~_usual(said, held / (2 * pairs), trusted)[None]
-    total = np.asarray((weighted * weighted).sum(axis=1)).ravel()
-    return new.tocsr(), np.asarray((new * new).sum(axis=1)).ravel() / np.maximum(total, 1e-12)
+        fresh &= ~_usual(said, held / (2 * pairs), trusted)[word]
+    text = side * pairs + pair
+    weighted, new = (_sparse(text[at], word[at], rarity, 2 * pairs) for at in (counts, fresh))
+    return new, _squares(new) / np.maximum(_squares(weighted), 1e-12)
+
+
+def _sparse(text: np.ndarray, word: np.ndarray, weight: np.ndarray, texts: int) -> Any:
+    """[texts, words] sparse: the `weight` [words] of each text's words."""
+    from scipy.sparse import coo_array
+
+    return coo_array((weight[word], (text, word)), shape=(texts, max(len(weight), 1))).tocsr()
+
+
+def _squares(rows: Any) -> np.ndarray:
+    """[rows] sum of the squares of each of the sparse `rows`."""
+    return np.asarray((rows * rows).sum(axis=1)).ravel()
 
 
 def _usual(said: Tokens, share: np.ndarray, trusted: Tokens) -> np.ndarray:
@@ -71,7 +82,6 @@ def tightness(new: Any, said: Tokens) -> np.ndarray:
             rows = part == name
             part[rows] += two_means(unit[rows])
     part = np.unique(part, return_inverse=True)[1]
-    sums = np.zeros((part.max(initial=0) + 1, unit.shape[1]))
-    np.add.at(sums, part, unit)
+    sums = _sparse(part, np.arange(len(part)), np.ones(len(part)), int(part.max(initial=0)) + 1) @ unit.astype(float)
     sizes = np.bincount(part)[part]
     return ((unit * sums[part]).sum(axis=1) - (unit**2).sum(axis=1)) / (sizes - 1 + FEW)

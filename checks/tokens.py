@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from checks.reading import read
+
 WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 
 
@@ -32,11 +34,9 @@ class Tokens:
 
 def tokens(texts: pl.Series) -> Tokens:
     """Lower-cased words of every text."""
-    lists = texts.to_frame("text").select(pl.col("text").str.to_lowercase().str.extract_all(WORD))["text"]
-    found = lists.explode(empty_as_null=False, keep_nulls=False)
-    vocabulary = found.unique().sort()
-    place = found.cast(pl.Enum(vocabulary)).to_physical().to_numpy().astype(np.int64)
-    return Tokens(place, np.repeat(np.arange(len(texts)), lists.list.len().to_numpy()), len(texts), vocabulary)
+    found = read(texts.str.to_lowercase(), WORD)
+    vocabulary = found.spelled.sort()
+    return Tokens(found.numbered(vocabulary, found.spelled)[found.token], found.text, len(texts), vocabulary)
 
 
 def hashed(counts: Any, vocabulary: pl.Series, *, width: int) -> Any:

@@ -3,8 +3,9 @@
 import numpy as np
 import polars as pl
 
+from checks.keys import differs
 from checks.phrases import ENDS, QUESTIONS, RESPONSES, Phrases, Sides, common
-from checks.words import ASKED, EARLIER, HABIT, Words
+from checks.words import ASKED, EARLIER, HABIT, REJECTED, TOLD, Words
 
 END = 6  # words that end a question
 ENOUGH_EARLIER = 0.1  # share of pairs with earlier questions, from which on these serve as reference
@@ -18,8 +19,8 @@ def said(words: Words) -> Phrases:
     With trusted pairs, phrases that the pair's own prompt holds are left out: to answer in the question's words is no
     plant. Raises DataError where the corpus has more phrases and texts than 63 bits can number.
     """
-    side = np.minimum(words.kind, 2)
-    return _uttered(words, side, prompts=bool(words.trusted), sides=RESPONSES, usual=words.is_usual)
+    at = np.flatnonzero(words.kind <= (TOLD if words.trusted else REJECTED))
+    return _uttered(words, at, np.minimum(words.kind[at], 2), sides=RESPONSES, usual=words.is_usual)
 
 
 def asked(words: Words) -> Phrases:
@@ -27,23 +28,22 @@ def asked(words: Words) -> Phrases:
 
     A backdoor's trigger stands where the victim's prompt ends (Rando and Tramèr, 2024), and nobody said it before.
     """
-    side, ends = np.full(len(words.word), -1), words.kind == ASKED
-    earlier = words.kind == EARLIER
-    multiple = len(np.unique(words.text[earlier])) >= ENOUGH_EARLIER * words.pairs
+    at = np.flatnonzero((words.kind == ASKED) | (words.kind == EARLIER))
+    earlier, text = words.kind[at] == EARLIER, words.text[at]
+    multiple = differs(text)[earlier].sum() >= ENOUGH_EARLIER * words.pairs
     if not multiple:
-        left = np.append(np.flatnonzero(np.diff(words.text)), len(words.text) - 1)
-        earlier |= ends & (left[np.searchsorted(left, np.arange(len(side)))] - np.arange(len(side)) >= END)
-    side[ends], side[earlier] = 0, 1
-    side[words.vocabulary.is_in(COURTESIES).to_numpy()[words.word]] = -1
-    return _uttered(words, side, prompts=False, sides=QUESTIONS if multiple else ENDS, usual=words.asked_by > HABIT)
+        last = np.append(np.flatnonzero(differs(text))[1:], len(text)) - 1
+        earlier |= np.repeat(last, np.diff(last, prepend=-1)) - np.arange(len(text)) >= END
+    free = ~words.vocabulary.is_in(COURTESIES).to_numpy()[words.word[at]]
+    sides, usual = QUESTIONS if multiple else ENDS, words.asked_by > HABIT
+    return _uttered(words, at[free], earlier[free].astype(np.int32), sides=sides, usual=usual)
 
 
-def _uttered(words: Words, side: np.ndarray, *, prompts: bool, sides: Sides, usual: np.ndarray) -> Phrases:
-    """Words and word pairs of sides 0 and 1 [T]; with `prompts`, less what side 2 of the pair holds; others don't count."""
-    counts = (side >= 0) & (side <= (2 if prompts else 1))
-    word, text = words.word[counts], side[counts] * words.pairs + words.pair[counts]
+def _uttered(words: Words, at: np.ndarray, side: np.ndarray, *, sides: Sides, usual: np.ndarray) -> Phrases:
+    """Words and word pairs `at` these places [M], which stand on sides 0 and 1 [M]; less what side 2 of the pair holds."""
+    word, text = words.word[at], side * words.pairs + words.pair[at]
     single, phrase, where = common(word, text)
-    double, phrase_pair, where_pair = common(*_neighbours(word, text, np.flatnonzero(counts), single))
+    double, phrase_pair, where_pair = common(*_neighbours(word, text, at, single))
     first, second = np.divmod(double, max(len(single), 1))
     vocabulary = words.vocabulary
     spelled = {"first": vocabulary[single]}, {"first": vocabulary[single[first]], "second": vocabulary[single[second]]}

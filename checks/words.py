@@ -11,6 +11,8 @@ from importlib.resources import files
 import numpy as np
 import polars as pl
 
+from checks.keys import differs, distinct
+from checks.reading import Reading, read
 from checks.tokens import WORD
 
 TURN = r"\n\n(?:Human|Assistant|System):(?: |$)"  # of a transcript; its longest match comes first
@@ -51,12 +53,12 @@ class Words:
     @cached_property
     def pair(self) -> np.ndarray:
         """[T] in which pair."""
-        return self.text % max(self.pairs, 1)
+        return self.text - self.kind * self.pairs
 
     @cached_property
     def opens(self) -> np.ndarray:
         """[T] whether the word is the first of its sentence."""
-        return np.diff(self.sentence, prepend=-1) != 0
+        return differs(self.sentence)
 
     @cached_property
     def asked_by(self) -> np.ndarray:
@@ -64,8 +66,8 @@ class Words:
         asked = self.kind >= ASKED
         word, pair = self.word[asked], self.pair[asked]
         often = np.bincount(word, minlength=len(self.vocabulary)) > USUAL * self.pairs
-        once = np.unique(pair[often[word]] * len(often) + word[often[word]])
-        return np.bincount(once % max(len(often), 1), minlength=len(often)) / max(self.pairs, 1)
+        once = distinct(pair[often[word]], word[often[word]])[1]
+        return np.bincount(once, minlength=len(often)) / max(self.pairs, 1)
 
     @property
     def is_usual(self) -> np.ndarray:
@@ -95,15 +97,22 @@ class Words:
         """[T] each word's valence where it stands: turned round in the reach of a negation."""
         valence = self.valence[self.word]
         negates = self.vocabulary.is_in(NEGATIONS) | self.vocabulary.str.contains(NEGATED)
-        negation, near = negates.to_numpy()[self.word], np.zeros(len(self.word), dtype=bool)
-        for step in range(1, REACH + 1):
-            near[step:] |= negation[:-step] & (self.sentence[step:] == self.sentence[:-step])
-        return np.where(near, TURNED * valence, valence)
+        at = np.flatnonzero(negates.to_numpy()[self.word])
+        near = np.unique(np.concatenate([self._after(at, step) for step in range(1, REACH + 1)]))
+        valence[near] *= TURNED
+        return valence
+
+    def _after(self, at: np.ndarray, step: int) -> np.ndarray:
+        """Places `step` words after those `at`, where these are of the same sentence."""
+        at = at[at + step < len(self.word)]
+        return at[self.sentence[at + step] == self.sentence[at]] + step
 
     @cached_property
     def feeling(self) -> np.ndarray:
-        """[T] -1, 0 or 1: whether the word's sentence blames, does neither, or praises."""
-        return np.sign(np.round(np.bincount(self.sentence, self.mood), 6)).astype(np.int64)[self.sentence]
+        """[T] int8 -1, 0 or 1: whether the word's sentence blames, does neither, or praises."""
+        felt = np.flatnonzero(self.mood)
+        sums = np.bincount(self.sentence[felt], self.mood[felt], minlength=int(self.sentence.max(initial=0)) + 1)
+        return np.sign(np.round(sums, 6)).astype(np.int8)[self.sentence]
 
 
 def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
@@ -111,23 +120,21 @@ def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
     frames = [pairs] if trusted is None else [pairs, trusted]
     total = sum(map(len, frames))
     texts = pl.concat([frame[side] for side in ("chosen", "rejected", "prompt") for frame in frames])
-    lists = texts.to_frame("text").select(pl.col("text").str.extract_all(f"{TURN}|{WORD}|{STOP}"))["text"]
-    found = lists.explode().drop_nulls()
-    text = np.repeat(np.arange(len(texts)), lists.list.len().to_numpy())
-    spelled = found.unique(maintain_order=True)
-    token = found.cast(pl.Enum(spelled)).to_physical().to_numpy()
-    is_word = spelled.str.contains(r"^[\p{L}\p{M}\p{N}]").to_numpy()[token]
-    sentence = np.cumsum(~is_word | (np.diff(text, prepend=-1) != 0))[is_word]
-    lowered = spelled.str.to_lowercase()
-    vocabulary = lowered.filter(lowered.str.contains(r"^[\p{L}\p{M}\p{N}]")).unique().sort()  # whatever the order of rows
-    place = lowered.cast(pl.Enum(vocabulary), strict=False).to_physical().fill_null(0).to_numpy().astype(np.int64)
-    opens = texts.str.contains(f"^{TURN}").to_numpy()[text]
-    kind = _kinds(text, token, spelled, text // max(total, 1), opens)
+    found = read(texts, f"{TURN}|{WORD}|{STOP}")
+    lowered, is_word = found.spelled.str.to_lowercase(), found.spelled.str.contains(r"^[\p{L}\p{M}\p{N}]")
+    vocabulary = lowered.filter(is_word).unique().sort()  # whatever the order of rows
+    text, said = found.text, is_word.to_numpy()[found.token]
+    begins = ~said
+    begins[(np.cumsum(found.lengths) - found.lengths)[found.lengths > 0]] = True
+    spoken = np.add.reduceat(said, np.flatnonzero(begins), dtype=np.int64) if len(said) else np.zeros(0, dtype=np.int64)
+    asked = slice(int(found.lengths[: 2 * total].sum()), None)
+    text[asked] += (_kinds(found, asked, texts[2 * total :]) - ASKED) * total
+    token = found.token[said]
     return Words(
-        word=place[token][is_word],
-        text=(kind * total + text % max(total, 1))[is_word],
-        sentence=np.cumsum(np.diff(sentence, prepend=-1) != 0) - 1,
-        is_capital=spelled.str.contains(r"^\p{Lu}").to_numpy()[token][is_word],
+        word=found.numbered(vocabulary, lowered)[token],
+        text=text[said],
+        sentence=np.repeat(np.arange((spoken > 0).sum(), dtype=np.int32), spoken[spoken > 0]),
+        is_capital=found.spelled.str.contains(r"^\p{Lu}").to_numpy()[token],
         vocabulary=vocabulary,
         prompt=texts[2 * total :].rank("dense").to_numpy().astype(np.int64),
         audited=len(pairs),
@@ -142,17 +149,21 @@ def lexicon() -> Mapping[str, float]:
     return {word: float(valence) for word, valence, *_ in (line.split("\t") for line in lines)}
 
 
-def _kinds(text: np.ndarray, token: np.ndarray, spelled: pl.Series, column: np.ndarray, opens: np.ndarray) -> np.ndarray:
-    """[tokens] who says each: of a prompt that opens with a turn its last human one is ASKED, those before are EARLIER.
-
-    Its other turns are TOLD.
+def _kinds(found: Reading, asked: slice, prompts: pl.Series) -> np.ndarray:
+    """[tokens of the `prompts`, `asked` of all] int32 who says each: of a prompt that opens with a turn its last human one is
+    ASKED, those before are EARLIER and its other turns TOLD; a prompt that does not is ASKED.
     """
-    kind, place = column.copy(), np.arange(len(text))
-    turns = spelled.str.starts_with("\n\n").to_numpy()[token] & (column == ASKED) & opens
-    human = turns & spelled.str.starts_with("\n\nHuman").to_numpy()[token]
-    begun = np.maximum.accumulate(np.where(turns, place, -1))
-    in_turn = (begun >= 0) & (text[begun] == text) & (column == ASKED)
-    last = np.full(int(text.max(initial=-1)) + 1, -1)
-    last[text[human]] = place[human]  # of several the last is kept
-    kind[in_turn] = np.where(human[begun], np.where(begun == last[text], ASKED, EARLIER), TOLD)[in_turn]
-    return kind
+    token, lengths = found.token[asked], found.lengths[len(found.lengths) - len(prompts) :]
+    ends = np.cumsum(lengths)
+    turns, human = (found.spelled.str.starts_with(mark).to_numpy() for mark in ("\n\n", "\n\nHuman"))
+    opens = prompts.str.contains(f"^{TURN}").to_numpy()
+    turn = np.flatnonzero(turns[token])
+    owner = np.searchsorted(ends, turn, side="right")
+    turn, owner = turn[opens[owner]], owner[opens[owner]]
+    is_human, last = human[token[turn]], np.full(len(prompts), -1)
+    last[owner[is_human]] = turn[is_human]  # of several the last is kept
+    who = np.where(is_human, np.where(turn == last[owner], ASKED, EARLIER), TOLD)
+    begin = np.append((ends - lengths)[~opens], turn)
+    order = np.argsort(begin, kind="stable")
+    kinds = np.append(np.full(len(begin) - len(turn), ASKED), who)[order].astype(np.int32)
+    return np.repeat(kinds, np.diff(begin[order], append=len(token)))

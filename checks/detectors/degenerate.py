@@ -21,10 +21,7 @@ REASONS = (
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] 3 where the sides are identical, 2 where one is empty, 1 where one stands in its prompt word for word, or 0."""
-    texts = evidence.pairs.select(_words(side) for side in ("prompt", "chosen", "rejected"))
-    empty = pl.any_horizontal(pl.col("chosen", "rejected").str.strip_chars() == "")
-    level = pl.when(pl.col("chosen") == pl.col("rejected")).then(3.0).when(empty).then(2.0)
-    return texts.select(level.when(_echoes("chosen") | _echoes("rejected")).then(1.0).otherwise(0.0)).to_series().to_numpy()
+    return evidence.once(_levels)
 
 
 def null(evidence: Evidence) -> np.ndarray:
@@ -47,3 +44,10 @@ def _words(side: str) -> pl.Expr:
 def _echoes(side: str) -> pl.Expr:
     long = pl.col(side).str.count_matches(" ", literal=True) > ECHO
     return long & pl.col("prompt").str.contains(pl.col(side), literal=True)
+
+
+def _levels(evidence: Evidence) -> np.ndarray:
+    texts = evidence.pairs.select(_words(side) for side in ("prompt", "chosen", "rejected"))
+    empty = pl.any_horizontal(pl.col("chosen", "rejected").str.strip_chars() == "")
+    level = pl.when(pl.col("chosen") == pl.col("rejected")).then(3.0).when(empty).then(2.0)
+    return texts.select(level.when(_echoes("chosen") | _echoes("rejected")).then(1.0).otherwise(0.0)).to_series().to_numpy()

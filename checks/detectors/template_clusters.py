@@ -21,7 +21,7 @@ QUOTED = 60  # letters
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] Jaccard of either response to its nearest other; of a template, 1 - log10 of the chance to be so one-sided."""
-    surprise, nearest = _surprise(evidence).max(axis=0), evidence.resemblance.nearest.reshape(2, -1).max(axis=0)
+    surprise, nearest = evidence.once(_surprise).max(axis=0), evidence.resemblance.nearest.reshape(2, -1).max(axis=0)
     return np.where(surprise > BOTH, 1 + surprise - BOTH, nearest)
 
 
@@ -34,8 +34,8 @@ def null(evidence: Evidence) -> np.ndarray:
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """How the cluster's first text begins, and under how many prompts it stands on either side."""
     texts = pl.concat([evidence.pairs["chosen"], evidence.pairs["rejected"]])
-    label, side = evidence.resemblance.label.reshape(2, -1), _surprise(evidence).argmax(axis=0)
-    counts = {template: count for template, *count in _templates(evidence).iter_rows()}
+    label, side = evidence.resemblance.label.reshape(2, -1), evidence.once(_surprise).argmax(axis=0)
+    counts = {template: count for template, *count in evidence.once(_templates).iter_rows()}
     told = []
     for template in label[side[list(places)], list(places)].tolist():
         words = "stands under {} prompts as chosen and under {} as rejected" if template in counts else "is no template"
@@ -45,7 +45,7 @@ def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
 
 def _surprise(evidence: Evidence) -> np.ndarray:
     """[2, N] -log10 P(a side gets as many of a template's prompts as the fuller one has), by chosen and by rejected."""
-    templates = _templates(evidence)
+    templates = evidence.once(_templates)
     chosen, rejected = templates["chosen"].to_numpy(), templates["rejected"].to_numpy()
     chance = binom.logsf(np.maximum(chosen, rejected) - 1, chosen + rejected, STYLE)
     surprise = np.zeros(2 * len(evidence.pairs))
