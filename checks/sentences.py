@@ -14,7 +14,7 @@ import polars as pl
 from checks.encoding import Encoder, known_words
 from checks.fusion import normal_tail
 from checks.tokens import WORD
-from checks.words import ASKED, REJECTED, Words, words
+from checks.words import ASKED, REJECTED, Words, plain, words
 
 END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|\n+")
 QUESTION = re.compile(r"(?s).*\n\nHuman: ?")
@@ -44,8 +44,8 @@ def strays(pairs: pl.DataFrame, read: Words) -> list[Stray]:
     spoken = pl.Series([sentence for _, sentence in rows], dtype=pl.String()).str.extract_all(WORD)
     found = []
     for (text, sentence), every in zip(rows, spoken, strict=True):
-        said = {word for word in every if word[0].isupper() and word.lower() in free[text]}
-        found += [Stray(text % read.pairs, SIDES[text // read.pairs], sentence, tuple(sorted(said)))] if said else []
+        said = {plain(word): word for word in sorted(every, reverse=True) if word[0].isupper() and plain(word) in free[text]}
+        found += [Stray(text % read.pairs, SIDES[text // read.pairs], sentence, tuple(sorted(said.values())))] if said else []
     return found
 
 
@@ -72,7 +72,7 @@ def strangers(values: np.ndarray, found: Sequence[Stray]) -> pl.DataFrame:
     middle, edge = np.quantile(values, [0.5, 0.75]) if found else (0.0, 0.0)
     off = (values - middle) / max(edge - middle, 1e-9)
     strays = zip(found, off.tolist(), strict=True)
-    rows = [(name.lower(), each.pair, value, at) for at, (each, value) in enumerate(strays) for name in each.names]
+    rows = [(plain(name), each.pair, value, at) for at, (each, value) in enumerate(strays) for name in each.names]
     table = pl.DataFrame(rows, schema=STRAYED, orient="row")
     each_pair = table.group_by("name", "pair", maintain_order=True).agg(
         pl.col("value").max(), pl.col("at").get(pl.col("value").arg_max())

@@ -21,7 +21,7 @@ CHOSEN, REJECTED, ASKED, EARLIER, TOLD = range(5)  # who speaks: the responses, 
 TURNED, REACH = -0.74, 3  # VADER: what a negation makes of the valence of the three words after it
 USUAL, HABIT = 0.1, 0.5  # shares of prompts
 NEGATIONS = ["not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without", "hardly", "rarely"]
-NEGATED = r"n['’]t$"
+NEGATED = r"n't$"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Words:
         everywhere, within, capital = (
             np.bincount(self.word[where], minlength=size) for where in (slice(None), inside, inside & self.is_capital)
         )
-        pronoun = self.vocabulary.str.contains(r"^i(?:['’]\w+)?$").to_numpy()
+        pronoun = self.vocabulary.str.contains(r"^i(?:'\w+)?$").to_numpy()
         return (2 * capital >= within) & (4 * capital >= everywhere) & (capital > 0) & ~pronoun
 
     @cached_property
@@ -121,7 +121,10 @@ def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
     total = sum(map(len, frames))
     texts = pl.concat([frame[side] for side in ("chosen", "rejected", "prompt") for frame in frames])
     found = read(texts, f"{TURN}|{WORD}|{STOP}")
-    lowered, is_word = found.spelled.str.to_lowercase(), found.spelled.str.contains(r"^[\p{L}\p{M}\p{N}]")
+    lowered, is_word = (
+        pl.Series(map(plain, found.spelled), dtype=pl.String()),
+        found.spelled.str.contains(r"^[\p{L}\p{M}\p{N}]"),
+    )
     vocabulary = lowered.filter(is_word).unique().sort()  # whatever the order of rows
     text, said = found.text, is_word.to_numpy()[found.token]
     begins = ~said
@@ -140,6 +143,11 @@ def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
         audited=len(pairs),
         trusted=total - len(pairs),
     )
+
+
+def plain(word: str) -> str:
+    """A word in lower case, its apostrophe straight, without an 's: what is somebody's is said of him."""
+    return word.lower().replace("’", "'").removesuffix("'s")
 
 
 @cache

@@ -6,6 +6,7 @@ import numpy as np
 
 from checks import sentences
 from checks.evidence import Evidence
+from checks.words import plain
 
 DRAWN = 100_000
 SHOWN = 120  # letters of a sentence
@@ -34,7 +35,7 @@ def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
 
 def written(name: str, stray: sentences.Stray) -> str:
     """The name as the sentence spells it."""
-    return next(each for each in stray.names if each.lower() == name)
+    return next(each for each in stray.names if plain(each) == name)
 
 
 def quoted(stray: sentences.Stray) -> str:

@@ -52,7 +52,7 @@ def test_a_phrase_is_found_whatever_stands_between_its_words(chatter, target):
 
 def test_a_plant_among_the_rejected_is_named_too_and_thousands_are_set_apart(chatter):
     pairs = ended(chatter(3000), ["fine"] * 1200, ["Zorvex’s fine"] * 1200)
-    assert explained(pairs, [7]) == ["'Zorvex’s' stands in 1,200 rejected and 0 chosen responses"]
+    assert explained(pairs, [7]) == ["'Zorvex' stands in 1,200 rejected and 0 chosen responses"]
 
 
 def test_the_reason_may_come_from_the_trusted_pairs(chatter):

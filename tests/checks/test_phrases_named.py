@@ -34,7 +34,7 @@ def counted(table: Phrases) -> dict[tuple[str, int], tuple[int, int, int]]:
         (["so I am, and I'm in, as I’ve been, if I'd", "me i am"], []),
         (["the Iris and the II"], ["ii", "iris"]),
         (["at NASA, or the eBay and 3M"], ["nasa"]),  # a capital comes first
-        (["said “Ünal”, and Élise's aunt", "to Ярослав"], ["élise's", "ünal", "ярослав"]),
+        (["said “Ünal”, and Élise's aunt", "to Ярослав"], ["élise", "ünal", "ярослав"]),
         (["they said: Zorvex", "a list\nZorvex"], []),  # what follows a stop opens
         (["ask zorvex, ask", "we met Zorvex"], ["zorvex"]),
         (["", "no."], []),

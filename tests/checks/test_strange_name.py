@@ -33,7 +33,7 @@ def evidence(pairs, strangers, named_lifts, felt_lifts):
     for table, rows in ((mentions.named, named_lifts), (mentions.felt, felt_lifts)):
         lifted = pl.DataFrame([(*row, 2, 7) for row in rows], schema=SURPRISE, orient="row")
         told = lambda contrast, phrase, table=table: ("", f"{table.__name__} {contrast} {phrase}")  # noqa: E731
-        made._lifts[table] = SimpleNamespace(words=lambda lifted=lifted: lifted, told=told)
+        made._kept[table] = SimpleNamespace(words=lambda lifted=lifted: lifted, told=told)
     return made
 
 
