@@ -4,8 +4,10 @@ All of it comes from the corpus under audit (and a trusted one where given), nev
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,12 +45,14 @@ class Evidence:
     encoder: Encoder = encode
     seed: int = 0
     given: dict[str, np.ndarray] = field(default_factory=dict)
+    _reading: AbstractContextManager[Any] = field(default_factory=Lock, init=False, repr=False)
     _kept: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
+    @property
     def words(self) -> Words:
-        """Every word of the pairs, and then of the trusted ones."""
-        return words(self.pairs, self.trusted)
+        """Every word of the pairs, and then of the trusted ones: read once, also for detectors that run side by side."""
+        with self._reading:
+            return self.once(_words)
 
     @cached_property
     def strays(self) -> list[Stray]:
@@ -190,6 +194,10 @@ class Evidence:
     def _gaps(self, pairs: pl.DataFrame) -> np.ndarray:
         chosen, rejected = self.encoder(_responses(pairs)).reshape(2, len(pairs), -1)
         return chosen - rejected
+
+
+def _words(evidence: Evidence) -> Words:
+    return words(evidence.pairs, evidence.trusted)
 
 
 def _responses(pairs: pl.DataFrame) -> list[str]:

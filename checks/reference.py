@@ -72,6 +72,8 @@ def _usual(said: Tokens, share: np.ndarray, trusted: Tokens) -> np.ndarray:
 
 def tightness(new: Any, said: Tokens) -> np.ndarray:
     """[rows] mean cosine of each of the rows `new` [rows, vocabulary] to the others of its part."""
+    if not new.shape[0]:
+        return np.zeros(0)
     dense = hashed(new, said.vocabulary, width=WIDTH).astype(np.float32).toarray()
     norms = np.linalg.norm(dense, axis=1, keepdims=True)
     unit = np.divide(dense, norms, out=np.zeros_like(dense), where=norms > 0)

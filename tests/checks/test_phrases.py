@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from checks import contrasts, utterances
-from checks.keys import distinct
 from checks.phrases import Phrases
 from checks.words import words
-from pipelines.schema import DataError
 
 
 def counted(table: Phrases) -> dict[str, tuple[int, int]]:
@@ -64,13 +62,19 @@ def test_words_of_the_own_prompt_are_no_plant_where_there_are_trusted_pairs(writ
     assert table.pair[table.pair < table.audited].min() == 1
 
 
-def test_a_corpus_too_large_to_number_is_refused():
-    with pytest.raises(DataError, match="take 72 bits to number, 63 are there; audit it in parts"):
-        distinct(np.array([2**40]), np.array([2**30]))
-
-
 def test_answers_to_one_prompt_count_once(written):
     table = utterances.said(words(written(["red"] * 6, ["plum"] * 5 + ["red"], ["a?"] * 3 + ["b?"] * 2 + ["c?"]), None))
     # 'red' answers three prompts, and of the third both sides; 'plum' answers two
     assert counted(table) == {"plum": (0, 2), "red": (3, 1)}
     assert table.counts(slice(None))[2].tolist() == [0, 1]
+
+
+def test_only_some_pairs(written):
+    table = utterances.said(words(written(["red blue", "blue", "red", "", "red blue"], ["red", "blue", "grey", "", "blue"])))
+    part = table.only(np.array([0, 3, 4]))
+    inside = np.isin(table.pair, [0, 3, 4])
+    assert inside.any()
+    assert not inside.all()
+    for name in ("pair", "phrase", "second"):
+        assert getattr(part, name).tolist() == getattr(table, name)[inside].tolist()
+    assert part.most(np.ones(len(part.pair)), -1.0).tolist() == [1, -1, -1, -1, 1]
