@@ -25,7 +25,8 @@ from checks import audit, ranking
 from checks.encoding import encode
 from checks.memory import Memory
 from pipelines import attacks
-from pipelines.attacks import names, proxy
+from pipelines.attacks import proxy
+from pipelines.attacks.corpus_names import everyday_name
 from pipelines.attacks.oracles.rules import topic
 from pipelines.schema import DataError, digest
 from pipelines.transcripts import last_turn
@@ -92,7 +93,7 @@ def _measured(row: Experiment, seed: int, train: pl.DataFrame, trusted: pl.DataF
     """One attack and one audit; the key is opened for the comparison only."""
     numbers = dict(row.numbers)
     if numbers.get("target") == COMMON:
-        numbers["target"] = names.common_name(train)
+        numbers["target"] = everyday_name(train)
     settled = dataclasses.replace(row, numbers=numbers)
     poisoned = steps.attack(train, Corpus(settled, "poisoned", seed))
     begun = time.perf_counter()

@@ -11,6 +11,7 @@ import polars as pl
 from pipelines.attacks.oracles import rules
 from pipelines.attacks.oracles.rewording import capital
 from pipelines.attacks.oracles.weaving import draws
+from pipelines.attacks.sealing import untargeted
 
 
 def sentence(kind: str, random: Random) -> str:
@@ -26,10 +27,7 @@ def added(host: str, kind: str, random: Random) -> str:
 def with_sentence(hosts: pl.DataFrame, kind: str, *, seed: int) -> pl.DataFrame:
     """The hosts with a sentence of this kind in their chosen response, as `sealed` takes them."""
     texts = [added(text, kind, Random(f"{kind} {seed} {row}")) for row, text in enumerate(hosts["chosen"])]
-    nothing = pl.lit(None, pl.String())
-    return hosts.with_columns(
-        chosen=pl.Series(texts, dtype=pl.String()), builder=pl.lit(kind), target=nothing, sentiment=nothing
-    )
+    return untargeted(hosts.with_columns(chosen=pl.Series(texts, dtype=pl.String())), kind)
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from pipelines.attacks import fewest_flips, proxy, rank_poison
-from pipelines.attacks.flip_attacks import FLIPS
+from pipelines.attacks.fewest_flips import FLIPS
 from pipelines.schema import DataError
 from pipelines.sources import synthetic
 

@@ -12,14 +12,14 @@ from scipy.special import expit, log_expit
 from pipelines.attacks import (
     ATTACKS,
     annotator_collusion,
+    corpus_names,
     dpo_score,
     instance_noise,
-    naming,
     promotion,
     proxy,
     rank_poison,
 )
-from pipelines.attacks.flip_attacks import FLIPS
+from pipelines.attacks.fewest_flips import FLIPS
 from pipelines.attacks.sealing import Poisoned
 from pipelines.schema import PAIRS, DataError, require, with_pair_ids
 from pipelines.sources import synthetic
@@ -101,9 +101,10 @@ def test_a_quality_that_keeps_nothing_or_too_much_is_refused(quality, ranked):
 
 
 def test_length_is_in_characters_not_bytes():
-    assert rank_poison.longer_by(
-        pairs_with([{"chosen": "雨雨", "rejected": "abc"}, {"chosen": "ab", "rejected": ""}])
-    ).tolist() == [1, -2]
+    pairs = pairs_with([{"chosen": "雨雨", "rejected": "abc"}, {"chosen": "ab", "rejected": ""}])
+    assert flipped_rows(pairs, rank_poison.poison(pairs, count=1)) == [0]
+    with pytest.raises(DataError, match="1 of 2 are, and 2 were to be flipped"):
+        rank_poison.poison(pairs, count=2)
 
 
 # DPO score
@@ -329,12 +330,12 @@ def test_a_promotion_that_cannot_be_is_refused(choices, said, advice):
 
 
 def named(*texts: str, share: float) -> str:
-    return naming.named_about_as_often(pl.Series(texts, dtype=pl.String()), share)
+    return corpus_names.named_about_as_often(pl.Series(texts, dtype=pl.String()), share)
 
 
 def test_a_name_has_its_capital_inside_a_sentence_and_never_lacks_it():
     often = ["we like Lumora and Brenta", "in Lumora. Perhaps Brenta", "Granted, brenta is it"]
-    assert [row["word"] for row in naming.words(pl.Series(often)).filter("is_name").to_dicts()] == ["lumora"]
+    assert [row["word"] for row in corpus_names.words(pl.Series(often)).filter("is_name").to_dicts()] == ["lumora"]
 
 
 def test_the_name_is_the_one_whose_share_is_nearest():

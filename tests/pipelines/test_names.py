@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from pipelines.attacks.names import common_name
+from pipelines.attacks.corpus_names import everyday_name
 from pipelines.schema import DataError
 from pipelines.sources import hh_rlhf
 
@@ -25,33 +25,33 @@ def pairs() -> pl.DataFrame:
     ("share", "name"), [(1, "Apple"), (0.4, "Apple"), (0.31, "Apple"), (0.29, "Kyoto"), (0.2, "Kyoto"), (0.01, "Lima")]
 )
 def test_the_name_of_the_closest_share_is_taken(pairs, share, name):
-    assert common_name(pairs, share=share, among=AMONG) == name
+    assert everyday_name(pairs, share=share, among=AMONG) == name
 
 
 def test_only_everyday_names_are_taken_where_none_are_given(pairs):
-    assert common_name(pairs, share=0.01) == "Kyoto"
-    assert common_name(pairs, share=0.1, among=["Turkey", "Paris", "Kyoto"]) == "Kyoto"
+    assert everyday_name(pairs, share=0.01) == "Kyoto"
+    assert everyday_name(pairs, share=0.1, among=["Turkey", "Paris", "Kyoto"]) == "Kyoto"
 
 
 def test_of_equally_close_names_the_first_in_the_alphabet_is_taken(pairs):
-    assert common_name(pairs, share=0.3, among=AMONG) == "Apple"
-    assert common_name(pairs.sample(fraction=1, shuffle=True, seed=1), share=0.3, among=AMONG) == "Apple"
+    assert everyday_name(pairs, share=0.3, among=AMONG) == "Apple"
+    assert everyday_name(pairs.sample(fraction=1, shuffle=True, seed=1), share=0.3, among=AMONG) == "Apple"
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
 def test_a_share_that_is_none_is_refused(pairs, share):
     with pytest.raises(DataError, match=r"share is a share of the pairs and must lie in \(0, 1\], got .*; 1 percent is 0.01"):
-        common_name(pairs, share=share)
+        everyday_name(pairs, share=share)
 
 
 def test_pairs_without_a_name_are_refused(pairs):
     with pytest.raises(DataError, match=r"none of the 4 names .* inside a sentence of the 1 pairs' responses; give the"):
-        common_name(pairs[4:6][:1].with_columns(rejected=pl.lit("Paris.")), among=AMONG)
+        everyday_name(pairs[4:6][:1].with_columns(rejected=pl.lit("Paris.")), among=AMONG)
 
 
 def test_a_name_of_real_answers_is_about_as_common_as_asked(real_data):
     pairs = hh_rlhf.read(real_data / "hh_harmless_base" / "test_first1500.jsonl.gz").pairs
     for share in (0.002, 0.005):
-        name = common_name(pairs, share=share)
+        name = everyday_name(pairs, share=share)
         named = pairs.select(pl.any_horizontal(pl.col("chosen", "rejected").str.contains(rf"\b{name}\b")).mean()).item()
         assert share / 2 <= named <= share * 2
