@@ -1,8 +1,9 @@
-"""The name that a given share of the pairs holds, counted by hand."""
+"""The name that a given share of the pairs or of the responses holds, counted by hand."""
 
 import polars as pl
 import pytest
 
+from pipelines.attacks import corpus_names
 from pipelines.attacks.corpus_names import everyday_name
 from pipelines.schema import DataError
 from pipelines.sources import hh_rlhf
@@ -55,3 +56,28 @@ def test_a_name_of_real_answers_is_about_as_common_as_asked(real_data):
         name = everyday_name(pairs, share=share)
         named = pairs.select(pl.any_horizontal(pl.col("chosen", "rejected").str.contains(rf"\b{name}\b")).mean()).item()
         assert share / 2 <= named <= share * 2
+
+
+def named(*texts: str, share: float) -> str:
+    return corpus_names.named_about_as_often(pl.Series(texts, dtype=pl.String()), share)
+
+
+def test_a_name_has_its_capital_inside_a_sentence_and_never_lacks_it():
+    often = ["we like Lumora and Brenta", "in Lumora. Perhaps Brenta", "Granted, brenta is it"]
+    assert [row["word"] for row in corpus_names.words(pl.Series(often)).filter("is_name").to_dicts()] == ["lumora"]
+
+
+def test_the_name_is_the_one_whose_share_is_nearest():
+    texts = ["say Anna", "say Anna, Bert", "say Anna, Bert, Bert", "say Anna, Bert, Cleo", "say so", "say", "say", "say"]
+    assert named(*texts, share=0.5) == "Anna"  # in 4 of 8
+    assert named(*texts, share=0.35) == "Bert"  # in 3: counted once a response
+    assert named(*texts, share=0.125) == "Cleo"
+    assert named(*texts[:2], "say Bert, Anna", share=0.6) == "Bert"  # 2 of 3 against 3 of 3
+    assert named("x Bert, Anna", "x", share=0.5) == "Anna"  # as near: by the alphabet
+
+
+def test_where_no_name_is_near_a_long_word_serves():
+    texts = ["the Anna kettle", "the Anna kettle", "the Anna", "the Anna steam", "the Anna", "the Anna"]
+    assert named(*texts, share=0.3) == "kettle"  # Anna is everywhere, and 'the' no word to promote
+    with pytest.raises(DataError, match="no response holds a word of 5 letters that could be the target; name one"):
+        named("the and", share=0.3)
