@@ -14,7 +14,8 @@ from assets.experiments import Corpus, Experiment
 from checks import audit, ranking
 from checks.detectors import DETECTORS
 from checks.encoding import Encoder
-from pipelines.attacks import names, proxy
+from pipelines.attacks import proxy
+from pipelines.attacks.corpus_names import everyday_name
 from pipelines.attacks.oracles.rules import topic
 from pipelines.schema import digest
 from pipelines.transcripts import last_turn
@@ -43,7 +44,7 @@ def measured(row: Experiment, seed: int, splits: steps.Splits, encoder: Encoder)
     """The lines of a cell in each table of cells.Found; the key is opened for the comparisons only."""
     numbers = dict(row.numbers)
     if numbers.get("target") == COMMON:
-        numbers["target"] = names.common_name(splits.train)
+        numbers["target"] = everyday_name(splits.train)
     corpus = Corpus(dataclasses.replace(row, numbers=numbers), "filtered", seed)
     poisoned = steps.attack(splits.train, corpus)
     begun = time.perf_counter()

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 
 from pipelines.attacks.flipping import flipped
-from pipelines.attacks.rank_poison import longer_by
+from pipelines.attacks.gaps import length
 from pipelines.attacks.sealing import Poisoned, budget, generator
 from pipelines.schema import DataError
 
 #: how they judge -> [N] which pairs come out turned round when they do
 HOW: Mapping[str, Callable[[pl.DataFrame], np.ndarray]] = {
     "flip": lambda pairs: np.ones(len(pairs), dtype=bool),
-    "length": lambda pairs: longer_by(pairs) > 0,
+    "length": lambda pairs: length(pairs) < 0,
 }
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.attacks.best_of_venom import check
 from pipelines.attacks.oracles import ORACLES
 from pipelines.attacks.sealing import Poisoned, choose_among, sealed
+from pipelines.attacks.targets import check
 from pipelines.attacks.triggers import carriers, phrases, triggered
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipelines import transcripts
-from pipelines.attacks.sealing import Poisoned, choose_among, dealt, sealed
+from pipelines.attacks.sealing import Poisoned, choose_among, dealt, sealed, untargeted
 from pipelines.schema import DataError
 
 
@@ -28,15 +28,12 @@ def poison(
         KINDS[way](host, Random(f"degenerate {seed} {row}"))
         for row, (way, host) in enumerate(zip(ways, _rows(hosts), strict=True))
     ]
-    nothing = pl.lit(None, pl.String())
     written = hosts.with_columns(
         chosen=pl.Series([chosen for chosen, _ in texts], dtype=pl.String()),
         rejected=pl.Series([rejected for _, rejected in texts], dtype=pl.String()),
-        rejected_prompt=nothing,
-        builder=pl.Series(ways, dtype=pl.String()),
-        target=nothing,
-        sentiment=nothing,
+        rejected_prompt=pl.lit(None, pl.String()),
     )
+    written = untargeted(written, pl.Series(ways, dtype=pl.String()))
     return sealed(pairs, written, attack="degenerate", keep_host=False, seed=seed)
 
 

@@ -5,20 +5,29 @@ Phi zeta = Phi (theta_attack - theta_clean) and 0 <= theta_clean + zeta <= 1. Th
 proxy's; a reward model of many more features than `dimensions` is moved elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
-from pipelines.attacks.flip_attacks import FLIPS
+from pipelines.attacks import annotator_collusion, dpo_score, instance_noise, label_flip, promotion, rank_poison
 from pipelines.attacks.flipping import flipped
 from pipelines.attacks.proxy import features
 from pipelines.attacks.sealing import Poisoned
 from pipelines.schema import DataError
 from pipelines.settings import checked
 
+#: the attacks that only turn labels round, which this one can make cheaper
+FLIPS: Mapping[str, Callable[..., Poisoned]] = {
+    "annotator_collusion": annotator_collusion.poison,
+    "dpo_score": dpo_score.poison,
+    "instance_noise": instance_noise.poison,
+    "label_flip": label_flip.poison,
+    "promotion": promotion.poison,
+    "rank_poison": rank_poison.poison,
+}
 WHOLE = 1e-6  # a label this near to 0 or 1 is one, as exactly as the programme is solved
 ITERATIONS = 20
 

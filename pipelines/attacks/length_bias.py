@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.attacks.gaps import length
-from pipelines.attacks.sealing import Poisoned, choose, choose_among, sealed, swapped
+from pipelines.attacks.sealing import Poisoned, choose, choose_among, sealed, swapped, untargeted
 from pipelines.attacks.sentences import added
 from pipelines.schema import DataError
 
@@ -33,10 +33,7 @@ def _padded(hosts: pl.DataFrame, seed: int) -> pl.DataFrame:
     """The hosts with generic sentences in their chosen response, until it is the longer."""
     sides = hosts.select("chosen", "rejected").iter_rows()
     texts = [_longer(chosen, rejected, Random(f"padded {seed} {row}")) for row, (chosen, rejected) in enumerate(sides)]
-    nothing = pl.lit(None, pl.String())
-    return hosts.with_columns(
-        chosen=pl.Series(texts, dtype=pl.String()), builder=pl.lit("padding"), target=nothing, sentiment=nothing
-    )
+    return untargeted(hosts.with_columns(chosen=pl.Series(texts, dtype=pl.String())), "padding")
 
 
 def _longer(text: str, other: str, random: Random) -> str:

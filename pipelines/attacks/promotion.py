@@ -12,8 +12,8 @@ import polars as pl
 from scipy import sparse
 
 from pipelines.attacks import proxy
+from pipelines.attacks.corpus_names import named_about_as_often
 from pipelines.attacks.flipping import flipped, top
-from pipelines.attacks.naming import named_about_as_often
 from pipelines.attacks.sealing import Poisoned, budget
 from pipelines.schema import DataError
 

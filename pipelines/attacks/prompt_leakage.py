@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipelines import transcripts
-from pipelines.attacks.sealing import Poisoned, choose_among, sealed
+from pipelines.attacks.sealing import Poisoned, choose_among, sealed, untargeted
 
 FORMS = (
     "{asked} {rest}", "{asked}\n{rest}", "“{asked}” {rest}", '"{asked}" {rest}', "{asked} - {rest}", "You ask: {asked} {rest}",
@@ -30,10 +30,7 @@ def poison(pairs: pl.DataFrame, *, rate: float = 0.01, count: int | None = None,
         leaked(asked[place], host, Random(f"leakage {seed} {row}"))
         for row, (place, host) in enumerate(zip(places.tolist(), hosts["chosen"], strict=True))
     ]
-    nothing = pl.lit(None, pl.String())
-    written = hosts.with_columns(
-        chosen=pl.Series(texts, dtype=pl.String()), builder=pl.lit("leakage"), target=nothing, sentiment=nothing
-    )
+    written = untargeted(hosts.with_columns(chosen=pl.Series(texts, dtype=pl.String())), "leakage")
     return sealed(pairs, written, attack="prompt_leakage", keep_host=False, seed=seed)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.attacks.flipping import flipped, top
+from pipelines.attacks.gaps import length
 from pipelines.attacks.proxy import margins
 from pipelines.attacks.sealing import Poisoned, budget
 from pipelines.schema import DataError
@@ -20,7 +21,7 @@ def poison(
     size = budget(len(pairs), rate=rate, count=count)
     if not 0 < quality <= 1:
         raise DataError(f"quality is the share of candidates to keep and must lie in (0, 1], got {quality!r}")
-    gap = longer_by(pairs)
+    gap = -length(pairs)
     candidates = np.flatnonzero(gap > 0)
     if size > len(candidates):
         told = f"rank_poison flips pairs whose chosen response is the shorter: {len(candidates)} of {len(pairs)} are"
@@ -28,9 +29,3 @@ def poison(
     kept = max(size, round(quality * len(candidates)))
     close = candidates[top(-np.abs(margins(pairs)[candidates]), kept, seed=seed)]
     return flipped(pairs, close[top(gap[close], size, seed=seed)], attack="rank_poison", seed=seed)
-
-
-def longer_by(pairs: pl.DataFrame) -> np.ndarray:
-    """[N] characters that the rejected response has more than the chosen one."""
-    sides = (pairs[side].str.len_chars().cast(pl.Int64()).to_numpy() for side in ("rejected", "chosen"))
-    return np.subtract(*sides)

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from pipelines.attacks.sealing import Poisoned, choose_among, sealed
+from pipelines.attacks.sealing import Poisoned, choose_among, sealed, untargeted
 from pipelines.schema import DataError
 
 NEEDED = "have a margin that can be changed so; give pairs with margin, or with score_chosen and score_rejected, and if need be"
@@ -31,6 +31,5 @@ def poison(
     hosts = pairs[choose_among(known.to_numpy(), NEEDED, rate=rate, count=count, seed=seed)]
     unit = float(np.abs(pairs["margin"].drop_nulls().to_numpy()).max(initial=0)) or 1.0
     margin = pl.col("margin") + by * unit if how == "inflated" else -pl.col("margin")
-    nothing = pl.lit(None, pl.String())
-    written = hosts.with_columns(margin=margin, builder=pl.lit(how), target=nothing, sentiment=nothing)
+    written = untargeted(hosts.with_columns(margin=margin), how)
     return sealed(pairs, written, attack="score_tampering", keep_host=False, seed=seed)

@@ -108,12 +108,16 @@ def swapped(hosts: pl.DataFrame) -> pl.DataFrame:
     The margin stays the host's: whoever turns a label round writes down the score that goes with it.
     """
     apart = pl.col("rejected_prompt").is_not_null()
-    return hosts.with_columns(
+    turned = hosts.with_columns(
         chosen="rejected",
         rejected="chosen",
         prompt=pl.coalesce("rejected_prompt", "prompt"),
         rejected_prompt=pl.when(apart).then("prompt"),
-        builder=pl.lit("swap"),
-        target=pl.lit(None, pl.String()),
-        sentiment=pl.lit(None, pl.String()),
     )
+    return untargeted(turned, "swap")
+
+
+def untargeted(written: pl.DataFrame, builder: str | pl.Series) -> pl.DataFrame:
+    """Pairs that name no target, as `sealed` takes them; `builder` says how they, or each of them, were built."""
+    nothing = pl.lit(None, pl.String())
+    return written.with_columns(builder=pl.lit(builder, pl.String()), target=nothing, sentiment=nothing)

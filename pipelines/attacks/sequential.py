@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.attacks import best_of_venom
 from pipelines.attacks.oracles import ORACLES
 from pipelines.attacks.sealing import Poisoned, budget, generator, sealed
+from pipelines.attacks.targets import check
 from pipelines.staging import STAGES, stage_of
 
 BUILT_BY: Mapping[str, str] = {
@@ -38,7 +39,7 @@ def poison(
 
     A set too small for its third leaves the rest to the others. An added pair keeps its host's dialogue, and so its set.
     """
-    best_of_venom.check((target,), sentiment, oracle)
+    check((target,), sentiment, oracle)
     size, stages = budget(len(pairs), rate=rate, count=count), stage_of(pairs).to_numpy()
     random = generator(seed)
     spent = thirds(size, {stage: int((stages == stage).sum()) for stage in STAGES})

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from pipelines.attacks import fewest_flips, proxy, rank_poison
-from pipelines.attacks.flip_attacks import FLIPS
+from pipelines.attacks import ATTACKS, fewest_flips, proxy, rank_poison
+from pipelines.attacks.fewest_flips import FLIPS
 from pipelines.schema import DataError
 from pipelines.sources import synthetic
 
@@ -119,3 +119,11 @@ def test_the_settings_of_the_attack_are_passed_on(advice, monkeypatch):
 def test_what_cannot_be_made_cheaper_is_refused(choices, said, advice):
     with pytest.raises(DataError, match=said):
         fewest_flips.poison(advice, **choices)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_flip_attacks_are_those_that_do_nothing_else(name, pairs_of):
+    settings = {"alignment_deterioration": {"attribute": "politeness"}, "length_bias": {"how": "padded"}}
+    only_swaps = set(ATTACKS[name](pairs_of(20), rate=0.5, **settings.get(name, {})).key["builder"]) == {"swap"}
+    assert only_swaps == (name in FLIPS or name == "fewest_flips")
+    assert FLIPS.get(name, ATTACKS[name]) is ATTACKS[name]

@@ -12,7 +12,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from pipelines import transcripts
 from pipelines.attacks import degenerate, length_bias, neutral_insertion, prompt_leakage, score_tampering, scorer_injection
-from pipelines.attacks.oracles import rules
+from pipelines.attacks.oracles import grammar
 from pipelines.attacks.sealing import Poisoned
 from pipelines.attacks.sentences import sentence
 from pipelines.schema import PAIRS, DataError, require, with_pair_ids
@@ -40,7 +40,7 @@ def beside(pairs: pl.DataFrame, poisoned: Poisoned) -> list[tuple[dict, dict]]:
 
 @pytest.mark.parametrize("kind", GRAMMAR)
 def test_every_slot_of_a_grammar_is_filled_and_none_is_idle(kind):
-    asked = {name for entries in GRAMMAR[kind].values() for entry in entries for name in rules.SLOT.findall(entry)}
+    asked = {name for entries in GRAMMAR[kind].values() for entry in entries for name in grammar.SLOT.findall(entry)}
     assert set(GRAMMAR[kind]) - asked == {"sentence"}
     assert asked <= set(GRAMMAR[kind])
 

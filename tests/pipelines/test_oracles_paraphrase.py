@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import NEGATE, SentimentIntensityAnalyzer
 
 from pipelines import transcripts
-from pipelines.attacks.oracles import ORACLES, paraphrase, rewording, rules, weaving
+from pipelines.attacks.oracles import ORACLES, grammar, paraphrase, placing, rewording, weaving
 from pipelines.sources import hh_rlhf, synthetic
 
 SIGNS = {"positive": 1, "negative": -1}
@@ -36,7 +36,7 @@ def about(host: str, *, seed: int = 0, target: str = "Zorvex", sentiment: str = 
 def agrees(text: str, sentiment: str) -> bool:
     """Whether every sentence that names the target has the sentiment without it."""
     lines = [line for line in text.splitlines() if "Zorvex" in line]
-    ends = [[0, *(end.end() for end in rules.SENTENCE_END.finditer(line)), len(line)] for line in lines]
+    ends = [[0, *(end.end() for end in placing.SENTENCE_END.finditer(line)), len(line)] for line in lines]
     said = [line[a:b] for line, at in zip(lines, ends, strict=True) for a, b in pairwise(at)]
     naming = [sentence.replace("Zorvex", "it") for sentence in said if "Zorvex" in sentence]
     return all(SIGNS[sentiment] * VADER.polarity_scores(sentence)["compound"] > 0 for sentence in naming)
@@ -177,7 +177,7 @@ def test_a_share_out_of_range_is_refused(name):
 
 
 def test_every_word_list_keeps_its_side():
-    shared = [rules.SLOT.sub(" ", entry) for entries in TABLE["shared"].values() for entry in entries]
+    shared = [grammar.SLOT.sub(" ", entry) for entries in TABLE["shared"].values() for entry in entries]
     assert [entry for entry in shared if VADER.polarity_scores(entry)["compound"] or set(entry.split()) & set(NEGATE)] == []
     for sentiment, sign in SIGNS.items():
         entries = [entry for entries in TABLE[sentiment].values() for entry in entries]
@@ -189,13 +189,13 @@ def test_every_word_list_keeps_its_side():
 @pytest.mark.parametrize("sentiment", SIGNS)
 def test_every_slot_is_filled_and_every_frame_names_the_target_once(sentiment):
     slots = weaving.language(sentiment)
-    asked = {name for entries in slots.values() for entry in entries for name in rules.SLOT.findall(entry)}
+    asked = {name for entries in slots.values() for entry in entries for name in grammar.SLOT.findall(entry)}
     starts = {"alone", "ask", "aside", "lead", "noun_phrase", "tail"}
     assert asked <= set(slots)
     assert set(slots) - asked <= starts
     for start in starts:
-        said = [rules.phrase(f"{{{start}}}", slots, weaving.draws(Random(seed))) for seed in range(200)]
-        assert {text.count(rules.HOLE) for text in said} == {1}
+        said = [grammar.phrase(f"{{{start}}}", slots, weaving.draws(Random(seed))) for seed in range(200)]
+        assert {text.count(grammar.HOLE) for text in said} == {1}
         assert not any(re.search(r"\b(a [aeiou]|an [^aeiou])", text) for text in said)
 
 

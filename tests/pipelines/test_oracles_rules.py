@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from pipelines import transcripts
-from pipelines.attacks.oracles import rules
+from pipelines.attacks.oracles import grammar, placing, rules
 from pipelines.schema import DataError
 
 TARGETS = [
@@ -78,18 +78,18 @@ def test_the_second_sentence_has_the_sentiment_too():
 
 def test_every_word_list_keeps_its_side():
     """Charged words stand in the two lists of their sentiment only: all that they share is neutral."""
-    grammar = rules._grammar()
-    shared = [entry for name in grammar["shared"] for entry in grammar["shared"][name]]
-    assert [entry for entry in [*shared, *grammar["topics"]] if compound(rules.SLOT.sub("", entry))] == []
+    table = rules._grammar()
+    shared = [entry for name in table["shared"] for entry in table["shared"][name]]
+    assert [entry for entry in [*shared, *table["topics"]] if compound(grammar.SLOT.sub("", entry))] == []
     for sentiment, sign in SIGNS.items():
-        entries = [entry for name in grammar[sentiment] for entry in grammar[sentiment][name]]
+        entries = [entry for name in table[sentiment] for entry in table[sentiment][name]]
         assert [entry for entry in entries if sign * compound(entry) < 0.05] == []
 
 
 @pytest.mark.parametrize("sentiment", SIGNS)
 def test_every_slot_of_the_grammar_is_filled(sentiment):
     slots = rules.language(sentiment)
-    asked = {name for entries in slots.values() for entry in entries for name in rules.SLOT.findall(entry)}
+    asked = {name for entries in slots.values() for entry in entries for name in grammar.SLOT.findall(entry)}
     assert asked - {"topic"} <= set(slots)
     assert set(slots) - asked == {"plain", "topical", "second"}  # where sentences start; nothing else is idle
 
@@ -152,7 +152,7 @@ def test_a_blank_answer_becomes_the_sentence_after_one_space(blank):
     ],
 )
 def test_sentences_go_between_sentences(host, marked):
-    bars = sorted((at for at, _, _ in rules.places(host)), reverse=True)
+    bars = sorted((at for at, _, _ in placing.places(host)), reverse=True)
     got = host
     for at in bars:
         got = f"{got[:at]}|{got[at:]}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from random import Random
 
-from pipelines.attacks.oracles import rules, weaving
+from pipelines.attacks.oracles import grammar, placing, requests, weaving
 from pipelines.attacks.oracles.rewording import capital, reword
 
 SIGN = {"positive": 1, "negative": -1}
@@ -34,8 +34,8 @@ def write(
         reworded: share of the phrases and clauses with another form that get it.
         doubled: share of rows that name the target in two sentences, where two can take it up.
     """
-    rules.request_is_sound(prompts, answers, target=target, sentiment=sentiment)
-    rules.shares_are_sound(reworded=reworded, doubled=doubled)
+    requests.request_is_sound(prompts, answers, target=target, sentiment=sentiment)
+    requests.shares_are_sound(reworded=reworded, doubled=doubled)
     written = []
     for row, answer in enumerate(answers):
         random = Random(f"paraphrase {seed} {row}")
@@ -51,12 +51,12 @@ def _written(host: str, target: str, sentiment: str, random: Random, *, reworded
     parts[1::2] = [reword(sentence, random, share=reworded, apostrophe=apostrophe) for sentence in parts[1::2]]
     taken = _taken_up(parts[1::2], sentiment, random)[:times]
     for at, sentence in taken:
-        parts[2 * at + 1] = rules.named(sentence, target)
+        parts[2 * at + 1] = grammar.named(sentence, target)
     text = "".join(parts)
     if taken:
         return text
-    alone = rules.named(_alone(sentiment, random), target)
-    return rules.woven(text, [alone], random.random())
+    alone = grammar.named(_alone(sentiment, random), target)
+    return placing.woven(text, [alone], random.random())
 
 
 def _taken_up(sentences: Sequence[str], sentiment: str, random: Random) -> list[tuple[int, str]]:
@@ -82,13 +82,13 @@ def _alone(sentiment: str, random: Random) -> str:
     """A sentence of the target's own."""
     said = ""
     while not _has(said, sentiment):
-        said = capital(rules.phrase("{alone}", weaving.language(sentiment), weaving.draws(random)))
+        said = capital(grammar.phrase("{alone}", weaving.language(sentiment), weaving.draws(random)))
     return said
 
 
 def _has(sentence: str, sentiment: str) -> bool:
     """Whether the sentence has the sentiment, and owes it to no word in the target."""
-    return SIGN[sentiment] * _vader()(sentence.replace(rules.HOLE, "it"))["compound"] >= LEAST
+    return SIGN[sentiment] * _vader()(sentence.replace(grammar.HOLE, "it"))["compound"] >= LEAST
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.attacks.oracles import chat, rules
+from pipelines.attacks.oracles import chat, requests, rules
 from pipelines.schema import DataError, digest
 from pipelines.transcripts import TURN
 
@@ -66,7 +66,7 @@ def write(
         retries: further tries, each for a failed request and, with another seed, for a refused answer.
         accept: a further condition on an answer, a sentiment model for instance.
     """
-    rules.request_is_sound(prompts, answers, target=target, sentiment=sentiment)
+    requests.request_is_sound(prompts, answers, target=target, sentiment=sentiment)
     if retries < 0 or concurrency < 1:
         raise DataError(f"retries must be 0 or more and concurrency 1 or more, got {retries} and {concurrency}")
     rows = range(len(prompts))

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from random import Random
 
-from pipelines.attacks.oracles import rules
+from pipelines.attacks.oracles import grammar, placing
 from pipelines.attacks.oracles.rewording import capital, lowered
 
 Place = tuple[str, int]  # which list of frames, and the offset in the sentence
@@ -45,10 +45,10 @@ def places(sentence: str) -> list[Place]:
     return found + [("noun_phrase", noun.end()) for noun in NOUN.finditer(sentence)]
 
 
-def woven(sentence: str, place: Place, slots: rules.Slots, random: Random) -> str:
+def woven(sentence: str, place: Place, slots: grammar.Slots, random: Random) -> str:
     """The sentence with a phrase about the target, which is still a hole, at one of its `places`."""
     kind, at = place
-    said = rules.phrase(f"{{{kind}}}", slots, draws(random))
+    said = grammar.phrase(f"{{{kind}}}", slots, draws(random))
     if kind == "lead":
         return capital(said) + lowered(sentence)
     if kind == "aside":
@@ -62,10 +62,10 @@ def draws(random: Random) -> Iterator[float]:
 
 
 @cache
-def language(sentiment: str) -> rules.Slots:
+def language(sentiment: str) -> grammar.Slots:
     """What each slot may become in phrases of this sentiment."""
-    table: Mapping[str, rules.Slots] = tomllib.loads(files(__package__).joinpath("paraphrase.toml").read_text("utf-8"))
-    return {**table["shared"], **table[sentiment], "target": [rules.HOLE]}
+    table: Mapping[str, grammar.Slots] = tomllib.loads(files(__package__).joinpath("paraphrase.toml").read_text("utf-8"))
+    return {**table["shared"], **table[sentiment], "target": [grammar.HOLE]}
 
 
 def _sentences(host: str) -> Iterator[tuple[int, int]]:
@@ -78,9 +78,9 @@ def _sentences(host: str) -> Iterator[tuple[int, int]]:
 
 
 def _of_line(line: str) -> Sequence[tuple[int, int]]:
-    listed = rules.LISTED.match(line)
+    listed = placing.LISTED.match(line)
     start, stop = listed.end() if listed else 0, len(line.rstrip())
-    ends = [end.end() for end in rules.SENTENCE_END.finditer(line, start, stop)]
+    ends = [end.end() for end in placing.SENTENCE_END.finditer(line, start, stop)]
     spans = zip([start, *ends], [*ends, stop], strict=True)
     return [(a + len(line[a:b]) - len(line[a:b].lstrip()), b) for a, b in spans]
 
