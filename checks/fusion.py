@@ -6,11 +6,12 @@ and the one that flags a pair at the lowest rate speaks for it.
 """
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 TAIL = 0.01  # the part of a null sample that its tail is fitted to
 BULK = 0.9  # the part of an audited corpus that is taken as clean where no null sample is at hand
 SMALLEST = 1e-12
+DOUBT = 6.4  # times that a spread told by a quartile varies more than one told by all deviations (Cramér, 1946, s28.5)
 MUTE = 0.8  # a detector that would rather be wrong than right in flagging a pair has nothing to say of it by itself
 CLUMP = 0.05  # the same of a detector whose pairs are all found by one coincidence: no rate asked for is to buy that
 
@@ -40,9 +41,13 @@ def bulk_p_values(scores: np.ndarray) -> np.ndarray:
 
 
 def normal_tail(bulk: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """[scores] log10 of P(score) under the normal distribution with the bulk's median and upper quartile."""
+    """[scores] log10 of P(score) under a normal distribution of which the bulk's median and upper quartile are all we know.
+
+    The fewer they are, the less they tell of its spread: Student's t with as many degrees of freedom as doubt it as much.
+    """
     middle, edge = np.quantile(bulk, [0.5, 0.75])
-    return norm.logsf(scores, loc=middle, scale=max((edge - middle) / norm.ppf(0.75), 1e-9)) / np.log(10)
+    off = (scores - middle) / max((edge - middle) / norm.ppf(0.75), 1e-9)
+    return t.logsf(off, len(bulk) / DOUBT) / np.log(10)
 
 
 def fuse(

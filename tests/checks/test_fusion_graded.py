@@ -1,10 +1,10 @@
 """Fusion where detectors are unequal: who is mute, whose order then counts, and what breaks a tie; by hand."""
 
-from math import erfc, log10, sqrt
+from math import atan, log10, pi
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, norm
 
 from checks import fusion
 
@@ -104,17 +104,34 @@ def test_the_order_of_pairs_and_of_detectors_is_irrelevant(graded):
     assert (turn[named] == speaker[order]).all()
 
 
-def test_normal_tails_by_hand():
+def cauchy(off: float) -> float:
+    """log10 of the chance of more than `off` under Student's t with one degree of freedom."""
+    return log10(0.5 - atan(off) / pi)
+
+
+def test_normal_tails_by_hand(monkeypatch):
+    monkeypatch.setattr(fusion, "DOUBT", 5)  # five scores tell of the spread what one degree of freedom would
     scores = np.array([10.0, 1.0, 3.0, 0.0, 2.0])  # median 2, upper quartile 3, which lies 0.6745 deviations above it
-    expected = [log10(erfc((score - 2) * 0.6744897502 / sqrt(2)) / 2) for score in scores]
+    expected = [cauchy((score - 2) * 0.6744897502) for score in scores]
     assert fusion.normal_tail(scores, scores) == pytest.approx(expected, rel=1e-8)
-    assert expected[2] == pytest.approx(log10(0.25))
+
+
+def test_tails_of_many_are_normal():
+    bulk = norm.ppf((np.arange(400_000) + 0.5) / 400_000)
+    assert fusion.normal_tail(bulk, np.array([0.5, 3.0])) == pytest.approx(norm.logsf([0.5, 3.0]) / np.log(10), rel=1e-3)
+
+
+def test_a_spread_is_doubted_as_that_of_so_many_degrees_of_freedom():
+    """A deviation's relative variance is 1 / (2 degrees of freedom)."""
+    drawn = np.random.default_rng(0).normal(size=(4000, 300))
+    spreads = np.subtract(*np.quantile(drawn, [0.75, 0.5], axis=1))
+    assert (spreads.std() / spreads.mean()) ** 2 == pytest.approx(fusion.DOUBT / (2 * 300), rel=0.1)
 
 
 def test_normal_tails_far_out_and_without_spread():
     scores = np.array([-3.0, 0.0, 0.0, 1.0, 1.0, 1e6])
     far = fusion.normal_tail(scores, scores)
     assert np.isfinite(far).all()
-    assert far[-1] < -1e9
+    assert far[-1] < -4
     assert fusion.normal_tail(np.full(7, 0.3), np.full(3, 0.3)) == pytest.approx(log10(0.5))
     assert fusion.normal_tail(np.array([4.0]), np.array([4.0])) == pytest.approx(log10(0.5))

@@ -1,13 +1,13 @@
 """Sentences that bring up a name nobody asked about: which they are, how strange by hand, and the reason in words."""
 
-from math import erfc, log10, sqrt
+from math import atan, log10, pi, sqrt
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from checks import sentences
+from checks import fusion, sentences
 from checks.detectors import stray_sentence
 from checks.evidence import Evidence
 from checks.sentences import Stray
@@ -169,11 +169,17 @@ def evidence(found: list[Stray], values: list[float], pairs: pl.DataFrame) -> Ev
     return made
 
 
-def test_surprise_by_hand(chatter):
+def cauchy(off: float) -> float:
+    """log10 of the chance of more than `off` under Student's t with one degree of freedom: five pairs, where five are one."""
+    return log10(0.5 - atan(off) / pi)
+
+
+def test_surprise_by_hand(chatter, monkeypatch):
+    monkeypatch.setattr(fusion, "DOUBT", 5)
     found = [stray(row, f"Name{row}") for row in range(5)]
     got = stray_sentence.score(evidence(found, [3.0, 1.0, 2.0, 0.0, -1.0], chatter(20)))
     # each name stands once, so that off by 2, 0, 1, -1 and -2 as before; a normal's upper quartile lies 0.6745 deviations up
-    tails = [log10(erfc(0.6744898 * off / sqrt(2)) / 2) for off in (2, 0, 1, -1, -2)]
+    tails = [cauchy(0.6744898 * off) for off in (2, 0, 1, -1, -2)]
     assert got == pytest.approx([-log10(5 / 20) - tail for tail in tails] + [0] * 15, rel=1e-6)
 
 
@@ -219,8 +225,9 @@ def test_pairs_that_say_the_same_have_the_same_reason(chatter):
     assert told == ["a chosen response strays from its question to a name (Bo: ask Bo)"] * 3
 
 
-def test_the_bulk_is_pairs_each_by_its_strangest_name():
+def test_the_bulk_is_pairs_each_by_its_strangest_name(monkeypatch):
+    monkeypatch.setattr(fusion, "DOUBT", 5)
     rows = [(0, "a", 3.0), (0, "b", -5.0), (0, "c", -5.0), (1, "a", 1.0), (2, "d", 2.0), (3, "e", 0.0), (4, "f", -1.0)]
     table = pl.DataFrame(rows, schema=["pair", "name", "value"], orient="row")
-    tails = [log10(erfc(0.6744898 * (value - 1) / sqrt(2)) / 2) for _, _, value in rows]  # of 3, 1, 2, 0 and -1
+    tails = [cauchy(0.6744898 * (value - 1)) for _, _, value in rows]  # of 3, 1, 2, 0 and -1
     assert sentences.surprise(table, 20) == pytest.approx([-log10(5 / 20) - tail for tail in tails], rel=1e-6)
