@@ -19,25 +19,29 @@ class Choice(dg.Config):
     rows: list[str] = Field(default_factory=list)
 
 
+def _table(description: str) -> dg.AssetOut:
+    return dg.AssetOut(group_name="arena", owners=OWNERS, kinds={"polars", "parquet"}, description=description)
+
+
 @dg.multi_asset(
     outs={
-        "arena_detection": dg.AssetOut(
-            group_name="arena",
-            owners=OWNERS,
-            kinds={"polars", "parquet"},
-            description="A row an attack, seed and detector: what it finds of the poison, with intervals.",
+        "arena_detection": _table("A row an attack, seed and detector: what it finds of the poison, with intervals."),
+        "arena_retrained": _table(
+            "A row an attack, seed and training: how often the attack succeeds, and how many held-out pairs are told right."
         ),
         "arena_report": dg.AssetOut(
             group_name="arena",
             owners=OWNERS,
             kinds={"html"},
-            description="The arena on one page: attacks, detectors, the smallest number found, and clean pairs lost.",
+            description="The arena on one page: attacks, detectors, reward models with and without filter, clean pairs lost.",
         ),
     }
 )
-def arena(context: dg.AssetExecutionContext, config: Choice) -> tuple[dg.Output[pl.DataFrame], dg.Output[str]]:
+def arena(
+    context: dg.AssetExecutionContext, config: Choice
+) -> tuple[dg.Output[pl.DataFrame], dg.Output[pl.DataFrame], dg.Output[str]]:
     """Attacks the pairs in every way of the arena, audits each corpus, and compares with the sealed keys."""
-    from assets.arena import cells, page
+    from assets.arena import cells, laws, page
     from assets.experiments import Experiment
     from checks.memory import Memory, folder
 
@@ -51,4 +55,9 @@ def arena(context: dg.AssetExecutionContext, config: Choice) -> tuple[dg.Output[
     }
     attacked = found.detection.filter(pl.col("poisoned") > 0)
     drawn = {"picture of the arena": picture(pictures.arena(attacked), "found at 1 % of clean pairs")} if len(attacked) else {}
-    return dg.Output(found.detection, metadata=told), dg.Output(page.page(base, found), metadata=drawn)
+    undone = laws.brought_back(found.detection, found.retrained)
+    return (
+        dg.Output(found.detection, metadata=told),
+        dg.Output(found.retrained, metadata={"undone by the filter": rows_of(undone)}),
+        dg.Output(page.page(base, found), metadata=drawn),
+    )

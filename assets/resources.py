@@ -45,6 +45,8 @@ def _judge(folder: Path) -> Any:
     return judges.load(folder)
 
 
+WHOLE = "all"  # stands for the partition of an asset that has none
+
 FORMATS: Mapping[str, Format] = {
     "DataFrame": Format("table.parquet", lambda table, file: table.write_parquet(file), pl.read_parquet),
     "str": Format(
@@ -87,7 +89,8 @@ class Snapshots(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publishes a value in one rename, free until a check holds it, and tells people what was published."""
-        asset, partition, kind = context.asset_key.to_user_string(), context.partition_key, type(obj).__name__
+        asset, kind = context.asset_key.to_user_string(), type(obj).__name__
+        partition = context.partition_key if context.has_partition_key else WHOLE
         facts = {"partition": partition, "format": kind, "poisoned": is_poisoned(partition)}
         place, form = self.place(asset, partition), FORMATS[kind]
         with staged(place, asset, facts) as folder:

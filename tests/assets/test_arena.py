@@ -4,6 +4,7 @@ import dataclasses
 import json
 import zlib
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from assets.arena import cells, laws, page
 from assets.arena.rows import COMMON, ROWS
 from assets.experiments import Experiment
+from checks.detectors import DETECTORS
 from checks.memory import Memory
 from pipelines import attacks
 from pipelines.schema import DataError
@@ -144,3 +146,19 @@ def test_certified_shares_are_means_over_the_cells_that_have_them():
     table = pl.DataFrame({"certified": [[0.6, 0.4], None, [0.5, 0.1]]})
     assert laws.certified(table) == pytest.approx([0.55, 0.25])
     assert laws.certified(pl.DataFrame({"certified": [None]})) == []
+
+
+def test_its_job_publishes_both_tables_and_the_page(location, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANTIVENOM_CACHE", str(tmp_path / "cache"))
+    chosen = {"pairs": 60, "seeds": [1], "rows": ["clean", "label_flip"]}
+    with location("", tmp_path / "home") as module, dg.DagsterInstance.ephemeral() as instance:
+        config = {"ops": {"arena": {"config": chosen}}}
+        done = module.defs.resolve_job_def("arena_job").execute_in_process(instance=instance, run_config=config)
+    assert done.success
+    tables = tmp_path / "home" / "tables"
+    detection, retrained = (
+        pl.read_parquet(tables / f"arena_{name}" / "all" / "table.parquet") for name in ("detection", "retrained")
+    )
+    assert set(detection["row"]) == set(retrained["row"]) == {"clean", "label_flip"}
+    assert set(detection["detector"]) == {"fused", *DETECTORS}
+    assert "Filter and retrain" in (tables / "arena_report" / "all" / "report.html").read_text()

@@ -33,6 +33,7 @@ GRAPH = {
     "roc_curves": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
     "flags": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
     "arena_detection": ("arena", None, ""),
+    "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
     "venom_report": (
         "reports",
