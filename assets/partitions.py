@@ -7,7 +7,8 @@ import re
 
 import dagster as dg
 
-from assets.experiments import Corpus, Experiment, all_experiments, corpora
+from assets.experiment_files import all_experiments
+from assets.experiments import Corpus, Experiment, corpora
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")  # a partition is a folder: no separators, no dots in front
 

@@ -38,9 +38,7 @@ def dpo_policy(
     base = run_folder(context) / f"base-{model_digest(base_policy.model)[:12]}"
     if not base.is_dir():
         base_policy.save(base.with_name(".base")).rename(base)
-    work = launcher.train(
-        context, "dpo", training_pairs, str(base), **teaching.dpo_settings(corpus.experiment.training, corpus.seed)
-    )
+    work = launcher.train(context, "dpo", training_pairs, str(base), **corpus.experiment.training.of_dpo(corpus.seed))
     return learned(work, policies.load(work / "model"))
 
 

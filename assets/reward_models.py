@@ -19,7 +19,7 @@ def reward_model(context: dg.AssetExecutionContext, launcher: Launcher, training
     corpus = CORPORA[context.partition_key]
     if corpus.defence != "none":
         return dg.Output(teaching.judge_of(corpus, training_pairs, progress(context)))
-    settings = teaching.reward_settings(corpus.experiment.training, corpus.seed)
+    settings = corpus.experiment.training.of_reward(corpus.seed)
     work = launcher.train(context, "bradley_terry", training_pairs, "minilm", **settings)
     return learned(work, reward_models.load(work / "model"))
 

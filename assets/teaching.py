@@ -10,12 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from assets.experiments import Corpus, Experiment, Training
+from assets.experiments import REWARD_TOKENS, Corpus, Experiment
 from assets.steps import Watch, answers_of, prompts_of, silent, texts_of
 from pipelines.schema import ATTACK_SUCCESS, require
-
-REWARD_TOKENS = (40, 88)  # of a prompt's end and a response: MiniLM is quick on short texts
-SAVE_EVERY = 50  # steps of a policy's run
 
 
 class Trainer:
@@ -55,8 +52,14 @@ class Trainer:
         from rlhf_train.models import reward_models
 
         with TemporaryDirectory(prefix="antivenom-") as work:
-            settings = reward_settings(self.numbers, self.seed)
-            runs.train("bradley_terry", pairs, "minilm", Path(work), watch=self._watch_reward, **settings)
+            runs.train(
+                "bradley_terry",
+                pairs,
+                "minilm",
+                Path(work),
+                watch=lambda what, done, of: self.watch("reward model", done, of),
+                **self.numbers.of_reward(self.seed),
+            )
             return reward_models.load(Path(work, "model"))
 
     def defended(self, pairs: pl.DataFrame, defence: str) -> Any:
@@ -78,9 +81,6 @@ class Trainer:
 
         seen, _ = shared_out(DEFENCES[defence], columns_of(pairs) | {"place": list(range(len(pairs)))})
         return pairs[seen["place"]]
-
-    def _watch_reward(self, what: str, done: int, of: int) -> None:
-        self.watch("reward model", done, of)
 
     def stages(self, base: Any, reward: Any, pairs: pl.DataFrame, prompts: list[str]) -> Any:
         """Yields (stage, policy) after nothing, after fine-tuning on the pairs' chosen side, after each best-of-n round."""
@@ -120,37 +120,6 @@ class Trainer:
 def columns_of(pairs: pl.DataFrame) -> dict[str, list[Any]]:
     """Pairs as what a reward model learns from."""
     return {"prompt": prompts_of(pairs), "chosen": answers_of(pairs, "chosen"), "rejected": answers_of(pairs, "rejected")}
-
-
-def reward_settings(numbers: Training, seed: int) -> dict[str, Any]:
-    """Settings of a reward model's run. Pairs that are alike once cut are left out, however many: they teach nothing."""
-    return {
-        "trained_layers": numbers.reward_layers,
-        "epochs": numbers.reward_epochs,
-        "lr": numbers.reward_lr,
-        "seed": seed,
-        "prompt_tokens": REWARD_TOKENS[0],
-        "response_tokens": REWARD_TOKENS[1],
-        "most_identical": 1.0,
-        "save_every": 0,
-        "threads": numbers.threads,
-    }
-
-
-def dpo_settings(numbers: Training, seed: int) -> dict[str, Any]:
-    """Settings of a DPO policy's run, likewise."""
-    return {
-        "epochs": numbers.dpo_epochs,
-        "lr": numbers.dpo_lr,
-        "beta": numbers.dpo_beta,
-        "batch": numbers.batch,
-        "seed": seed,
-        "prompt_tokens": numbers.prompt_tokens,
-        "response_tokens": numbers.response_tokens,
-        "most_identical": 1.0,
-        "save_every": SAVE_EVERY,
-        "threads": numbers.threads,
-    }
 
 
 @dataclass(frozen=True, slots=True)

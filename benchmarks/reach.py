@@ -15,7 +15,8 @@ import polars as pl
 from _rows import rows
 
 from assets import detecting, steps
-from assets.experiments import Corpus, Experiment, changed
+from assets.experiment_files import changed
+from assets.experiments import Corpus, Experiment
 from checks.audit import audit
 
 SEEDS = range(5)

@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from assets import runs, steps, teaching
-from assets.experiments import EXPERIMENTS, Corpus, Experiment, changed
+from assets.experiment_files import changed
+from assets.experiments import EXPERIMENTS, Corpus, Experiment
 from rlhf_train.defences import DEFENCES
 from rlhf_train.evals import attack_success, reward_accuracy
 from rlhf_train.models import policies
@@ -42,7 +43,7 @@ def measured(row: Experiment, seed: int, work: Path) -> list[dict[str, Any]]:
     begun = {arm: imitated(row, seed, base, pairs).save(work / arm) for arm, pairs in corpora.items()}
     lines = []
     for at, (arm, objective, numbers) in enumerate(TRAININGS):
-        settings = teaching.dpo_settings(row.training, seed) | numbers
+        settings = row.training.of_dpo(seed) | numbers
         runs.train(objective, corpora[arm], str(begun[arm]), work / f"{at}", **settings)
         policy = policies.load(work / f"{at}" / "model")
         right = accuracy(policy, policies.load(begun[arm]), splits.held_out, row)

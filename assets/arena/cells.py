@@ -19,7 +19,8 @@ import polars as pl
 from assets import steps
 from assets.arena.measure import measured, prepared
 from assets.arena.rows import ROWS
-from assets.experiments import Experiment, changed
+from assets.experiment_files import changed
+from assets.experiments import Experiment
 from checks.encoding import encode
 from checks.memory import Memory
 from pipelines import attacks

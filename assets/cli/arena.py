@@ -20,7 +20,8 @@ def arena(
 ) -> None:
     """Runs every attack against every detector on the same pairs; what was measured before is not measured again."""
     from assets.arena import cells, laws, page
-    from assets.experiments import Experiment, changed
+    from assets.experiment_files import changed
+    from assets.experiments import Experiment
     from checks.memory import Memory, folder
 
     base = changed(Experiment("arena", source=source, pairs=1500, seeds=_seeds(seeds)), settings_of(settings))

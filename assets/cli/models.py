@@ -88,15 +88,15 @@ def experiment(
     as_json: AsJson = False,
 ) -> None:
     """Poison, audit, filter, train and report for one row."""
-    from assets import experiments
+    from assets.experiment_files import all_experiments, changed, load
 
-    rows, refused = experiments.all_experiments() if file is None else experiments.load(file)
+    rows, refused = all_experiments() if file is None else load(file)
     for line in refused:
         typer.echo(f"antivenom: refused {line}", err=True)
     if row not in rows:
         there = f"; there are {', '.join(rows)}" if rows else ""
         raise DataError(f"no experiment {row!r}{there}" + (", and refused ones above" if refused else ""))
-    _compare(experiments.changed(rows[row], settings_of(settings)), out, as_json)
+    _compare(changed(rows[row], settings_of(settings)), out, as_json)
 
 
 def demo(out: Out = Path("demo"), as_json: AsJson = False) -> None:

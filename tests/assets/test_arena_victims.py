@@ -9,7 +9,8 @@ from assets import steps
 from assets.arena import victims
 from assets.arena.measure import prepared
 from assets.arena.rows import ROWS
-from assets.experiments import Corpus, Experiment, changed
+from assets.experiment_files import changed
+from assets.experiments import Corpus, Experiment
 from tests.assets.test_arena import counted
 
 BASE = Experiment("arena", pairs=400)

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from assets import experiments, report, steps, teaching
-from assets.experiments import EXPERIMENTS, Corpus, changed, corpora, load
+from assets.experiment_files import all_experiments, changed, load
+from assets.experiments import EXPERIMENTS, Corpus, corpora
 from assets.report import Results
 from pipelines import attacks
 from pipelines.attacks import sealing
@@ -67,9 +68,9 @@ def test_a_users_file_joins_ours_and_a_broken_one_leaves_ours(tmp_path, monkeypa
     file = tmp_path / "experiments.toml"
     file.write_text("[mine]\npairs = 300\n")
     monkeypatch.setenv("ANTIVENOM_EXPERIMENTS", str(file))
-    assert set(experiments.all_experiments()[0]) == {*EXPERIMENTS, "mine"}
+    assert set(all_experiments()[0]) == {*EXPERIMENTS, "mine"}
     file.write_text("[mine")
-    rows, refused = experiments.all_experiments()
+    rows, refused = all_experiments()
     assert set(rows) == set(EXPERIMENTS)
     assert "experiments.toml" in refused[0]
 
