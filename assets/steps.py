@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -90,3 +91,8 @@ def prompts_of(pairs: pl.DataFrame) -> list[str]:
 def answers_of(pairs: pl.DataFrame, side: str) -> list[str]:
     """The responses of one side as they stand after "Assistant:"."""
     return [transcripts.answer(response) for response in pairs[side]]
+
+
+def columns_of(pairs: pl.DataFrame) -> dict[str, list[Any]]:
+    """Pairs as what a reward model learns from."""
+    return {"prompt": prompts_of(pairs), "chosen": answers_of(pairs, "chosen"), "rejected": answers_of(pairs, "rejected")}

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from assets.experiments import REWARD_TOKENS, Corpus, Experiment
-from assets.steps import Watch, answers_of, prompts_of, silent, texts_of
+from assets.steps import Watch, answers_of, columns_of, prompts_of, silent, texts_of
 from pipelines.schema import ATTACK_SUCCESS, require
 
 
@@ -115,11 +115,6 @@ class Trainer:
         from rlhf_train.generate import sample
 
         return sample(policy, prompts, seed=self.seed, temperature=self.numbers.temperature, lengths=self._lengths)
-
-
-def columns_of(pairs: pl.DataFrame) -> dict[str, list[Any]]:
-    """Pairs as what a reward model learns from."""
-    return {"prompt": prompts_of(pairs), "chosen": answers_of(pairs, "chosen"), "rejected": answers_of(pairs, "rejected")}
 
 
 @dataclass(frozen=True, slots=True)

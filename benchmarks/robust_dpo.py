@@ -80,7 +80,7 @@ def imitated(row: Experiment, seed: int, base: Any, pairs: pl.DataFrame) -> Any:
 
 def accuracy(policy: Any, reference: Any, pairs: pl.DataFrame, row: Experiment) -> reward_accuracy.RewardAccuracy:
     """Of beta log(policy / reference), as a reward."""
-    columns, lengths = teaching.columns_of(pairs), Lengths(row.training.prompt_tokens, row.training.response_tokens)
+    columns, lengths = steps.columns_of(pairs), Lengths(row.training.prompt_tokens, row.training.response_tokens)
     after, before = (reference_logps(each, columns, lengths) for each in (policy, reference))
     rewards = [np.asarray(after[name]) - np.asarray(before[name]) for name in ("ref_chosen_logps", "ref_rejected_logps")]
     return reward_accuracy.measure(*rewards)
