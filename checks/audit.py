@@ -16,7 +16,8 @@ from checks.evidence import Evidence
 from pipelines.schema import PAIRS, DataError, require
 
 MIN_PAIRS = 20
-THREADS = min(2, os.cpu_count() or 1)  # detectors side by side: each more takes memory of its own
+THREADS = min(2, os.cpu_count() or 1)
+MANY = 300_000  # pairs above which detectors take turns: side by side they would take 14 GiB for a million
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.0
 
 
 def _columns(evidence: Evidence, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """[N] scores by detector. Those that need no encoder run side by side, the lifts last, since these wait for one another."""
+    """[N] scores by detector. Those that need no encoder run side by side (of up to MANY pairs), the lifts last: they wait for one another."""
     columns = dict.fromkeys(names, np.zeros(0))
     free = [name for name in reversed(columns) if not DETECTORS[name].encodes]
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS if len(evidence.pairs) <= MANY else 1) as pool:
         columns |= zip(free, pool.map(lambda name: DETECTORS[name].score(evidence), free), strict=True)
     return columns | {name: DETECTORS[name].score(evidence) for name in names if DETECTORS[name].encodes}
 

@@ -19,20 +19,17 @@ from checks.encoding import Encoder, encode
 from checks.form import departures, form
 from checks.groups import surprises
 from checks.learning_curves import margin_area, turned_area
-from checks.lifts import Lifts
 from checks.neighbours import near_gaps, nearness
 from checks.ngrams import Removals, removals
-from checks.phrases import Phrases
 from checks.preference_model import folds, influence, out_of_fold_margins
 from checks.reference import unreferenced
 from checks.resemblance import Clusters, clusters
 from checks.sentences import Stray
 from checks.spectra import lean, outlyingness
-from checks.tokens import Tokens, hashed, tokens, word_distances
+from checks.tokens import Tokens, tokens, word_distances, word_gaps
 from checks.words import Words, words
 
 Kept = TypeVar("Kept")
-COLUMNS = 2048  # of hashed words
 
 
 @dataclass
@@ -93,7 +90,7 @@ class Evidence:
     @cached_property
     def influence(self) -> np.ndarray:
         """[N] nats that the likelihood of the trusted pairs gains when a pair is left out; without them, self-influence."""
-        trusted = None if self.trusted is None else self._gaps(self.trusted)
+        trusted = None if self.trusted is None else Evidence(self.trusted, encoder=self.encoder).gaps
         return influence(self.gaps, trusted)
 
     @cached_property
@@ -124,8 +121,7 @@ class Evidence:
     @cached_property
     def word_gaps(self) -> Any:
         """[N, columns] sparse: words of the chosen less those of the rejected responses, hashed."""
-        counts = hashed(self.tokens.counts(), self.tokens.vocabulary, width=COLUMNS)
-        return counts[: len(self.pairs)] - counts[len(self.pairs) :]
+        return word_gaps(self.tokens)
 
     @cached_property
     def side_cosines(self) -> np.ndarray:
@@ -163,12 +159,6 @@ class Evidence:
         """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
         return unreferenced(self.pairs, self.trusted)
 
-    def lifts(self, table: Callable[[Words], Phrases]) -> Lifts:
-        """Of the phrases that `table` finds among the words."""
-        if table not in self._kept:
-            self._kept[table] = Lifts(table(self.words), self.seed)
-        return self._kept[table]
-
     def once(self, call: Callable[["Evidence"], Kept]) -> Kept:
         """What `call` makes of this evidence: for numbers that one detector alone needs, but more than once."""
         if call not in self._kept:
@@ -178,10 +168,6 @@ class Evidence:
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""
         return surprises(self.pairs[column], self.margins, self.form_gaps[:, 0])
-
-    def _gaps(self, pairs: pl.DataFrame) -> np.ndarray:
-        chosen, rejected = self.encoder(_responses(pairs)).reshape(2, len(pairs), -1)
-        return chosen - rejected
 
 
 def _words(evidence: Evidence) -> Words:

@@ -189,6 +189,8 @@ def test_a_trigger_is_quoted_from_the_question(chatter):
 
 
 def test_of_phrases_equally_surprising_the_most_lopsided_speaks(written):
-    lifts = Lifts(utterances.said(words(written(["blue red"] * 30, ["blue"] * 9 + [""] * 21))))
-    lifts.__dict__["null"] = np.tile(np.linspace(-9, -8.9, 500), (2, 1))  # beyond which all are at the smallest p-value
+    pairs = written(["blue red"] * 30 + [""] * 30, ["blue"] * 9 + [""] * 21 + ["up far down"] * 30)
+    lifts = Lifts(utterances.said(words(pairs)))
+    lifts.__dict__["null"] = np.tile(np.linspace(-9, -8.9, 500), (2, 1))  # all lifts lie far beyond it
+    assert np.ptp(lifts.score()) == 0
     assert lifts.explain([0]) == [("red", "30 chosen and 0 rejected responses")]
