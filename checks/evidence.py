@@ -4,10 +4,8 @@ All of it comes from the corpus under audit (and a trusted one where given), nev
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -41,14 +39,12 @@ class Evidence:
     encoder: Encoder = encode
     seed: int = 0
     given: dict[str, np.ndarray] = field(default_factory=dict)
-    _reading: AbstractContextManager[Any] = field(default_factory=Lock, init=False, repr=False)
     _kept: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @cached_property
     def words(self) -> Words:
-        """Every word of the pairs, and then of the trusted ones: read once, also for detectors that run side by side."""
-        with self._reading:
-            return self.once(_words)
+        """Every word of the pairs, and then of the trusted ones."""
+        return words(self.pairs, self.trusted)
 
     @cached_property
     def strays(self) -> list[Stray]:
@@ -168,10 +164,6 @@ class Evidence:
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""
         return surprises(self.pairs[column], self.margins, self.form_gaps[:, 0])
-
-
-def _words(evidence: Evidence) -> Words:
-    return words(evidence.pairs, evidence.trusted)
 
 
 def _responses(pairs: pl.DataFrame) -> list[str]:
