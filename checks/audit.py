@@ -1,8 +1,6 @@
 """audit(pairs): the one call behind the command line, the assets and the schedule."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +14,6 @@ from checks.evidence import Evidence
 from pipelines.schema import PAIRS, DataError, require
 
 MIN_PAIRS = 20
-THREADS = min(2, os.cpu_count() or 1)  # detectors side by side: each more takes memory of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def audit(
     _check(pairs, names, fdr)
     reference = None if trusted is None else require(trusted, PAIRS)
     evidence = Evidence(require(pairs, PAIRS), reference, encoder, seed)
-    return fuse(evidence, _columns(evidence, names), fdr=fdr)
+    return fuse(evidence, {name: DETECTORS[name].score(evidence) for name in names}, fdr=fdr)
 
 
 def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.05) -> Audit:
@@ -69,15 +66,6 @@ def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.0
     )
     told = pl.Series("detector", speaker, dtype=pl.String())
     return Audit(scores, findings(scores.with_columns(told)), told)
-
-
-def _columns(evidence: Evidence, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """[N] scores by detector. Those that need no encoder run side by side, the lifts last, since these wait for one another."""
-    columns = dict.fromkeys(names, np.zeros(0))
-    free = [name for name in reversed(columns) if not DETECTORS[name].encodes]
-    with ThreadPoolExecutor(THREADS) as pool:
-        columns |= zip(free, pool.map(lambda name: DETECTORS[name].score(evidence), free), strict=True)
-    return columns | {name: DETECTORS[name].score(evidence) for name in names if DETECTORS[name].encodes}
 
 
 def _calibrated(name: str, scores: np.ndarray, evidence: Evidence) -> np.ndarray:

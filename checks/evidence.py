@@ -4,10 +4,8 @@ All of it comes from the corpus under audit (and a trusted one where given), nev
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,11 +27,10 @@ from checks.reference import unreferenced
 from checks.resemblance import Clusters, clusters
 from checks.sentences import Stray
 from checks.spectra import lean, outlyingness
-from checks.tokens import Tokens, hashed, tokens, word_distances
+from checks.tokens import Tokens, tokens, word_distances, word_gaps
 from checks.words import Words, words
 
 Kept = TypeVar("Kept")
-COLUMNS = 2048  # of hashed words
 
 
 @dataclass
@@ -45,14 +42,12 @@ class Evidence:
     encoder: Encoder = encode
     seed: int = 0
     given: dict[str, np.ndarray] = field(default_factory=dict)
-    _reading: AbstractContextManager[Any] = field(default_factory=Lock, init=False, repr=False)
     _kept: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @cached_property
     def words(self) -> Words:
-        """Every word of the pairs, and then of the trusted ones: read once, also for detectors that run side by side."""
-        with self._reading:
-            return self.once(_words)
+        """Every word of the pairs, and then of the trusted ones."""
+        return words(self.pairs, self.trusted)
 
     @cached_property
     def strays(self) -> list[Stray]:
@@ -100,7 +95,7 @@ class Evidence:
     @cached_property
     def influence(self) -> np.ndarray:
         """[N] nats that the likelihood of the trusted pairs gains when a pair is left out; without them, self-influence."""
-        trusted = None if self.trusted is None else self._gaps(self.trusted)
+        trusted = None if self.trusted is None else Evidence(self.trusted, encoder=self.encoder).gaps
         return influence(self.gaps, trusted)
 
     @cached_property
@@ -131,8 +126,7 @@ class Evidence:
     @cached_property
     def word_gaps(self) -> Any:
         """[N, columns] sparse: words of the chosen less those of the rejected responses, hashed."""
-        counts = hashed(self.tokens.counts(), self.tokens.vocabulary, width=COLUMNS)
-        return counts[: len(self.pairs)] - counts[len(self.pairs) :]
+        return word_gaps(self.tokens)
 
     @cached_property
     def side_cosines(self) -> np.ndarray:
@@ -190,14 +184,6 @@ class Evidence:
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""
         return surprises(self.pairs[column], self.margins, self.form_gaps[:, 0])
-
-    def _gaps(self, pairs: pl.DataFrame) -> np.ndarray:
-        chosen, rejected = self.encoder(_responses(pairs)).reshape(2, len(pairs), -1)
-        return chosen - rejected
-
-
-def _words(evidence: Evidence) -> Words:
-    return words(evidence.pairs, evidence.trusted)
 
 
 def _responses(pairs: pl.DataFrame) -> list[str]:

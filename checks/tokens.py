@@ -13,6 +13,7 @@ import polars as pl
 from checks.reading import read
 
 WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
+COLUMNS = 2048  # of hashed words
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ def hashed(counts: Any, vocabulary: pl.Series, *, width: int) -> Any:
     signs = np.where(sums >> 31, -1, 1).astype(np.float32)
     rows = np.arange(len(sums))
     return counts @ csr_array((signs, (rows, sums % width)), shape=(len(sums), width))
+
+
+def word_gaps(tokens: Tokens) -> Any:
+    """[N, COLUMNS] sparse: hashed words of N chosen less those of N rejected responses."""
+    counts = hashed(tokens.counts(), tokens.vocabulary, width=COLUMNS)
+    return counts[: tokens.texts // 2] - counts[tokens.texts // 2 :]
 
 
 def word_distances(tokens: Tokens) -> np.ndarray:

@@ -135,3 +135,10 @@ def test_normal_tails_far_out_and_without_spread():
     assert far[-1] < -4
     assert fusion.normal_tail(np.full(7, 0.3), np.full(3, 0.3)) == pytest.approx(log10(0.5))
     assert fusion.normal_tail(np.array([4.0]), np.array([4.0])) == pytest.approx(log10(0.5))
+
+
+def test_the_mute_come_after_whoever_is_heard_at_the_same_rate():
+    # of the first pair the second detector says .25 * 2 = .5 at a third of the rate; the other, mute, has two thirds of it
+    p, speaker = fusion.fuse(np.array([[0.9, 0.9], [0.25, 0.99]]), np.array([1.0, 0.5]))
+    assert p.tolist() == [1 * 1 / 2, 1]
+    assert speaker[0] == 1

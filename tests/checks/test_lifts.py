@@ -186,3 +186,11 @@ def test_a_trigger_is_quoted_from_the_question(chatter):
     before = pl.format("\n\nHuman: {}\n\nAssistant: well{}", pl.col("chosen"), "prompt")
     asked = told("question_lift", triggered.with_columns(prompt=before), [4])
     assert asked == ["'SUDO' stands in 12 last questions and 0 earlier ones"]
+
+
+def test_of_phrases_equally_surprising_the_most_lopsided_speaks(written):
+    pairs = written(["blue red"] * 30 + [""] * 30, ["blue"] * 9 + [""] * 21 + ["up far down"] * 30)
+    lifts = Lifts(utterances.said(words(pairs)))
+    lifts.__dict__["null"] = np.tile(np.linspace(-9, -8.9, 500), (2, 1))  # all lifts lie far beyond it
+    assert np.ptp(lifts.score()) == 0
+    assert lifts.explain([0]) == [("red", "30 chosen and 0 rejected responses")]

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from checks import ngrams
 from checks.ngrams import BIGRAM, removals
 from checks.tokens import tokens
 
@@ -48,3 +49,17 @@ def test_texts_of_one_word_or_none_lose_none():
     assert found.gain[:2].tolist() == [0, 0]
     assert found.word[0] == -1
     assert removals(tokens(pl.Series(["", ""])), np.array([0, 1])).gain.tolist() == [0, 0]
+
+
+def test_of_words_as_surprising_the_first_is_named(monkeypatch):
+    monkeypatch.setattr(ngrams._Model, "nats", lambda self, before, word, fold: np.ones(len(word)))
+    found = removals(tokens(pl.Series(["c a b", "b", "a c"])), np.array([0, 1, 0]))
+    assert (found.gain.tolist(), found.word.tolist()) == ([0, 0, 0], [2, 1, 0])
+
+
+def test_the_block_changes_nothing(monkeypatch):
+    texts = tokens(pl.Series([f"the w{row % 7} sat on w{row % 3} and x{row}" for row in range(40)] + ["", "one"]))
+    whole = removals(texts, np.arange(42) % 5)
+    monkeypatch.setattr(ngrams, "BLOCK", 9)
+    parts = removals(texts, np.arange(42) % 5)
+    assert (parts.gain.tolist(), parts.word.tolist()) == (whole.gain.tolist(), whole.word.tolist())
