@@ -26,7 +26,6 @@ from checks.preference_model import folds, influence, out_of_fold_margins
 from checks.reference import unreferenced
 from checks.resemblance import Clusters, clusters
 from checks.sentences import Stray
-from checks.spectra import lean, outlyingness
 from checks.tokens import Tokens, tokens, word_distances, word_gaps
 from checks.words import Words, words
 
@@ -148,16 +147,6 @@ class Evidence:
     def removals(self) -> Removals:
         """What each response gains by the loss of a word: those of the N chosen, then of the N rejected ones."""
         return removals(self.tokens, np.tile(folds(self.pairs["prompt"], seed=self.seed), 2))
-
-    @cached_property
-    def signatures(self) -> np.ndarray:
-        """[2, N] outlyingness of the chosen and of the rejected responses, each kind among its own."""
-        return np.array([outlyingness(side) for side in self.embeddings.astype(float)])
-
-    @cached_property
-    def cluster_leans(self) -> np.ndarray:
-        """[2, N] how much the same belong to a small tight cluster of their kind."""
-        return np.array([lean(side) for side in self.embeddings.astype(float)])
 
     @cached_property
     def unreferenced(self) -> np.ndarray:

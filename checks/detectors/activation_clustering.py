@@ -8,18 +8,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from checks.evidence import Evidence
+from checks.spectra import lean
 
 SIDES = ("preferred", "dispreferred")
 
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] how much nearer a response is to the smaller cluster than to the larger, of either class, where that is tight."""
-    return evidence.cluster_leans.max(axis=0)
+    return evidence.once(_leans).max(axis=0)
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """Which response it is."""
-    sides = evidence.cluster_leans[:, list(places)].argmax(axis=0)
+    sides = evidence.once(_leans)[:, list(places)].argmax(axis=0)
     return [
         f"the {SIDES[side]} response belongs to a small tight cluster, apart from the other such responses" for side in sides
     ]
+
+
+def _leans(evidence: Evidence) -> np.ndarray:
+    """[2, N] how much the chosen and the rejected responses belong to a small tight cluster of their kind."""
+    return np.array([lean(side) for side in evidence.embeddings.astype(float)])
