@@ -30,7 +30,9 @@ def rows(objective, seed=0):
 
 def learned(model, objective, batches, **numbers):
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
+    AcceleratorState._reset_state()  # whatever precision a run before had
     model.zero_grad()
     loop = Loop(Accelerator(cpu=True), Forward(model, objective.inputs), objective, numbers)
     row = loop.learn(batches, 0)
