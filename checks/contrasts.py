@@ -6,7 +6,7 @@ where refusing is right), so the null deals every phrase anew with a drift such 
 comparison has a null of its own: corpora differ more from a trusted one than their sides differ, or less.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import betaincinv, expit, logit
@@ -16,6 +16,7 @@ from checks.phrases import MIN_RESPONSES, NOWHERE, Phrases
 CONFIDENCE = 0.99  # higher ones let frequent, mildly lopsided honest phrases outrank rare, purely one-sided ones
 COMMON, ENOUGH = 30, 30  # drift is read off phrases in so many responses, given so many of them
 USUAL_DRIFT, LEAST_DRIFT = 0.25, 0.05  # nats; HH-RLHF's harmlessness data drifts by 0.2, its helpfulness data by 0.1
+ASKED_DRIFT = 1.0  # answers have names to say, of months and places, that no question holds
 CHI2_MEDIAN = 0.4549  # of one degree of freedom
 INNER, OUTER = 0.1, 0.01  # parts of the drifts at either end: an exponential through both replaces the outer, plants and all
 
@@ -25,7 +26,7 @@ class Contrast:
     """[phrases] each: how many responses hold a phrase here and there, and how many pairs hold it both here and there.
 
     `side` is what is suspicious when lifted: a text of the "first" or of the "second" side, or "either" where pairs are
-    counted; `words` says what was counted.
+    counted; `words` says what was counted; `least` is the least drift, in nats, of honest phrases between here and there.
     """
 
     here: np.ndarray
@@ -33,6 +34,7 @@ class Contrast:
     both: np.ndarray
     side: str
     words: str
+    least: float = 0.0
 
     def lift(self) -> np.ndarray:
         """[phrases] lower bound, in nats, of how many times commoner a phrase is here than there."""
@@ -84,7 +86,7 @@ class Contrast:
         """The same phrases, each response apart dealt here or there, each phrase with a drift of its own."""
         here, there = self.apart()
         won = random.binomial(here + there, expit(_log_odds(here, there) + self.drifts(random, spread=spread)))
-        return Contrast(self.both + won, self.both + here + there - won, self.both, self.side, self.words)
+        return replace(self, here=self.both + won, there=self.both + here + there - won)
 
     def _off(self) -> tuple[np.ndarray, np.ndarray]:
         """[common phrases] each one's log ratio less that of all together, and its sampling variance."""
@@ -102,20 +104,21 @@ def contrasts(table: Phrases) -> list[Contrast]:
     """
     audited, sides = np.searchsorted(table.pair, table.audited), table.sides
     first, second, both = table.counts(slice(None, audited))
-    found = [Contrast(first, second, both, "first", sides.forward)]
+    found = [Contrast(first, second, both, "first", sides.forward, sides.drift)]
     if sides.backward:
-        found.append(Contrast(second, first, both, "second", sides.backward))
+        found.append(Contrast(second, first, both, "second", sides.backward, sides.drift))
     if table.trusted:
         of = sides.trusted % (f"{table.audited:,}", f"{table.trusted:,}")
         trusted = table.counts(slice(audited, None))
         none = np.zeros_like(first)
         if sides.backward:
             here, there = (one + other - shared for one, other, shared in ((first, second, both), trusted))
-            found.append(Contrast(here, there, none, "either", of))
+            found.append(Contrast(here, there, none, "either", of, sides.drift))
         else:
-            found.append(Contrast(first, trusted[0], none, "first", of))
+            found.append(Contrast(first, trusted[0], none, "first", of, sides.drift))
     if table.asked is not None:
-        found.append(Contrast(first + second - both, table.asked, np.zeros_like(first), "either", "{} pairs and {} prompts"))
+        either, none = first + second - both, np.zeros_like(first)
+        found.append(Contrast(either, table.asked, none, "either", "{} pairs and {} prompts", ASKED_DRIFT))
     return found
 
 

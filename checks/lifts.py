@@ -101,7 +101,7 @@ class Lifts:
 
     def _dealt(self, contrast: Contrast, random: np.random.Generator) -> np.ndarray:
         """[M] the most lopsided phrase of each pair, deal by deal."""
-        spread = max(contrast.drift(), self.table.sides.drift)
+        spread = max(contrast.drift(), contrast.least)
         deals = -(-self.dealt // (self.table.audited + self.table.trusted))
         lifts = (self.table.heard(contrast.dealt(random, spread=spread).lift()) for _ in range(deals))
         return np.concatenate([self.table.most(lift[self.table.phrase], NOWHERE) for lift in lifts])

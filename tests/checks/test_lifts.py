@@ -74,6 +74,14 @@ def test_the_null_drifts_by_no_less_than_the_sides_do(least, spread, written, mo
     assert asked == [spread, spread]
 
 
+def test_names_drift_more_between_answers_and_questions_than_between_answers(written, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Contrast, "dealt", lambda self, random, *, spread: asked.append((self.words, spread)) or self)
+    assert Lifts(mentions.named(words(written(["see Bo"] * 5, ["ask Al"] * 5))), dealt=5).null.shape[0] == 3
+    assert [spread for _, spread in asked] == [contrasts.USUAL_DRIFT, contrasts.USUAL_DRIFT, contrasts.ASKED_DRIFT]
+    assert asked[-1][0] == "{} pairs and {} prompts"
+
+
 def test_least_drifts_are_those_of_the_sides():
     assert (RESPONSES.drift, QUESTIONS.drift, ENDS.drift) == (0, 0.5, 1.0)
     assert contrasts.LEAST_DRIFT == 0.05
