@@ -33,9 +33,9 @@ def phrases(read: Words, prompt: np.ndarray) -> list[Shared]:
 
     Of phrases that stand in the very same prompts the shortest is taken.
     """
-    asked = (read.kind == ASKED) & (read.text % max(read.pairs, 1) < read.audited)
+    asked = (read.kind == ASKED) & (read.pair < read.audited)
     word, text = read.word[asked], read.text[asked]
-    held, found = prompt[text % max(read.pairs, 1)], dict[bytes, Shared]()
+    held, found = prompt[read.pair[asked]], dict[bytes, Shared]()
     for length, key, start in _runs(word, text, len(read.vocabulary)):
         first = np.unique(key, return_index=True)[1]
         for number, places in _common(key, held[start], prompt.max(initial=-1) + 1):

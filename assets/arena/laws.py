@@ -10,7 +10,7 @@ FITS = {"family": pl.String(), "slope": pl.Float64(), "intercept": pl.Float64(),
 def by_count(detection: pl.DataFrame, measure: str = "tpr_0.01") -> pl.DataFrame:
     """FITS: a line a family of rows that differ in the number n of poisoned pairs alone.
 
-    `measure` is fitted as intercept + slope ln n (PoisonBench's law; Fu et al., 2025); the smallest detectable number is that
+    `measure` is fitted as intercept + slope ln n (PoisonBench's law; Fu et al., 2024); the smallest detectable number is that
     from which on every seed finds ENOUGH.
     """
     fused = detection.filter((pl.col("detector") == "fused") & (pl.col("poisoned") > 0))

@@ -20,14 +20,14 @@ TABLES = {"named": named, "felt": felt}
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] -log10 of the chance of a name so strange and lopsided; 0 in pairs that bring up no name."""
-    found, surprise = sentences.first(_together(evidence), "together"), np.zeros(len(evidence.pairs))
+    found, surprise = sentences.first(evidence.once(_together), "together"), np.zeros(len(evidence.pairs))
     surprise[found["pair"].to_numpy()] = found["together"].to_numpy()
     return surprise
 
 
 def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
     """The name, where it stands, and the strangest sentence of the pair that brings it up (in brackets)."""
-    found = sentences.first(_together(evidence), "together").filter(pl.col("pair").is_in(list(places)))
+    found = sentences.first(evidence.once(_together), "together").filter(pl.col("pair").is_in(list(places)))
     told = {line["pair"]: _told(evidence, line) for line in found.iter_rows(named=True)}
     return [told.get(place, NO_NAME) for place in places]
 
