@@ -4,19 +4,16 @@ After ONION (Qi et al., 2021), with interpolated bigrams (Jelinek and Mercer, 19
 counts of the other folds: the model never learnt what it judges.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from checks.keys import differs
-from checks.shingles import blocks
+from checks.parts import in_parts
 from checks.tokens import Tokens
 
 BIGRAM = 0.6  # weight of bigrams; the rest is for single words, with one added to every count
 BLOCK = 1 << 20  # words that are judged at a time
-THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,7 @@ def removals(tokens: Tokens, folds: np.ndarray) -> Removals:
     def judged(part: slice) -> Removals:
         return _judged(model, tokens.word[ends[part.start] : ends[part.stop]], lengths[part], folds[part])
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(judged, blocks(lengths, BLOCK)))
+    found = in_parts(judged, lengths, BLOCK)
     return Removals(np.concatenate([each.gain for each in found]), np.concatenate([each.word for each in found]))
 
 

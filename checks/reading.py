@@ -1,16 +1,13 @@
 """Texts as numbers: what a pattern finds in them, text by text, each spelling by a number of its own."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from checks.shingles import blocks
+from checks.parts import in_parts
 
 CHUNK = 1 << 23  # bytes of text read at a time
-THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,6 @@ def read(texts: pl.Series, pattern: str) -> Reading:
             np.int64
         )
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        parts, lengths = zip(*pool.map(part, blocks(texts.str.len_bytes().to_numpy(), CHUNK)), strict=True)
+    parts, lengths = zip(*in_parts(part, texts.str.len_bytes().to_numpy(), CHUNK), strict=True)
     found = pl.concat(parts)
     return Reading(found.to_physical().to_numpy(), spellings.categories.to_series(), np.concatenate(lengths))

@@ -4,10 +4,7 @@ Texts of which the smallest shingles under random orderings agree (MinHash; Brod
 (Leskovec et al., 2014, ch. 3), are candidates, and the Jaccard similarity of the whole sets decides.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from math import ceil, log
 
@@ -16,7 +13,8 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from checks.shingles import Shingles, blocks, jaccard, joined, mixed, normalised, shingles
+from checks.parts import in_parts
+from checks.shingles import Shingles, jaccard, joined, mixed, normalised, shingles
 from pipelines.schema import DataError
 
 ROWS = 4  # orderings a band: two texts that share a fifth of their shingles agree in one band of 600
@@ -24,7 +22,6 @@ MISSED = 0.005  # chance that two texts exactly as alike as the threshold agree 
 LAGS = 4  # neighbours in a band that a text is held against, however many agree
 ENOUGH = 16  # times that two texts of one cluster were held against others until they may rest
 CHUNK = 1 << 20  # bytes of text worked on at a time
-THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +62,9 @@ def minima(sets: Shingles, orderings: int, *, seed: int = 0) -> np.ndarray:
 
 def _sketched(texts: pl.Series, bands: int, words: int, seed: int) -> tuple[np.ndarray, Shingles, np.ndarray]:
     """Digests [N] of the normalised texts, their shingles, and their numbers [bands, N] in every band."""
-    parts = [texts[part] for part in blocks(texts.str.len_bytes().to_numpy(), CHUNK)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(partial(_sketch, bands=bands, words=words, seed=seed), parts)
+    found = in_parts(
+        lambda part: _sketch(texts[part], bands=bands, words=words, seed=seed), texts.str.len_bytes().to_numpy(), CHUNK
+    )
     digests, sets, numbers = zip(*found, strict=True)
     return np.concatenate(digests), joined(sets), np.concatenate(numbers, axis=1)
 

@@ -5,10 +5,11 @@ every machine. Two runs get the same one by chance once in 2^32.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
+
+from checks.parts import blocks
 
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # no spaces: every letter is a word
 WORD = rf"[{UNSPACED}]|[\p{{L}}\p{{M}}\p{{N}}--[{UNSPACED}]]+"
@@ -60,12 +61,6 @@ def jaccard(sets: Shingles, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     sizes = sets.sizes[left] + sets.sizes[right]
     both = np.concatenate([_shared(sets, left[part], right[part]) for part in blocks(sizes, BLOCK)])
     return np.where(sizes > 0, both / np.maximum(sizes - both, 1), 1.0)
-
-
-def blocks(sizes: np.ndarray, most: int) -> list[slice]:
-    """Slices in order, all of [N]; in each, the `sizes` after the first come to less than `most`."""
-    edges = np.flatnonzero(np.diff(np.cumsum(sizes, dtype=np.int64) // most)) + 1
-    return [slice(low, high) for low, high in pairwise([0, *edges.tolist(), len(sizes)])]
 
 
 def _shared(sets: Shingles, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from checks import shingles
-from checks.shingles import BASE, Shingles, blocks, jaccard, joined, mixed, normalised
+from checks.parts import blocks
+from checks.shingles import BASE, Shingles, jaccard, joined, mixed, normalised
 
 WORDS = ["ash", "birch", "cedar", "elm", "fir", "größe", "été", "ива", "a"]
 
