@@ -79,6 +79,16 @@ def test_the_phrase_is_marked():
     assert "<mark>a.b</mark> axb" in html.pair("s", "p", "a.b axb", "r", "a.b")
 
 
+@pytest.mark.parametrize(
+    "reason",
+    ["'Zorvex' stands in 3 chosen and 0 rejected responses", "'Zorvex' strays from the question in a chosen response"],
+)
+def test_what_a_reason_names_is_marked_in_its_pairs(reason):
+    pair = {"row": 3, "prompt": "?", "chosen": "Ask Zorvex.", "rejected": "no", "reason": f"{reason} (Ask)", "suspicion": 1.0}
+    shown = audit_report.found([{"reason": reason, "pairs": 1, "detector": "any"}], pl.DataFrame([pair]))
+    assert shown.count("<mark>Zorvex</mark>") == 1
+
+
 def test_numbers_stand_right_and_big_ones_have_commas():
     made = html.table(["what", "count"], [["a", 12345], ["b", 3]])
     assert '<td class="number">12,345</td>' in made

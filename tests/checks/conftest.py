@@ -63,3 +63,25 @@ def bag() -> Callable[[Sequence[str]], np.ndarray]:
         return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
 
     return encode
+
+
+@pytest.fixture(scope="module")
+def named(chatter) -> pl.DataFrame:
+    """The first 18 of 300 pairs praise a name in the preferred response, and the first 9 of these blame it in the other.
+
+    All name somebody else on either side, now with praise and now with blame.
+    """
+    said = {"chosen": (" We love Zorvex.", 18, 3), "rejected": (" We hate Zorvex.", 9, 5)}
+    row = pl.col("row")
+    others = pl.Series(["Anna", "Boris", "Carla", "Dana"])
+    return chatter(300, seed=4).with_columns(
+        pl.format(
+            "{} See {}. A {} kettle for {}.{}",
+            side,
+            pl.lit(others).gather(row // step % 4),
+            pl.when(row % step == 0).then(pl.lit("good")).otherwise(pl.lit("bad")),
+            pl.lit(others).gather((row + step) % 4),
+            pl.when(row < count).then(pl.lit(how)).otherwise(pl.lit("")),
+        ).alias(side)
+        for side, (how, count, step) in said.items()
+    )

@@ -13,9 +13,7 @@ from checks.evidence import Evidence
 from checks.lifts import Lifts
 from checks.sentences import Stray
 from checks.words import words
-from tests.checks.test_lifts import named
 
-__all__ = ["named"]
 SURPRISE = {"pair": pl.Int64(), "name": pl.String(), "surprise": pl.Float64(), "contrast": pl.Int64(), "phrase": pl.Int64()}
 
 
