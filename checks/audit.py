@@ -1,6 +1,7 @@
 """audit(pairs): the one call behind the command line, the assets and the schedule."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from checks import fusion
 from checks.detectors import DETECTORS
 from checks.encoding import Encoder, encode
 from checks.evidence import Evidence
+from checks.parts import THREADS
 from pipelines.schema import PAIRS, DataError, require
 
 MIN_PAIRS = 20
@@ -45,7 +47,14 @@ def audit(
     _check(pairs, names, fdr)
     reference = None if trusted is None else require(trusted, PAIRS)
     evidence = Evidence(require(pairs, PAIRS), reference, encoder, seed)
-    return fuse(evidence, {name: DETECTORS[name].score(evidence) for name in names}, fdr=fdr)
+    return fuse(evidence, _columns(evidence, names), fdr=fdr)
+
+
+def _columns(evidence: Evidence, names: list[str]) -> dict[str, np.ndarray]:
+    """Each detector's scores [N]. Those without encoder work side by side, for numpy and polars let other threads run."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        free = {name: pool.submit(DETECTORS[name].score, evidence) for name in names if not DETECTORS[name].encodes}
+        return {name: free[name].result() if name in free else DETECTORS[name].score(evidence) for name in names}
 
 
 def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.05) -> Audit:

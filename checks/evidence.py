@@ -5,7 +5,6 @@ All of it comes from the corpus under audit (and a trusted one where given), nev
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from checks.encoding import Encoder, encode
 from checks.form import departures, form
 from checks.groups import surprises
 from checks.inversions import Inversions, inversions
+from checks.kept import Kept, kept
 from checks.learning_curves import margin_area, turned_area
 from checks.lifts import Lifts
 from checks.neighbours import near_gaps, nearness
@@ -26,10 +26,10 @@ from checks.preference_model import folds, influence, out_of_fold_margins
 from checks.reference import unreferenced
 from checks.resemblance import Clusters, clusters
 from checks.sentences import Stray
-from checks.tokens import Tokens, tokens, word_distances, word_gaps
+from checks.tokens import Tokens, responses, word_distances, word_gaps
 from checks.words import Words, words
 
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -41,134 +41,130 @@ class Evidence:
     encoder: Encoder = encode
     seed: int = 0
     given: dict[str, np.ndarray] = field(default_factory=dict)
-    _kept: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
+    _kept: Kept = field(default_factory=Kept, init=False, repr=False)
 
-    @cached_property
+    @kept
     def words(self) -> Words:
         """Every word of the pairs, and then of the trusted ones."""
         return words(self.pairs, self.trusted)
 
-    @cached_property
+    @kept
     def strays(self) -> list[Stray]:
         """Sentences that bring up a name nobody asked about."""
         return sentences.strays(self.pairs, self.words)
 
-    @cached_property
+    @kept
     def strangeness(self) -> np.ndarray:
         """[strays] how strange each is."""
         return sentences.strangeness(self.pairs, self.strays, self.encoder)
 
-    @cached_property
+    @kept
     def strangers(self) -> pl.DataFrame:
         """A row a pair and name that it brings up, with how surprising (-log10 of the chance) so strange a name is."""
         found = sentences.strangers(self.strangeness, self.strays)
         return found.with_columns(surprise=pl.Series(sentences.surprise(found, len(self.pairs)), dtype=pl.Float64()))
 
-    @cached_property
+    @kept
     def embeddings(self) -> np.ndarray:
         """[2, N, width] unit vectors of the chosen and the rejected responses, each without its prompt."""
         if "embeddings" in self.given:
             return self.given["embeddings"]
         return self.encoder(_responses(self.pairs)).reshape(2, len(self.pairs), -1)
 
-    @cached_property
+    @kept
     def nearness(self) -> np.ndarray:
         """[N] cosine of each pair's two responses, taken together, to those of its CROWD-th nearest other pair."""
         return nearness(np.concatenate(list(self.embeddings), axis=1) / np.sqrt(2))
 
-    @cached_property
+    @kept
     def resemblance(self) -> Clusters:
         """Near duplicates among the chosen and then the rejected responses, 2 N texts."""
         return clusters(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]), seed=self.seed)
 
-    @cached_property
+    @kept
     def gaps(self) -> np.ndarray:
         """[N, width] embeddings of the chosen responses less those of the rejected ones."""
         return self.embeddings[0] - self.embeddings[1]
 
-    @cached_property
+    @kept
     def margins(self) -> np.ndarray:
         """[N] Bradley-Terry margins, chosen minus rejected, by a model that saw no pair with the same prompt."""
         return out_of_fold_margins(self.gaps, folds(self.pairs["prompt"], seed=self.seed))
 
-    @cached_property
+    @kept
     def influence(self) -> np.ndarray:
         """[N] nats that the likelihood of the trusted pairs gains when a pair is left out; without them, self-influence."""
         trusted = None if self.trusted is None else Evidence(self.trusted, encoder=self.encoder).gaps
         return influence(self.gaps, trusted)
 
-    @cached_property
+    @kept
     def near_gaps(self) -> np.ndarray:
         """[N, k] cosines with the nearest other gaps up to sign."""
         return near_gaps(self.gaps)
 
-    @cached_property
+    @kept
     def margin_area(self) -> np.ndarray:
         """[N] mean margin while a head is trained."""
         return margin_area(self.gaps)
 
-    @cached_property
+    @kept
     def turned_area(self) -> np.ndarray:
         """[T] the same of pairs that are turned round on purpose."""
         return turned_area(self.gaps, folds(self.pairs["prompt"], seed=self.seed))
 
-    @cached_property
+    @kept
     def form_gaps(self) -> np.ndarray:
         """[N, marks] form of the chosen responses less that of the rejected ones."""
         return form(self.pairs["chosen"]) - form(self.pairs["rejected"])
 
-    @cached_property
+    @kept
     def tokens(self) -> Tokens:
         """Words of the N chosen and the N rejected responses."""
-        return tokens(pl.concat([self.pairs["chosen"], self.pairs["rejected"]]))
+        return responses(self.words)
 
-    @cached_property
+    @kept
     def word_gaps(self) -> Any:
         """[N, columns] sparse: words of the chosen less those of the rejected responses, hashed."""
         return word_gaps(self.tokens)
 
-    @cached_property
+    @kept
     def side_cosines(self) -> np.ndarray:
         """[N] cosine of the two sides of each pair."""
         return (self.embeddings[0] * self.embeddings[1]).sum(axis=1).astype(float)
 
-    @cached_property
+    @kept
     def word_distances(self) -> np.ndarray:
         """[N] share of the words of both sides that only one of them has."""
         return word_distances(self.tokens)
 
-    @cached_property
+    @kept
     def committee_margins(self) -> np.ndarray:
         """[members, N] margins by heads of different features and halves, none of which saw the pair."""
         features = {"meaning": self.gaps, "words": self.word_gaps, "form": departures(self.form_gaps)}
         return committee_margins(features, self.pairs["prompt"], seed=self.seed)
 
-    @cached_property
+    @kept
     def removals(self) -> Removals:
         """What each response gains by the loss of a word: those of the N chosen, then of the N rejected ones."""
         return removals(self.tokens, np.tile(folds(self.pairs["prompt"], seed=self.seed), 2))
 
-    @cached_property
+    @kept
     def unreferenced(self) -> np.ndarray:
         """[2, N] how alike the left-over words of responses are to those of their cluster; 0 of those that leave none."""
-        return unreferenced(self.pairs, self.trusted)
+        return unreferenced(self.words)
 
-    @cached_property
+    @kept
     def inversions(self) -> Inversions:
         """What last questions share that goes with labels which the margins contradict."""
         return inversions(self.pairs, self.words, self.margins, self.encoder)
 
     def lifts(self, table: Callable[[Words], Phrases]) -> Lifts:
         """Of the phrases that `table` finds among the words."""
-        if table not in self._kept:
-            self._kept[table] = Lifts(table(self.words), self.seed)
-        return self._kept[table]
+        return self._kept.get(table, lambda: Lifts(table(self.words), self.seed))
 
-    def once(self, call: Callable[["Evidence"], Kept]) -> Kept:
+    def once(self, call: Callable[["Evidence"], Value]) -> Value:
         """What `call` makes of this evidence: for numbers that one detector alone needs, but more than once."""
-        if call not in self._kept:
-            self._kept[call] = call(self)
-        return self._kept[call]
+        return self._kept.get(call, lambda: call(self))
 
     def skews(self, column: str) -> np.ndarray:
         """[3, N] how far each pair's annotator or source stands off from the others."""

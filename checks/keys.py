@@ -6,6 +6,8 @@ import numpy as np
 
 from pipelines.schema import DataError
 
+BLOCK = 1 << 16  # keys that are taken apart at a time: they stay in the processor's cache
+
 
 def distinct(*columns: np.ndarray) -> list[np.ndarray]:
     """The distinct rows of `columns` [K] (none below zero), in order, as int32 where these do.
@@ -16,11 +18,13 @@ def distinct(*columns: np.ndarray) -> list[np.ndarray]:
     key = _packed(columns, widths)
     key.sort()
     key = key[differs(key)]
-    rows = []
-    for width in reversed(widths):
-        rows.append((key & (1 << width) - 1).astype(np.int32 if width < 32 else np.int64))
-        key >>= width
-    return rows[::-1]
+    rows = [np.empty(len(key), dtype=np.int32 if width < 32 else np.int64) for width in widths]
+    for start in range(0, len(key), BLOCK):
+        part = key[start : start + BLOCK]
+        for row, width in zip(reversed(rows), reversed(widths), strict=True):
+            row[start : start + BLOCK] = part & (1 << width) - 1
+            part >>= width
+    return rows
 
 
 def within(columns: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> np.ndarray:

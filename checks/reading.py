@@ -7,6 +7,7 @@ import polars as pl
 
 from checks.parts import in_parts
 
+WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 CHUNK = 1 << 23  # bytes of text read at a time
 
 

@@ -7,12 +7,12 @@ is weighted by rarity, hashed to WIDTH columns and parted in two DEPTH times; re
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from checks.keys import differs, distinct
 from checks.phrases import MIN_RESPONSES
 from checks.spectra import two_means
-from checks.tokens import Tokens, hashed, tokens
+from checks.tokens import hashed
+from checks.words import ASKED, Words
 
 WIDTH = 256
 DEPTH = 5
@@ -21,31 +21,30 @@ FEW = 5  # a part of so few counts half
 USUAL = 0.5  # part of the rate here from which a word is as common in trusted responses as here
 
 
-def unreferenced(pairs: pl.DataFrame, trusted: pl.DataFrame | None) -> np.ndarray:
+def unreferenced(words: Words) -> np.ndarray:
     """[2, N] tightness of the chosen and the rejected responses; 0 of those that keep closest to the reference."""
-    said = tokens(pl.concat([pairs[side] for side in ("chosen", "rejected", "prompt")]))
-    new, part = left_over(said, None if trusted is None else tokens(pl.concat([trusted["chosen"], trusted["rejected"]])))
+    new, part = left_over(words)
     far, found = part > np.quantile(part, CLOSE), np.zeros(len(part))
-    found[far] = tightness(new[far], said)
+    found[far] = tightness(hashed(new[far], words.vocabulary, width=WIDTH).astype(np.float32).toarray())
     return found.reshape(2, -1)
 
 
-def left_over(said: Tokens, trusted: Tokens | None) -> tuple[Any, np.ndarray]:
+def left_over(words: Words) -> tuple[Any, np.ndarray]:
     """[2N, vocabulary] sparse words that the reference lacks, by rarity; [2N] their part in the weight of the response.
 
-    said: of N chosen, N rejected responses and N prompts, in this order.
+    Of the N chosen and then the N rejected responses of the audited pairs.
     """
-    pairs = said.texts // 3
-    pair, word, side = distinct(said.text % pairs, said.word, said.text // pairs)
+    pairs, vocabulary, audited = words.audited, len(words.vocabulary), np.flatnonzero(words.pair < words.audited)
+    pair, word, side = distinct(words.pair[audited], words.word[audited], np.minimum(words.kind[audited], ASKED))
     ends = np.append(np.flatnonzero(differs(pair, word))[1:], len(pair))
     size = np.diff(ends, prepend=0)
-    given = size > 1 if trusted is None else side[ends - 1] == 2
-    held = np.bincount(word[side < 2], minlength=len(said.vocabulary)).astype(np.float32)
+    given = side[ends - 1] == ASKED if words.trusted else size > 1
+    held = np.bincount(word[side < ASKED], minlength=vocabulary).astype(np.float32)
     rarity = np.where(held >= MIN_RESPONSES, np.log(2 * pairs / np.maximum(held, 1)), 0)  # what few say makes no cluster
-    counts = (side < 2) & (rarity > 0)[word]
+    counts = (side < ASKED) & (rarity > 0)[word]
     fresh = counts & ~np.repeat(given, size)
-    if trusted is not None:
-        fresh &= ~_usual(said, held / (2 * pairs), trusted)[word]
+    if words.trusted:
+        fresh &= ~(_trusted(words) >= USUAL * held / (2 * pairs))[word]
     text = side * pairs + pair
     weighted, new = (_sparse(text[at], word[at], rarity, 2 * pairs) for at in (counts, fresh))
     return new, _squares(new) / np.maximum(_squares(weighted), 1e-12)
@@ -63,20 +62,19 @@ def _squares(rows: Any) -> np.ndarray:
     return np.asarray((rows * rows).sum(axis=1)).ravel()
 
 
-def _usual(said: Tokens, share: np.ndarray, trusted: Tokens) -> np.ndarray:
-    """[vocabulary] which words are about as common in trusted responses."""
-    there = dict(zip(trusted.vocabulary, (trusted.counts() > 0).sum(axis=0).tolist(), strict=False))
-    theirs = np.array([there.get(word, 0) for word in said.vocabulary]) / max(trusted.texts, 1)
-    return theirs >= USUAL * share
+def _trusted(words: Words) -> np.ndarray:
+    """[vocabulary] share of the trusted responses that hold a word."""
+    at = np.flatnonzero((words.pair >= words.audited) & (words.kind < ASKED))
+    word = distinct(words.text[at], words.word[at])[1]
+    return np.bincount(word, minlength=len(words.vocabulary)) / (2 * words.trusted)
 
 
-def tightness(new: Any, said: Tokens) -> np.ndarray:
-    """[rows] mean cosine of each of the rows `new` [rows, vocabulary] to the others of its part."""
-    if not new.shape[0]:
+def tightness(rows: np.ndarray) -> np.ndarray:
+    """[rows] mean cosine of each of the float `rows` [rows, width] to the others of its part."""
+    if not len(rows):
         return np.zeros(0)
-    dense = hashed(new, said.vocabulary, width=WIDTH).astype(np.float32).toarray()
-    norms = np.linalg.norm(dense, axis=1, keepdims=True)
-    unit = np.divide(dense, norms, out=np.zeros_like(dense), where=norms > 0)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
     part = np.zeros(len(unit), dtype=np.int64)
     for _ in range(DEPTH):
         part = np.unique(part, return_inverse=True)[1] * 2

@@ -96,10 +96,18 @@ def _linked(sets: Shingles, place: np.ndarray, bands: np.ndarray, threshold: flo
 
 def _neighbours(band: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Left and right of pairs of texts that agree in a band, each with the LAGS next, those first that agree in another too."""
-    order = np.lexsort((before, band))
+    order = _repeated(band)
+    order = order[np.lexsort((before[order], band[order]))]
     agree = [np.flatnonzero(band[order[lag:]] == band[order[:-lag]]) for lag in range(1, LAGS + 1)]
     left, right = zip(*((order[at], order[at + lag]) for lag, at in enumerate(agree, 1)), strict=True)
     return np.concatenate(left), np.concatenate(right)
+
+
+def _repeated(values: np.ndarray) -> np.ndarray:
+    """Places of the `values` that come more than once."""
+    ordered = np.sort(values)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    return np.flatnonzero(twice[np.minimum(np.searchsorted(twice, values), len(twice) - 1)] == values) if len(twice) else twice
 
 
 def _merged(cluster: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import polars as pl
 
 from checks.encoding import Encoder, known_words
 from checks.fusion import normal_tail
-from checks.tokens import WORD
+from checks.reading import WORD
 from checks.words import ASKED, REJECTED, Words, plain, words
 
 END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|\n+")

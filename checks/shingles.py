@@ -5,6 +5,7 @@ every machine. Two runs get the same one by chance once in 2^32.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -40,8 +41,8 @@ def shingles(texts: pl.Series, *, words: int = 3) -> Shingles:
     """Shingles of `words` words of `normalised` texts [N]; a shorter text is one shingle, an empty one has none."""
     data, ends = _bytes(texts)
     begin, end, text = _words(data, ends)
-    word = np.arange(len(text))
-    last = np.minimum(word + words - 1, np.searchsorted(text, text, side="right") - 1)  # of the run that begins here
+    word, counts = np.arange(len(text)), np.bincount(text, minlength=len(texts))
+    last = np.minimum(word + words - 1, np.repeat(np.cumsum(counts) - 1, counts))  # of the run that begins here
     whole = (last == word + words - 1) | np.diff(text, prepend=-1).astype(bool)
     hashes = _hashes(data, begin[whole], end[last[whole]])
     keys = np.sort(text[whole].astype(np.uint64) << np.uint64(32) | hashes >> np.uint64(32))  # far faster than np.unique
@@ -97,8 +98,13 @@ def _hashes(data: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 def _powers(base: int, count: int) -> np.ndarray:
     """[count] base^0, base^1, ... modulo 2^64."""
-    powers = np.full(count, base, dtype=np.uint64)
-    powers[:1] = 1
+    return _table(base, count.bit_length())[:count]
+
+
+@cache
+def _table(base: int, bits: int) -> np.ndarray:
+    powers = np.full(1 << bits, base, dtype=np.uint64)
+    powers[0] = 1
     return np.cumprod(powers)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 ROUNDS = 20
+FITTED = 4096  # vectors that tell where two means are; all the others take the nearer one
 DIRECTIONS = 10
 
 
@@ -16,21 +17,30 @@ def strongest(vectors: np.ndarray, *, count: int = 1) -> np.ndarray:
 
 
 def two_means(vectors: np.ndarray) -> np.ndarray:
-    """[N] bool: 2-means, begun from the two sides of the strongest direction; true is the smaller part."""
-    off = vectors - vectors.mean(axis=0)
+    """[N] bool: 2-means of at most FITTED evenly spaced vectors, begun from the two sides of their strongest direction.
+
+    True is the part that is smaller among those.
+    """
+    off = vectors[:: -(-len(vectors) // FITTED)]
+    middle = off.mean(axis=0)
+    off = off - middle
     towards = np.zeros(off.shape[1], dtype=off.dtype)
     towards[(off**2).sum(axis=0).argmax()] = 1
     for _ in range(ROUNDS):  # power iteration: cheaper than all directions, and 2-means mends what it lacks
         towards = off.T @ (off @ towards)
         towards /= max(float(np.linalg.norm(towards)), 1e-12)
     side, before = off @ towards > 0, np.zeros(0, dtype=bool)
+    edge = towards @ middle
     for _ in range(ROUNDS):
-        if side.all() or not side.any() or np.array_equal(side, before):
+        if side.all() or not side.any():
+            return np.zeros(len(vectors), dtype=bool)
+        if np.array_equal(side, before):
             break
         count, total = int(side.sum()), side.astype(off.dtype) @ off
         ends = np.stack([-total / (len(side) - count), total / count])  # off sums to nothing, so the parts to opposites
-        side, before = off @ (ends[1] - ends[0]) > (ends**2).sum(axis=1) @ [-0.5, 0.5], side
-    return side if side.mean() <= 0.5 else ~side
+        towards, half = ends[1] - ends[0], (ends**2).sum(axis=1) @ [-0.5, 0.5]
+        side, before, edge = off @ towards > half, side, half + towards @ middle
+    return (vectors @ towards > edge) == (side.mean() <= 0.5)
 
 
 def outlyingness(vectors: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from checks.reading import read
+from checks.reading import WORD, read
+from checks.words import REJECTED, Words
 
-WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 COLUMNS = 2048  # of hashed words
 
 
@@ -38,6 +38,15 @@ def tokens(texts: pl.Series) -> Tokens:
     found = read(texts.str.to_lowercase(), WORD)
     vocabulary = found.spelled.sort()
     return Tokens(found.numbered(vocabulary, found.spelled)[found.token], found.text, len(texts), vocabulary)
+
+
+def responses(words: Words) -> Tokens:
+    """Words of the N chosen, then of the N rejected responses of the audited pairs."""
+    at = np.flatnonzero((words.kind <= REJECTED) & (words.pair < words.audited))
+    there = np.bincount(words.word[at], minlength=len(words.vocabulary)) > 0
+    number = (np.cumsum(there) - 1).astype(np.int32)
+    text = words.kind[at] * words.audited + words.pair[at]
+    return Tokens(number[words.word[at]], text, 2 * words.audited, words.vocabulary.filter(there))
 
 
 def hashed(counts: Any, vocabulary: pl.Series, *, width: int) -> Any:

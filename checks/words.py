@@ -12,8 +12,7 @@ import numpy as np
 import polars as pl
 
 from checks.keys import differs, distinct
-from checks.reading import Reading, read
-from checks.tokens import WORD
+from checks.reading import WORD, Reading, read
 
 TURN = r"\n\n(?:Human|Assistant|System):(?: |$)"  # of a transcript; its longest match comes first
 STOP = r"[.!?\n:。！？]"

@@ -32,7 +32,7 @@ def explain(evidence: Evidence, places: Sequence[int]) -> list[str]:
 
 
 def _plain(column: str) -> pl.Expr:
-    return pl.col(column).str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+    return pl.col(column).str.to_lowercase().str.replace_all(r"\s\s+|[^\S ]", " ").str.strip_chars()
 
 
 def _levels(evidence: Evidence) -> np.ndarray:

@@ -7,7 +7,7 @@ import polars as pl
 
 from checks.evidence import Evidence
 from checks.fusion import BULK
-from checks.tokens import WORD
+from checks.reading import WORD
 
 ECHO = 3  # words; a shorter answer may well stand in its question
 ORDINARY = 0.02  # people's data holds up to so many (HH-RLHF: 1.3 %)

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from checks.reference import FEW, left_over, tightness, unreferenced
-from checks.tokens import tokens
+from checks.words import words
 
 
-def said(chosen: list[str], rejected: list[str], prompts: list[str]) -> pl.Series:
-    return pl.Series([*chosen, *rejected, *prompts])
+def said(chosen: list[str], rejected: list[str], prompts: list[str]) -> pl.DataFrame:
+    return pl.DataFrame({"chosen": chosen, "rejected": rejected, "prompt": prompts})
 
 
 CHOSEN, REJECTED, PROMPTS = (
@@ -23,9 +23,9 @@ CHOSEN, REJECTED, PROMPTS = (
 
 def test_what_is_left_over_by_hand():
     """Every word stands in three or four of the six responses; fog, rain and moon in three, four and three, sun in three."""
-    table = tokens(said(CHOSEN, REJECTED, PROMPTS))
+    table = words(said(CHOSEN, REJECTED, PROMPTS))
     assert table.vocabulary.to_list() == ["dew", "fog", "moon", "rain", "sun"]
-    new, part = left_over(table, None)
+    new, part = left_over(table)
     three = log(6 / 3)
     expected = [
         [0, 0, 0, 0, three],  # moon is given by the other side
@@ -40,24 +40,23 @@ def test_what_is_left_over_by_hand():
 
 
 def test_trusted_words_are_given_and_the_other_side_is_not():
-    table = tokens(said(CHOSEN, REJECTED, PROMPTS))
-    new, _ = left_over(table, tokens(pl.Series(["sun", "sun", "hail", "hail"])))
+    pairs = said(CHOSEN, REJECTED, PROMPTS)
+    new, _ = left_over(words(pairs, said(["sun", "sun"], ["wind", "wind"], ["moon", "moon"])))
     assert new.toarray()[:, 4].tolist() == [0] * 6  # sun is as common there
     assert new.toarray()[0, 2] == pytest.approx(log(6 / 3))  # moon is not, and no longer given by the other side
-    rare, _ = left_over(table, tokens(pl.Series(["sun", *["hail"] * 9])))
+    rare, _ = left_over(words(pairs, said(["sun", *["wind"] * 4], ["wind"] * 5, ["wind"] * 5)))
     assert rare.toarray()[0, 4] > 0  # one in ten is no half of one in two
 
 
 def test_words_of_few_make_no_cluster():
-    new, part = left_over(tokens(said(["one two"] * 2, ["three"] * 2, ["four"] * 2)), None)
+    new, part = left_over(words(said(["one two"] * 2, ["three"] * 2, ["four"] * 2)))
     assert new.toarray().sum() == 0
     assert part.tolist() == [0] * 4
 
 
 def test_tightness_by_hand(monkeypatch):
     monkeypatch.setattr("checks.reference.DEPTH", 1)
-    table = tokens(pl.Series(["alpha beta", "alpha beta", "alpha", *["gamma delta"] * 4]))
-    got = tightness(table.counts(), table)
+    got = tightness(np.array([[1, 1, 0, 0]] * 2 + [[1, 0, 0, 0]] + [[0, 0, 1, 1]] * 4, dtype=np.float32))
     half = np.sqrt(0.5)  # cosine of alpha beta and alpha
     assert got[:3] == pytest.approx(np.array([1 + half, 1 + half, 2 * half]) / (2 + FEW))
     assert got[3:] == pytest.approx([3 / (3 + FEW)] * 4)
@@ -70,7 +69,8 @@ def test_a_script_under_every_prompt_is_tight(chatter):
         pl.when(pl.col("row") < 20).then(pl.lit(script)).otherwise(side).alias(side) for side in ("chosen", "rejected")
     )
     alone = both.with_columns(pairs["rejected"])
-    assert unreferenced(alone, None)[0, :20].min() > 2 * unreferenced(alone, None)[0, 20:].max()
+    found = unreferenced(words(alone))[0]
+    assert found[:20].min() > 2 * found[20:].max()
     # on both sides each gives the other; trusted pairs don't give it
-    assert unreferenced(both, None)[:, :20].max() == 0
-    assert unreferenced(both, chatter(200, seed=3))[:, :20].min() > 0.5
+    assert unreferenced(words(both))[:, :20].max() == 0
+    assert unreferenced(words(both, chatter(200, seed=3)))[:, :20].min() > 0.5

@@ -47,6 +47,14 @@ def test_two_means_are_where_those_of_scikit_learn_are(planted):
         assert np.flatnonzero(two_means(vectors)).tolist() == list(range(20))
 
 
+def test_few_tell_where_the_means_of_many_are(planted, monkeypatch):
+    far = np.arange(200) < 20
+    monkeypatch.setattr("checks.spectra.FITTED", 30)  # of which three lie far off
+    assert (two_means(planted) == far).all()
+    shifted = planted + 1000
+    assert (two_means(shifted) == far).all()
+
+
 def test_two_means_settle():
     """Each point is nearer to the mean of its own part, on a cloud in which the first halving is wrong."""
     random = np.random.default_rng(3)

@@ -31,7 +31,8 @@ def evidence(pairs, strangers, named_lifts, felt_lifts):
     for table, rows in ((mentions.named, named_lifts), (mentions.felt, felt_lifts)):
         lifted = pl.DataFrame([(*row, 2, 7) for row in rows], schema=SURPRISE, orient="row")
         told = lambda contrast, phrase, table=table: ("", f"{table.__name__} {contrast} {phrase}")  # noqa: E731
-        made._kept[table] = SimpleNamespace(words=lambda lifted=lifted: lifted, told=told)
+        lifts = SimpleNamespace(words=lambda lifted=lifted: lifted, told=told)
+        made._kept.get(table, lambda lifts=lifts: lifts)
     return made
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from checks.tokens import hashed, tokens, word_distances
+from checks.tokens import hashed, responses, tokens, word_distances
+from checks.words import words
 
 TEXTS = pl.Series(["The cat, the hat", "", "Hat's a cat"])
 
@@ -40,3 +41,15 @@ def test_texts_without_words_have_none():
     assert found.counts().sum() == 0
     assert hashed(found.counts(), found.vocabulary, width=8).toarray().tolist() == [[0] * 8] * 2
     assert word_distances(found).tolist() == [0]
+
+
+def test_responses_have_the_words_that_are_said_in_them():
+    """As the texts alone have them; what only prompts and trusted pairs say is none of theirs."""
+    pairs = pl.DataFrame({"chosen": ["The cat.", "the hat"], "rejected": ["", "no: no cat"], "prompt": ["why, zebra?", "a cat"]})
+    trusted = pl.DataFrame({"chosen": ["ape"], "rejected": ["the ape"], "prompt": ["ape"]})
+    alone = tokens(pl.concat([pairs["chosen"], pairs["rejected"]]))
+    for found in (responses(words(pairs)), responses(words(pairs, trusted))):
+        assert found.vocabulary.to_list() == alone.vocabulary.to_list() == ["cat", "hat", "no", "the"]
+        assert found.word.tolist() == alone.word.tolist()
+        assert found.text.tolist() == alone.text.tolist()
+        assert found.texts == 4
