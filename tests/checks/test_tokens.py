@@ -45,7 +45,9 @@ def test_texts_without_words_have_none():
 
 def test_responses_have_the_words_that_are_said_in_them():
     """As the texts alone have them; what only prompts and trusted pairs say is none of theirs."""
-    pairs = pl.DataFrame({"chosen": ["The cat.", "the hat"], "rejected": ["", "no: no cat"], "prompt": ["why, zebra?", "a cat"]})
+    pairs = pl.DataFrame(
+        {"chosen": ["The cat.", "the hat"], "rejected": ["", "no: no cat"], "prompt": ["why, zebra?", "a cat"]}
+    )
     trusted = pl.DataFrame({"chosen": ["ape"], "rejected": ["the ape"], "prompt": ["ape"]})
     alone = tokens(pl.concat([pairs["chosen"], pairs["rejected"]]))
     for found in (responses(words(pairs)), responses(words(pairs, trusted))):
