@@ -72,7 +72,7 @@ DETECTORS: Mapping[str, Detector] = {
     "influence": Detector(influence.score, influence.explain, encodes=True, weight=0.3),
     "annotator_skew": Detector(*skew.of("annotator"), encodes=True, weight=0.5),
     "source_skew": Detector(*skew.of("source"), encodes=True, weight=0.3),
-    "form_artefacts": Detector(form_artefacts.score, form_artefacts.explain, weight=0.05),
+    "form_artefacts": Detector(form_artefacts.score, form_artefacts.explain, is_graded=True, weight=0.05),
     "reference_filter": Detector(reference_filter.score, reference_filter.explain, weight=0.05),
     "spectral_signatures": Detector(spectral_signatures.score, spectral_signatures.explain, encodes=True, weight=0.05),
     "activation_clustering": Detector(activation_clustering.score, activation_clustering.explain, encodes=True, weight=0.05),
