@@ -19,21 +19,21 @@ REASONS = (
 def surprises(groups: pl.Series, margins: np.ndarray, longer: np.ndarray) -> np.ndarray:
     """[3, N] -log10 of the chance of a pair's group to agree so little, prefer length so much or little, and be so large.
 
-    Times the number of groups and tests. margins, longer: [N] above zero where a model agrees with the label, and where
-    the preferred response is the longer one; zeros don't count. 0 of pairs whose group is unknown, and where there are no two.
+    Times the number of tests, but not of groups: whoever flags pairs at a false-discovery rate counts those. margins, longer:
+    [N] above zero where a model agrees with the label, and where the preferred response is the longer one; zeros don't count.
+    0 of pairs whose group is unknown, and where there are no two.
     """
     known = groups.is_not_null().to_numpy()
     place, found = np.zeros(len(groups), dtype=np.int64), np.zeros((3, len(groups)))
     place[known] = names = np.unique(groups.filter(known).to_numpy(), return_inverse=True)[1]
-    count = names.max(initial=-1) + 1
-    if count > 1:
+    if names.max(initial=0) > 0:
         sizes = np.bincount(names)
         chances = [
             _tails(place, known, margins)[0],
             np.minimum(1, 2 * _tails(place, known, longer).min(axis=0)),
             _larger(sizes),
         ]
-        each = -np.log10(np.maximum(chances, 1e-300)) - np.log10(3 * count)
+        each = -np.log10(np.maximum(chances, 1e-300)) - np.log10(len(chances))
         found[:, known] = each[:, names]
     return found
 
