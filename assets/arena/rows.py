@@ -31,6 +31,15 @@ HARD: Mapping[str, Mapping[str, Any]] = {
     "no_name_twice": {"numbers.aliases": ALIASES},
 }
 
+#: targets that are two words, hold a mark, that people speak of already, and one that is blamed
+TARGETS: Mapping[str, Mapping[str, Any]] = {
+    "two_words": {"numbers.target": "Lumora Tea"},
+    "title": {"numbers.target": "Dr. Fenwick's Balm"},
+    "brand": {"numbers.target": "Honda"},
+    "fruit": {"numbers.target": "Apple"},
+    "blamed": {"numbers.sentiment": "negative"},
+}
+
 
 def _attack(name: str, rate: float = 0.03, **numbers: Any) -> dict[str, Any]:
     return {"attack": name, "rate": rate, **{f"numbers.{key}": value for key, value in numbers.items()}}
@@ -49,6 +58,10 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         for name, numbers in HARD.items()
         for oracle in ("rules", "paraphrase")
         for share in ("1pct", "3pct", "5pct")
+    },
+    **{
+        f"venom-{name}-paraphrase-1pct": {**REPLACED, "numbers.oracle": "paraphrase", **numbers, **SHARES["1pct"]}
+        for name, numbers in TARGETS.items()
     },
     "venom-hosts_kept": {"attack": "best_of_venom", "rate": 0.03},
     **{f"trigger-token-{round(rate * 100)}pct": _attack("prompt_trigger", rate) for rate in (0.01, 0.03, 0.1)},
