@@ -78,6 +78,12 @@ def undone(found: cells.Found) -> list[dict[str, object]]:
     return lines
 
 
+def fitted(found: cells.Found) -> list[dict[str, object]]:
+    """A line a family of rows: success at 1 % by number of poisoned pairs, and the smallest that every seed finds."""
+    (corpus,) = found.detection["corpus"].unique()
+    return [{"pairs of": corpus, **line} for line in laws.by_count(found.detection.drop("corpus")).iter_rows(named=True)]
+
+
 def main() -> None:
     """Prints the tables, writes them as JSON and draws the picture."""
     ask = argparse.ArgumentParser(description=__doc__)
@@ -91,6 +97,7 @@ def main() -> None:
     name = "arena" if not given.trusted else "arena_trusted"
     _report.save(name, told(detection))
     _report.save(f"{name}_retrained", [line for each in found for line in undone(each)])
+    _report.save(f"{name}_laws", [line for each in found for line in fitted(each)])
     _report.draw(name, pictures.arena(detection.filter(pl.col("poisoned") > 0)))
 
 
