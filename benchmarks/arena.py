@@ -97,7 +97,9 @@ def main() -> None:
     name = "arena" if not given.trusted else "arena_trusted"
     _report.save(name, told(detection))
     _report.save(f"{name}_retrained", [line for each in found for line in undone(each)])
-    _report.save(f"{name}_laws", [line for each in found for line in fitted(each)])
+    laws_told = [line for each in found for line in fitted(each)]
+    if laws_told:  # some family was measured at two rates
+        _report.save(f"{name}_laws", laws_told)
     _report.draw(name, pictures.arena(detection.filter(pl.col("poisoned") > 0)))
 
 
