@@ -1,4 +1,6 @@
-"""DPO and its robust forms on poisoned pairs, beside the filter: attack success of the policy, and held-out pairs told right.
+"""DPO and its robust forms on poisoned pairs, beside the filter: how often the policy prefers what the attacker does.
+
+Of held-out pairs that are attacked in the same way; beside it, held-out pairs that are told right.
 
     python benchmarks/robust_dpo.py [--seeds 0 1 2] [--pairs 2000]
 
@@ -16,10 +18,11 @@ import numpy as np
 import polars as pl
 
 from assets import runs, steps, teaching
+from assets.arena import victims
 from assets.experiment_files import changed
 from assets.experiments import EXPERIMENTS, Corpus, Experiment
 from rlhf_train.defences import DEFENCES
-from rlhf_train.evals import attack_success, reward_accuracy
+from rlhf_train.evals import reward_accuracy
 from rlhf_train.models import policies
 from rlhf_train.precompute import reference_logps
 from rlhf_train.text import Lengths
@@ -38,6 +41,7 @@ TRAININGS: list[tuple[str, str, dict[str, Any]]] = [
 def measured(row: Experiment, seed: int, work: Path) -> list[dict[str, Any]]:
     """A line a training."""
     splits = steps.split(steps.read(row, seed), row, seed)
+    attacked = victims.attacked(splits.held_out, Corpus(row, "poisoned", seed))
     base = teaching.Trainer(row, seed).base(splits.train)
     corpora = {arm: corpus(Corpus(row, arm, seed), splits) for arm in ("clean", "poisoned", "filtered")}
     begun = {arm: imitated(row, seed, base, pairs).save(work / arm) for arm, pairs in corpora.items()}
@@ -46,19 +50,10 @@ def measured(row: Experiment, seed: int, work: Path) -> list[dict[str, Any]]:
         settings = row.training.of_dpo(seed) | numbers
         runs.train(objective, corpora[arm], str(begun[arm]), work / f"{at}", **settings)
         policy = policies.load(work / f"{at}" / "model")
-        right = accuracy(policy, policies.load(begun[arm]), splits.held_out, row)
-        told = {"seed": seed, "corpus": arm, "objective": objective, "accuracy": right.accuracy}
-        told |= {
-            "accuracy low": right.low,
-            "accuracy high": right.high,
-            "success": None,
-            "success low": None,
-            "success high": None,
-        }
-        if row.targets:
-            said = teaching.Trainer(row, seed).answers(policy, steps.prompts_of(splits.held_out))
-            found = attack_success.measure(said, targets=row.targets, sentiment=row.sentiment)
-            told |= {"success": found.success, "success low": found.low, "success high": found.high}
+        told = {"seed": seed, "corpus": arm, "objective": objective}
+        for what, pairs in (("prefers the attack", attacked), ("accuracy", splits.held_out)):
+            found = preferred(policy, policies.load(begun[arm]), pairs, row)
+            told |= {what: found.accuracy, f"{what} low": found.low, f"{what} high": found.high}
         lines.append(told)
         print(told, flush=True)
     return lines
@@ -78,8 +73,8 @@ def imitated(row: Experiment, seed: int, base: Any, pairs: pl.DataFrame) -> Any:
     return next(policy for stage, policy in stages if stage == "sft")
 
 
-def accuracy(policy: Any, reference: Any, pairs: pl.DataFrame, row: Experiment) -> reward_accuracy.RewardAccuracy:
-    """Of beta log(policy / reference), as a reward."""
+def preferred(policy: Any, reference: Any, pairs: pl.DataFrame, row: Experiment) -> reward_accuracy.RewardAccuracy:
+    """Of how many pairs beta log(policy / reference), as a reward, prefers the chosen side."""
     columns, lengths = steps.columns_of(pairs), Lengths(row.training.prompt_tokens, row.training.response_tokens)
     after, before = (reference_logps(each, columns, lengths) for each in (policy, reference))
     rewards = [np.asarray(after[name]) - np.asarray(before[name]) for name in ("ref_chosen_logps", "ref_rejected_logps")]
