@@ -15,6 +15,7 @@ def by_count(detection: pl.DataFrame, measure: str = "tpr_0.01") -> pl.DataFrame
     """
     fused = detection.filter((pl.col("detector") == "fused") & (pl.col("poisoned") > 0))
     family = fused.with_columns(family=pl.col("row").str.replace(r"-(\d+rows|[\d.]+pct)$", ""))
+    family = family.filter(pl.col("family") != pl.col("row"))  # its number differs by design, not from seed to seed
     lines = []
     for (name,), group in family.group_by("family", maintain_order=True):
         counts = group["poisoned"].to_numpy()

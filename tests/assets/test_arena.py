@@ -104,6 +104,7 @@ def test_the_fit_by_number_by_hand():
 
     lines = [line("a-10rows", 0, 10, 0.5), line("a-1pct", 0, 20, 0.9), line("a-3pct", 0, 40, 1.0), line("a-3pct", 1, 40, 0.95)]
     lines += [line("b-1pct", 0, 20, 0.2), line("b-3pct", 0, 40, 0.4), line("alone", 0, 9, 1.0)]
+    lines += [line("varies", seed, 9 + seed, 1.0) for seed in range(2)]  # by itself, and not because a row says so
     fits = {fit["family"]: fit for fit in laws.by_count(pl.DataFrame(lines)).to_dicts()}
     assert fits.keys() == {"a", "b"}
     assert fits["b"]["slope"] == pytest.approx(0.2 / np.log(2))
