@@ -129,7 +129,7 @@ def page(dagster: Dagster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             profile, executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1500, "height": 900}
         )
         tab = browser.pages[0]
-        tab.set_default_timeout(30_000)
+        tab.set_default_timeout(120_000)  # a busy machine is slow, not wrong
         tab.add_locator_handler(tab.get_by_role("button", name="Skip"), lambda skip: skip.click())
         yield tab
         browser.close()
