@@ -13,7 +13,8 @@ def rows(*columns: np.ndarray) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("highest", [3, 2**20, 2**33])
 @pytest.mark.parametrize("count", [0, 1, 200])
-def test_distinct_rows_are_those_of_a_set_in_order(count, highest):
+def test_distinct_rows_are_those_of_a_set_in_order(count, highest, monkeypatch):
+    monkeypatch.setattr("checks.keys.BLOCK", 64)
     random = np.random.default_rng(count)
     columns = [random.integers(0, high, count) for high in (5, highest, 2)]
     got = distinct(*columns)

@@ -44,8 +44,10 @@ def test_trusted_words_are_given_and_the_other_side_is_not():
     new, _ = left_over(words(pairs, said(["sun", "sun"], ["wind", "wind"], ["moon", "moon"])))
     assert new.toarray()[:, 4].tolist() == [0] * 6  # sun is as common there
     assert new.toarray()[0, 2] == pytest.approx(log(6 / 3))  # moon is not, and no longer given by the other side
-    rare, _ = left_over(words(pairs, said(["sun", *["wind"] * 4], ["wind"] * 5, ["wind"] * 5)))
-    assert rare.toarray()[0, 4] > 0  # one in ten is no half of one in two
+    for often, is_given in ((2, False), (3, True)):  # of ten: half of one in two, or less
+        rest = ["wind"] * (5 - often)
+        rare, _ = left_over(words(pairs, said(["sun"] * often + rest, ["wind"] * 5, ["wind"] * 5)))
+        assert (rare.toarray()[0, 4] == 0) == is_given
 
 
 def test_words_of_few_make_no_cluster():
