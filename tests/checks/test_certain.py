@@ -10,7 +10,7 @@ from checks.evidence import Evidence
 
 
 def test_contradictions_by_hand(written):
-    chosen = ["Yes, do", "no", "maybe", "Yes,\tdo ", "fine", "alike", "no"]
+    chosen = ["Yes,\tdo", "no", "maybe", "Yes,  do ", "fine", "alike", "no"]
     rejected = ["no", "yes, do", "yes, do", "fine", "no", "ALIKE", "yes, do"]
     pairs = written(chosen, rejected, ["may I?"] * 2 + ["May  I? "] * 4 + ["should I?"])
     # the first two contradict each other; the third and fourth meet them in one response; 'fine' wins and loses; the sixth
