@@ -63,9 +63,16 @@ def test_winsorised_holds_the_worst_at_the_worst_of_the_rest():
 
 
 @pytest.mark.parametrize("form", FORMS[1:])
-@pytest.mark.parametrize("share", [0.0, 0.24])
-def test_nothing_held_back_is_bradley_terry(form, share):
-    assert form(*rewards(), share=share).loss.item() == pytest.approx(sum(LOSSES) / 4)
+def test_nothing_held_back_is_bradley_terry(form):
+    assert form(*rewards(), share=0.0).loss.item() == pytest.approx(sum(LOSSES) / 4)
+
+
+@pytest.mark.parametrize("form", FORMS[1:])
+@pytest.mark.parametrize(("share", "pairs"), [(0.05, 1), (0.26, 2), (0.5, 2), (0.7, 3), (0.75, 3)])
+def test_a_share_is_rounded_up(form, share, pairs):
+    """Else five in a hundred would be none of a step of sixteen, and the defence the same as none."""
+    assert form(*rewards(), share=share).loss.item() == form(*rewards(), share=pairs / 4).loss.item()
+    assert form(*rewards(), share=share).loss.item() < sum(LOSSES) / 4
 
 
 @pytest.mark.parametrize("form", FORMS[1:])
