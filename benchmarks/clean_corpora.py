@@ -1,5 +1,7 @@
 """What an audit flags where nobody planted anything: five draws of four fifths of each real corpus, all detectors.
 
+`--trusted 0.25` takes the pairs of a quarter of the prompts as the reference of the others.
+
 Real rows are read from ANTIVENOM_REAL_DATA. Preferences of QA-feedback are over pairs of four answers, those of OpinPref over
 two summaries of the same reviews.
 """
@@ -63,6 +65,7 @@ def main() -> None:
     """Prints a line a corpus and writes them."""
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--draws", type=int, default=5)
+    ask.add_argument("--trusted", type=float, default=0.0, help="share of a draw's prompts whose pairs are the reference")
     given = ask.parse_args()
     place = os.environ.get("ANTIVENOM_REAL_DATA")
     if not place:
@@ -71,18 +74,29 @@ def main() -> None:
     for name, read in CORPORA.items():
         pairs = read(Path(place))
         drawn = [pairs.sample(min(MOST, int(SHARE * len(pairs))), seed=draw, shuffle=True) for draw in range(given.draws)]
-        found = [audit(_numbered(each), encoder=memory, seed=draw) for draw, each in enumerate(drawn)]
+        parted = [_parted(each, given.trusted) for each in drawn]
+        found = [audit(own, trusted=rest, encoder=memory, seed=draw) for draw, (own, rest) in enumerate(parted)]
         flagged = [int(each.scores["is_flagged"].sum()) for each in found]
         reasons = [finding["reason"] for each in found for finding in each.findings]
         line: dict[str, Any] = {
             "corpus": name,
-            "pairs a draw": len(drawn[0]),
+            "pairs a draw": len(parted[0][0]),
             "flagged, each draw": ", ".join(map(str, flagged)),
         }
-        line |= {"of all": f"{sum(flagged) / sum(map(len, drawn)):.2%}", "reasons": "; ".join(dict.fromkeys(reasons))}
+        line |= {
+            "of all": f"{sum(flagged) / sum(len(own) for own, _ in parted):.2%}",
+            "reasons": "; ".join(dict.fromkeys(reasons)),
+        }
         print(line, flush=True)
         lines.append(line)
-    _report.save("clean_corpora", lines)
+    _report.save("clean_corpora_trusted" if given.trusted else "clean_corpora", lines)
+
+
+def _parted(pairs: pl.DataFrame, trusted: float) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The pairs to audit and, of other prompts, the trusted ones; no answer to one question stands in both."""
+    prompts = pairs["prompt"].unique(maintain_order=True)
+    held = pairs["prompt"].is_in(prompts[: round(trusted * len(prompts))].implode())
+    return _numbered(pairs.filter(~held)), _numbered(pairs.filter(held)) if trusted else None
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

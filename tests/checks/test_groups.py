@@ -46,7 +46,7 @@ def test_an_honest_spread_is_allowed_for():
     odds = 0.5 + groups.APART * random.normal(size=100)
     margins = np.where(random.random((100, 1000)) < 1 / (1 + np.exp(-odds[:, None])), 1.0, -1.0).ravel()
     found = surprises(pl.Series(np.repeat(np.arange(100), 1000)), margins, np.zeros(100_000))[0, ::1000]
-    assert (found > 3.5).sum() <= 1  # one chance in a thousand, of three tests
+    assert (found > 3.5).sum() <= 1  # 1e-4, of which three tests take a third each
 
 
 def test_small_groups_say_little():
