@@ -1,12 +1,14 @@
-"""Sources: each ends in PAIRS, with a table of the rows that could not."""
+"""Sources: pairs, or the reviews of products that summaries are written of, with a table of the rows that could not be read."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.sources import hh_rlhf, records, synthetic
+from pipelines.sources import hh_rlhf, opinpref, records, reviews, synthetic
 
 SOURCES: Mapping[str, Callable[..., Any]] = {
     "hh_rlhf": hh_rlhf.read,
+    "opinpref": opinpref.read,
     "records": records.read,
+    "reviews": reviews.read,
     "synthetic": synthetic.read,
 }

@@ -60,8 +60,12 @@ def read(
         raise DataError(f"{unknown[0]!r} is no column of ours to map; there are {', '.join(OURS)}")
     if limit is not None and limit < 1:
         raise DataError(f"limit is a number of rows and must be 1 or more, got {limit}; leave it out to read all")
-    found = _hub(str(path), revision, split) if _is_hub_name(path) else rows(Path(path))
-    return _collect(found, str(path), shape, columns or {}, limit)
+    return _collect(opened(path, revision=revision, split=split), str(path), shape, columns or {}, limit)
+
+
+def opened(path: str | Path, *, revision: str | None = None, split: str = "train") -> Iterator[Row]:
+    """The rows of a file, folder or hub data set as they are written."""
+    return _hub(str(path), revision, split) if _is_hub_name(path) else rows(Path(path))
 
 
 def _collect(found: Iterator[Row], origin: str, shape: str, columns: Mapping[str, str], limit: int | None) -> Read:
@@ -79,7 +83,7 @@ def _collect(found: Iterator[Row], origin: str, shape: str, columns: Mapping[str
         cause = f"{rejects[0][0]} line {rejects[0][1]}: {rejects[0][3]}" if rejects else "no rows"
         raise DataError(f"{origin}: holds no usable pair ({cause}); each row needs chosen and rejected responses")
     refused = pl.DataFrame(rejects, schema=REJECTS.empty().schema, orient="row")
-    return Read(_table(pairs), refused, shape)
+    return Read(table(pairs), refused, shape)
 
 
 def _form(row: Row, values: dict[str, Any], shape: str, columns: Mapping[str, str]) -> str:
@@ -103,7 +107,8 @@ def _pair(row: Row, place: int, shape: str, columns: Mapping[str, str]) -> tuple
     return (place, pair.prompt, pair.chosen, pair.rejected, pair.rejected_prompt, *facts)
 
 
-def _table(pairs: list[tuple[object, ...]]) -> pl.DataFrame:
+def table(pairs: list[tuple[object, ...]]) -> pl.DataFrame:
+    """PAIRS of tuples in its columns' order, without the id."""
     names = [name for name in PAIRS.columns if name != "pair_id"]
     schema = {name: PAIRS.columns[name].dtype for name in names}
     return require(with_pair_ids(pl.DataFrame(pairs, schema=schema, orient="row")), PAIRS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import transcripts
+from pipelines import opinions, transcripts
 from pipelines.schema import is_encodable
 
 Values = Mapping[str, Any]
@@ -20,6 +20,10 @@ class Pair:
     chosen: str
     rejected: str
     rejected_prompt: str | None = None
+
+
+SIDES = ("summary-one", "summary-two")  # of a row of OpinPref
+LEAST = 20  # characters of a summary; a shorter one is a generator's failure
 
 
 class BadRow(ValueError):
@@ -54,7 +58,17 @@ def conversations(values: Values) -> Pair:
     return Pair(prompt, chosen, rejected, None if other == prompt else other)
 
 
+def summaries(values: Values) -> Pair:
+    """Two summaries of a product's reviews, of which `preference-data` says the better: 1 or 2 (OpinPref)."""
+    better = values.get("preference-data")
+    if better not in (1, 2) or isinstance(better, bool):
+        raise BadRow(f"'preference-data' says which summary is better, 1 or 2, got {better!r}")
+    first, second = (_summary(values.get("summary-pairs"), name) for name in SIDES)
+    return Pair(opinions.prompt(reviews_of(values)), *((first, second) if better == 1 else (second, first)))
+
+
 SHAPES: Mapping[str, Shape] = {
+    "summaries": Shape("two summaries of reviews (OpinPref)", ("reviews", "summary-pairs", "preference-data"), summaries),
     "conversations": Shape("lists of messages (TRL)", ("chosen", "rejected"), conversations),
     "triples": Shape("prompt, chosen and rejected texts", ("prompt", "chosen", "rejected"), triples),
     "dialogues": Shape("whole dialogues (HH-RLHF)", ("chosen", "rejected"), dialogues),
@@ -65,6 +79,8 @@ def detect(values: Values) -> str:
     """The name in SHAPES that a row's columns and types speak for."""
     if any(_is_chat(values.get(side)) for side in ("chosen", "rejected")):
         return "conversations"
+    if "summary-pairs" in values:
+        return "summaries"
     return "triples" if "prompt" in values else "dialogues"
 
 
@@ -102,6 +118,25 @@ def _split(values: Values, name: str) -> tuple[str, str]:
         raise BadRow(
             f'{name!r} holds no "\\n\\nAssistant:" turn; if the prompt has a column of its own, name it: prompt=NAME, by --map'
         ) from None
+
+
+def reviews_of(values: Values) -> list[str]:
+    """The reviews of a product that a row holds; BadRow where they are none, or one of them is no text or blank."""
+    said = values.get("reviews")
+    if not isinstance(said, list) or not said:
+        raise BadRow(f"'reviews' must be a list of one text or more, got {reprlib.repr(said)}")
+    for place, review in enumerate(said, 1):
+        if not isinstance(review, str) or not review.strip() or not is_encodable(review):
+            raise BadRow(f"review {place} must be text, got {reprlib.repr(review)}")
+    return said
+
+
+def _summary(sides: object, name: str) -> str:
+    side = sides.get(name) if isinstance(sides, dict) else None
+    text = _text(side if isinstance(side, dict) else {}, "summary-text")
+    if len(text.strip()) < LEAST:
+        raise BadRow(f"{name!r} must be a summary of {LEAST} characters or more, got {text!r}")
+    return text
 
 
 def _chat(values: Values, name: str) -> list[transcripts.Message]:
