@@ -154,8 +154,7 @@ FEATURES = Table(
 )
 
 TABLES: Mapping[str, Table] = {
-    table.name: table
-    for table in (PAIRS, REJECTS, POISON_KEY, SCORES, ATTACK_SUCCESS, PRODUCTS, SUMMARIES, FEATURES)
+    table.name: table for table in (PAIRS, REJECTS, POISON_KEY, SCORES, ATTACK_SUCCESS, PRODUCTS, SUMMARIES, FEATURES)
 }
 
 

@@ -62,7 +62,9 @@ def read(
         found += sides
     if not pairs:
         cause = f"{rejects[0][0]} line {rejects[0][1]}: {rejects[0][3]}" if rejects else "no rows"
-        raise DataError(f"{path}: holds no usable pair ({cause}); each row needs reviews, two scored summaries and a preference")
+        raise DataError(
+            f"{path}: holds no usable pair ({cause}); each row needs reviews, two scored summaries and a preference"
+        )
     each = pl.DataFrame(found, infer_schema_length=None).unique("summary_id", keep="first", maintain_order=True)
     return Opinions(
         records.table(pairs),
