@@ -151,7 +151,9 @@ def _name(values: Values, column: str) -> str | None:
 def _joined(values: Values, column: str) -> str:
     """The texts of a list of texts, or of records with a `text`, as one."""
     parts = values.get(column)
-    texts = [part.get("text") if isinstance(part, dict) else part for part in parts] if isinstance(parts, list) else []
+    texts: list[Any] = (
+        [part.get("text") if isinstance(part, dict) else part for part in parts] if isinstance(parts, list) else []
+    )
     if not texts or not all(isinstance(text, str) for text in texts):
         raise BadRow(f"{column!r} must be a list of texts, got {reprlib.repr(parts)}")
     return reviews_of({"reviews": [" ".join(texts)]})[0]

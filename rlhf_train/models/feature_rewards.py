@@ -88,7 +88,7 @@ def fit(
 ) -> FeatureReward:
     """Learns features [N, D] of the chosen and of the rejected sides, each from 0 to `full`; `numbers` are the kind's own.
 
-    Raises TrainingError where a feature is missing or out of range, and for a phi that says the same of both sides of most pairs.
+    Raises TrainingError for a feature that is missing or out of range, and a phi that says the same of both sides of most pairs.
     """
     if kind not in PHIS:
         raise TrainingError(f"kind must be one of {', '.join(PHIS)}, got {kind!r}")
@@ -118,5 +118,7 @@ def _scaled(features: np.ndarray, names: tuple[str, ...], full: float) -> np.nda
     wrong = ~((features >= 0) & (features <= full))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        raise TrainingError(f"{names[column]} must lie in 0 to {full:g}, got {features[row, column]:g} in row {row}; score it again")
+        raise TrainingError(
+            f"{names[column]} must lie in 0 to {full:g}, got {features[row, column]:g} in row {row}; score it again"
+        )
     return features / full

@@ -23,7 +23,7 @@ class Phi:
 
 
 PHIS: Mapping[str, Phi] = {
-    "feed_forward": Phi(*feed_forward.of(torch.tanh)),
+    "feed_forward": Phi(*feed_forward.of(torch.sigmoid)),
     "linear": Phi(linear.fit, linear.reward),
     "monotone_additive": Phi(monotone_additive.fit, monotone_additive.reward),
     "naive_mean": Phi(naive_mean.fit, naive_mean.reward),

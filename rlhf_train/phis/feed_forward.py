@@ -1,9 +1,10 @@
-"""A small network of features (Nath et al., 2024: [6, 4, 2] hidden units, AdamW at 0.02 with warm-up and cosine).
+"""A small network of features (Nath et al., 2024: [6, 4, 2] hidden units, AdamW with warm-up and cosine).
 
 Published with a ReLU behind the output too, which dies at most seeds: all rewards are 0 and nothing is learned any more.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -25,16 +26,16 @@ def of(activation: Activation, output: Activation = lambda x: x) -> tuple[Fit, R
         rejected: np.ndarray,
         *,
         hidden: Sequence[int] = (6, 4, 2),
-        epochs: int = 60,
-        batch: int = 64,
-        lr: float = 0.02,
+        epochs: int = 40,
+        batch: int = 128,
+        lr: float = 0.05,
         weight_decay: float = 0.05,
         seed: int = 0,
     ) -> dict[str, np.ndarray]:
         """`weights_0`, `bias_0`, ... of each layer."""
         random = torch.Generator().manual_seed(seed)
         sizes = [chosen.shape[1], *hidden, 1]
-        layers = [_layer(*each, random) for each in zip(sizes, sizes[1:], strict=False)]
+        layers = [_layer(*each, random) for each in pairwise(sizes)]
         tensors = [tensor for layer in layers for tensor in layer]
         steps = epochs * -(-len(chosen) // batch)
         optimiser = torch.optim.AdamW(tensors, lr=lr, weight_decay=weight_decay)
@@ -55,7 +56,7 @@ def of(activation: Activation, output: Activation = lambda x: x) -> tuple[Fit, R
         """[N] of features [N, D]."""
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         layers = [(tensors[f"weights_{at}"], tensors[f"bias_{at}"]) for at in range(len(tensors) // 2)]
-        return _forward(torch.from_numpy(features), layers, activation, output).numpy()
+        return _forward(torch.from_numpy(np.ascontiguousarray(features)), layers, activation, output).numpy()
 
     return fit, reward
 

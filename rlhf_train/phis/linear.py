@@ -11,9 +11,7 @@ from scipy.special import expit
 from rlhf_train.models.linear_rewards import solve
 
 
-def fit(
-    chosen: np.ndarray, rejected: np.ndarray, *, ridge: float = 0.01, nonnegative: bool = False
-) -> dict[str, np.ndarray]:
+def fit(chosen: np.ndarray, rejected: np.ndarray, *, ridge: float = 0.01, nonnegative: bool = False) -> dict[str, np.ndarray]:
     """`weights` [D] that minimise mean log(1 + exp(-gap w)) + ridge |w|^2 / 2; with `nonnegative` none is below 0."""
     gaps = chosen - rejected
     penalty = ridge * len(gaps)

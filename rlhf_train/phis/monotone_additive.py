@@ -8,7 +8,7 @@ from rlhf_train.phis.linear import solved_above_zero
 def fit(chosen: np.ndarray, rejected: np.ndarray, *, steps: int = 5, ridge: float = 0.01) -> dict[str, np.ndarray]:
     """`rises` [D, steps], none below 0: what each feature adds over each of `steps` equal parts of [0, 1].
 
-    They minimise mean log(1 + exp(-gap)) + ridge * steps |rises|^2 / 2, which of straight curves is the penalty of a linear phi.
+    They minimise mean log(1 + exp(-gap)) + ridge * steps |rises|^2 / 2, which of a straight curve is a linear phi's.
     """
     gaps = risen(chosen, steps) - risen(rejected, steps)
     rises = solved_above_zero(gaps, ridge=ridge * steps * len(gaps))
