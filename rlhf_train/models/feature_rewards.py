@@ -88,7 +88,7 @@ def fit(
 ) -> FeatureReward:
     """Learns features [N, D] of the chosen and of the rejected sides, each from 0 to `full`; `numbers` are the kind's own.
 
-    Raises TrainingError for a feature that is missing or out of range, and a phi that says the same of both sides of most pairs.
+    TrainingError for a feature that is missing or out of range, and for a phi that says the same of both sides of most pairs.
     """
     if kind not in PHIS:
         raise TrainingError(f"kind must be one of {', '.join(PHIS)}, got {kind!r}")

@@ -115,7 +115,7 @@ def test_the_published_output_dies_and_is_refused():
         rewards = [PHIS["published_network"].reward(side / 5, **arrays) for side in sides]
         if not np.any(rewards):
             died += 1
-            with pytest.raises(TrainingError, match="the phi gives both sides the same reward in 100% .* it has died"):
+            with pytest.raises(TrainingError, match=r"the phi gives both sides the same reward in 100% .* it has died"):
                 feature_rewards.refuse_constant(*rewards, what="the phi")
     assert died >= 4
 
