@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from checks.expectations import Expectation, Suite
+from checks.expectations.suite import Expectation, Suite
 
 EXAMPLES = 5
 
