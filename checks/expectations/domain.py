@@ -43,7 +43,5 @@ features = Suite(
             )
             for name in FEATURE_NAMES
         ),
-        is_rare("said_alike", "fewer than half of the summaries have one mark for all seven", mostly=0.5),
     ),
-    {"said_alike": (pl.max_horizontal(FEATURE_NAMES) == pl.min_horizontal(FEATURE_NAMES))},
 )

@@ -96,7 +96,8 @@ def _shown(value: object) -> str:
 
 
 def _observed(details: Mapping[str, Any]) -> str:
-    missing = details.get("details", {}).get("mismatched", {}).get("missing")
+    mismatched = details.get("details", {}).get("mismatched", {})
+    missing = mismatched.get("missing") if isinstance(mismatched, Mapping) else None  # of a list in order it is a list
     return f"missing: {', '.join(missing)}" if missing else f"got {details.get('observed_value')}"
 
 

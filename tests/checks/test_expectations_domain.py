@@ -49,12 +49,6 @@ DAMAGE = {
         "features",
         lambda table: table.select("summary_id", "scorer", *FEATURE_NAMES[1:], FEATURE_NAMES[0]),
     ),
-    "fewer than half of the summaries have one mark for all seven": (
-        "features",
-        lambda table: table.with_columns(
-            pl.when(pl.int_range(COUNT) < 21).then(4.0).otherwise(name).alias(name) for name in FEATURE_NAMES
-        ),
-    ),
     "no summary_id stands twice": ("summaries", lambda table: table.with_columns(summary_id=pl.lit("s"))),
     "no summary is blank": ("summaries", lambda table: table.with_columns(put(" \n", "summary"))),
 }
