@@ -63,5 +63,9 @@ def _feeling(words: Sequence[Word]) -> tuple[float, float]:
             blame, reached = blame + COMPLAINT, REACH
             continue
         valence = word.valence * TURNED if reached else word.valence
-        praise, blame, reached = praise + max(valence, 0.0), blame + max(-valence, 0.0), max(reached - 1, 0)
+        if valence > 0:
+            praise += valence
+        else:
+            blame -= valence
+        reached -= reached > 0
     return praise, blame

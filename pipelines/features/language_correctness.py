@@ -27,16 +27,13 @@ def score(reading: Reading) -> np.ndarray:
 
 
 def _correct(summary: str) -> float:
-    each = [(part.strip(), [look_up(token) for token in TOKEN.findall(part) if token[0].isalnum()]) for part in _parts(summary)]
-    worth = [max(1 - FAULT * faults(sentence, words), 0.0) for sentence, words in each if words]
+    parts = [part.strip() for part in SENTENCE.split(summary)]
+    each = [(part, [look_up(token) for token in TOKEN.findall(part) if token[0].isalnum()]) for part in parts]
+    worth = [max(1 - FAULT * _faults(sentence, words), 0.0) for sentence, words in each if words]
     return sum(worth) / len(worth) if worth else 0.0
 
 
-def _parts(summary: str) -> list[str]:
-    return SENTENCE.split(summary)
-
-
-def faults(sentence: str, words: Sequence[Word]) -> int:
+def _faults(sentence: str, words: Sequence[Word]) -> int:
     """How many of the seven a sentence has."""
     bare = sentence.strip(QUOTES)
     return sum(
@@ -46,7 +43,7 @@ def faults(sentence: str, words: Sequence[Word]) -> int:
             len(words) < FRAGMENT,
             any(word.text == after.text for word, after in pairwise(words)),
             MARKUP.search(sentence) is not None,
-            any("'" in word.text for word in words),
+            any("'" in word.text and not word.is_personal for word in words),
             any(word.is_personal for word in words),
         )
     )
