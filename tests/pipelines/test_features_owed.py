@@ -18,7 +18,7 @@ KETTLE = prompt(["The kettle boils fast. Its lid leaks, though!", "Lovely kettle
 PHONE = prompt(["Rings too quietly.", "A great screen, and a battery that lasts.\nWorks with my car."])
 TOLD = [
     "Users love the fast kettle, but its lid leaks.",
-    "A screen that breaks.",
+    "A screen that breaks in 3 days.",
     "Nobody likes the lid or the battery; it is great.",
 ]
 RECORDS = [(asked, told) for told in TOLD for asked in (KETTLE, PHONE)]
