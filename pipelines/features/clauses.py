@@ -1,0 +1,71 @@
+"""Texts as clauses, each with the stems it names and how much it praises and blames.
+
+A clause ends at a mark and before a word of contrast: "it is fast, but it leaks" holds two opinions. A negation turns the three
+words after it round, as in VADER (Hutto and Gilbert, 2014), and is a complaint by itself: "it does not charge" blames.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.features.vocabulary import TOKEN, Word, look_up
+
+TURNED, REACH = -0.74, 3  # VADER's: what is left of a valence, and the words that a negation reaches
+COMPLAINT = 0.5  # a negation's own: less than any word of opinion, so that "not bad" is praise
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """`stems` stand in order, repeated where they are; `aspects` are those that reviewers judge, each once."""
+
+    words: int
+    stems: tuple[str, ...]
+    aspects: tuple[str, ...]
+    praise: float
+    blame: float
+    is_personal: bool
+
+    @property
+    def side(self) -> int:
+        """1 where it praises more, -1 where it blames more, 0 where neither."""
+        return (self.praise > self.blame) - (self.praise < self.blame)
+
+
+def clauses(text: str) -> list[Clause]:
+    """All that hold a word."""
+    return [_clause(words) for words in _parted(text)]
+
+
+def _parted(text: str) -> Iterator[list[Word]]:
+    words: list[Word] = []
+    for word in map(look_up, TOKEN.findall(text)):
+        if not word.ends:
+            words.append(word)
+        elif words:
+            yield words
+            words = []
+    if words:
+        yield words
+
+
+def _clause(words: Sequence[Word]) -> Clause:
+    praise, blame = _feeling(words)
+    stems = tuple(word.stem for word in words if word.stem)
+    aspects = tuple(dict.fromkeys(word.aspect for word in words if word.aspect))
+    return Clause(len(words), stems, aspects, praise, blame, any(word.is_personal for word in words))
+
+
+def _feeling(words: Sequence[Word]) -> tuple[float, float]:
+    """Praise and blame, both 0 or more."""
+    praise = blame = 0.0
+    reached = 0
+    for word in words:
+        if word.negates:
+            blame, reached = blame + COMPLAINT, REACH
+            continue
+        valence = word.valence * TURNED if reached else word.valence
+        if valence > 0:
+            praise += valence
+        else:
+            blame -= valence
+        reached -= reached > 0
+    return praise, blame

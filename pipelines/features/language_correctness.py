@@ -1,0 +1,49 @@
+"""Language correctness: how few of the faults that show without a parser each sentence has (feature 7).
+
+Faults are an opening without a capital, an end without a full stop, a fragment, a word said twice, markup, short forms that
+belong to speech, and I, we or you: in a summary of many voices these refer to nobody.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from pipelines.features.reading import Reading
+from pipelines.features.vocabulary import TOKEN, Word, look_up
+from pipelines.schema import FULL_MARKS
+
+SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"'”’)])\s+|\n+")
+QUOTES = "\"'“”‘’()"
+MARKUP = re.compile(r"[<>{}*#_|\[\]]|^\W*\d+[.)]")
+FRAGMENT = 4  # words that a sentence needs: an article, a noun, a verb and what it says
+FAULT = 0.5  # a sentence with two faults is worth nothing
+
+
+def score(reading: Reading) -> np.ndarray:
+    """[N] in [0, 5]: the mean of the sentences; 0 of a summary without a word."""
+    return FULL_MARKS * np.array([_correct(summary) for summary in reading.summaries], dtype=np.float64)
+
+
+def _correct(summary: str) -> float:
+    parts = [part.strip() for part in SENTENCE.split(summary)]
+    each = [(part, [look_up(token) for token in TOKEN.findall(part) if token[0].isalnum()]) for part in parts]
+    worth = [max(1 - FAULT * _faults(sentence, words), 0.0) for sentence, words in each if words]
+    return sum(worth) / len(worth) if worth else 0.0
+
+
+def _faults(sentence: str, words: Sequence[Word]) -> int:
+    """How many of the seven a sentence has."""
+    bare = sentence.strip(QUOTES)
+    return sum(
+        (
+            not (bare[:1].isupper() or bare[:1].isdigit()),
+            not bare.endswith((".", "?")),
+            len(words) < FRAGMENT,
+            any(word.text == after.text for word, after in pairwise(words)),
+            MARKUP.search(sentence) is not None,
+            any("'" in word.text and not word.is_personal for word in words),
+            any(word.is_personal for word in words),
+        )
+    )
