@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from pipelines.attacks.oracles import chat, server
+from pipelines import chat
+from pipelines.attacks.oracles import server
 from pipelines.schema import DataError
 from tests.pipelines.chat_stub import ANSWERS, PROMPTS, first_choice, praise
 
