@@ -64,7 +64,8 @@ def _posted(client: "httpx2.Client", body: Mapping[str, Any], *, tries: int) -> 
 
     trouble, where = "", bare(str(client.base_url))
     for nth in range(tries):
-        time.sleep(PAUSE * 2 ** (nth - 1) if nth else 0)
+        if nth:
+            time.sleep(PAUSE * 2 ** (nth - 1))
         try:
             response = client.post("chat/completions", json=body)
         except (httpx2.ConnectError, httpx2.UnsupportedProtocol) as error:

@@ -44,7 +44,7 @@ def read(body: dict) -> tuple[str, list[str]]:
 
 
 def weighed(texts: Sequence[str], feature: str) -> float:
-    """A mark a quarter higher with every aspect of the reviews that the summary names, and an eighth with every feature's place."""
+    """One for each aspect of the reviews that the summary names, and an eighth for each feature before this one."""
     *reviews, summary = texts
     shared = [aspect for aspect in ASPECTS if aspect in summary and any(aspect in review for review in reviews)]
     return len(shared) + FEATURE_NAMES.index(feature) / 8

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.opinions import prompt, summary_id
+from pipelines.opinions import prompt, reviews, summary_id
 from pipelines.rubrics import wording
 from pipelines.schema import FEATURE_NAMES, FULL_MARKS
-from tests.pipelines.judges import PROMPT
+from pipelines.sources import opinpref
+from tests.pipelines.judges import PROMPT, read
 
 HOSTILE = 'ab =<[|]>/"\\{}\n\r\t\x00\x0b\x1c\x7f\x85\xa0\u2028\u200b\ufeff\ud800é\U000e0041\U0001f600'
 
@@ -63,11 +64,19 @@ def test_a_quoted_text_stays_on_its_line_and_comes_back(text):
 
 
 @given(st.lists(st.text(st.sampled_from(HOSTILE), min_size=1), min_size=1), st.text(st.sampled_from(HOSTILE)))
-def test_the_material_is_as_many_lines_as_it_has_texts(reviews, summary):
-    lines = wording.messages(prompt(reviews), summary, "relevance")[1]["content"].splitlines()
-    first, last = (place for place, line in enumerate(lines) if line == f"===== {summary_id(prompt(reviews), summary)} =====")
-    assert [json.loads(line) for line in lines[first + 2 : last - 2]] == reviews
+def test_the_material_is_as_many_lines_as_it_has_texts(said, summary):
+    lines = wording.messages(prompt(said), summary, "relevance")[1]["content"].splitlines()
+    first, last = (place for place, line in enumerate(lines) if line == f"===== {summary_id(prompt(said), summary)} =====")
+    assert [json.loads(line) for line in lines[first + 2 : last - 2]] == said
     assert json.loads(lines[last - 1]) == summary
+
+
+def test_real_reviews_and_summaries_come_back_as_they_were(real_data):
+    summaries = opinpref.read(real_data / "opinpref", limit=40).summaries
+    assert len(summaries) > 40
+    for asked, summary in summaries.select("prompt", "summary").iter_rows():
+        _, texts = read({"messages": wording.messages(asked, summary, "relevance")})
+        assert texts == [*reviews(asked), summary]
 
 
 def test_a_fence_that_the_material_foretells_is_another():

@@ -72,14 +72,14 @@ def test_without_controls_the_gullible_judge_is_believed(score, stub):
 
 @pytest.mark.parametrize(("mark", "rejected"), [(2.5, 0), (2.75, 2)])
 def test_a_control_may_have_half_of_the_full_marks(score, stub, mark, rejected):
-    stub.script = lambda body: said(mark) if read(body)[1][-1] == wording.control(PROMPT) else careful(body)
+    stub.script = lambda body: said(mark) if read(body)[1] == [*REVIEWS, wording.control(PROMPT)] else careful(body)
     honest = prompt(["The fit is fine."])
     scored = score([PROMPT, honest, PROMPT], [SUMMARY, "A fine fit.", "A dull screen."], controls=True)
     assert len(scored.rejects) == rejected
 
 
 def test_a_control_without_a_mark_rejects_its_product(score, stub):
-    stub.script = lambda body: "No." if read(body)[1][-1] == wording.control(PROMPT) else careful(body)
+    stub.script = lambda body: "No." if read(body)[1] == [*REVIEWS, wording.control(PROMPT)] else careful(body)
     scored = score([PROMPT, prompt(["A fine fit."])], [SUMMARY, "A fine fit."], controls=True, retries=0)
     assert scored.rejects["row"].to_list() == [0]
     assert "its reviews' control got no mark: relevance: the reply holds no score: 'No.'" in scored.rejects["cause"][0]

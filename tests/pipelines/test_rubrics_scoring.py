@@ -6,13 +6,13 @@ from pipelines import rubrics
 from pipelines.opinions import prompt, summary_id
 from pipelines.rubrics import wording
 from pipelines.schema import FEATURE_NAMES, FEATURES, REJECTS, DataError
+from tests.pipelines.chat_stub import first_choice
 from tests.pipelines.judges import PROMPT, careful, feature_of, read, said
 
 OTHER = prompt(["A good fit at a low price."])
 PROMPTS = [PROMPT, PROMPT, OTHER, PROMPT]
 SUMMARIES = ["The battery lasts.", "A fair price, an odd fit, a dull screen.", "The battery fits at any price.", "No aspect."]
 SHARED = [1, 3, 2, 0]  # aspects that each names, of those in its reviews
-OTHER_SHARED = {"battery": 0}
 
 
 @pytest.fixture
@@ -98,6 +98,18 @@ def test_a_reply_without_a_mark_is_asked_for_again_with_another_seed(score, stub
     assert asked == [(0, False), (1, True), (2, True)]
     assert scored.features["relevance"].to_list() == [1 + 4 / 8]
     assert (scored.asked, scored.asked_again) == (7, 2)
+
+
+def test_a_number_that_was_cut_is_asked_for_again(score, stub):
+    def cut(body):
+        told = first_choice("Fair. Score: 4" if body["seed"] == 0 else "Fair. Score: 4.75")
+        told["choices"][0]["finish_reason"] = "stop" if body["seed"] else "length"
+        return 200, told
+
+    stub.script = cut
+    scored = score(PROMPTS[:1], SUMMARIES[:1])
+    assert scored.features.row(0)[2:] == (4.75,) * 7
+    assert scored.asked_again == 7
 
 
 def test_a_summary_without_a_mark_is_rejected_by_name_and_the_rest_are_kept(score, stub):
