@@ -1,6 +1,7 @@
 """Seconds to mark 1,000 summaries by a server that takes 50 ms a reply, beside the least that concurrency allows; and again.
 
-The server is a process of its own and does nothing but wait. The second run finds every mark in the cache and asks nothing.
+The server is a process of its own and does nothing but wait. `bare` is the client alone, as many requests and nothing done with
+the replies. The second run finds every mark in the cache and asks nothing.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +21,7 @@ import polars as pl
 
 from pipelines import chat
 from pipelines.opinions import prompt
-from pipelines.rubrics import asking
+from pipelines.rubrics import asking, wording
 from pipelines.rubrics.memory import Memory
 from pipelines.schema import FEATURE_NAMES
 
@@ -76,8 +78,21 @@ def measured(address: str, features: int, concurrency: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as cache:
         seconds, asked = zip(*(run(address, pairs, features, concurrency, Path(cache)) for _ in range(2)), strict=True)
     least = LATENCY * SUMMARIES * features / concurrency
-    told = {"summaries": SUMMARIES, "features": features, "concurrency": concurrency, "seconds": seconds[0], "least": least}
-    return {**told, "share of least": seconds[0] / least, "seconds again": seconds[1], "asked again": asked[1]}
+    told = {"summaries": SUMMARIES, "features": features, "concurrency": concurrency, "least": least, "seconds": seconds[0]}
+    told |= {"share of least": seconds[0] / least, "bare": bare(address, pairs[0], SUMMARIES * features, concurrency)}
+    return {**told, "seconds again": seconds[1], "asked again": asked[1]}
+
+
+def bare(address: str, pair: tuple[str, str], count: int, concurrency: int) -> float:
+    """Seconds of `count` equal requests."""
+    body = {"max_tokens": 400, "messages": wording.messages(*pair, FEATURE_NAMES[0])}
+    start = time.perf_counter()
+    with (
+        chat.connect(address, api_key="", timeout=60.0, concurrency=concurrency) as client,
+        ThreadPoolExecutor(concurrency) as pool,
+    ):
+        list(pool.map(lambda _: client.post("chat/completions", json=body), range(count)))
+    return time.perf_counter() - start
 
 
 def run(address: str, pairs: list[tuple[str, str]], features: int, concurrency: int, cache: Path) -> tuple[float, int]:
@@ -99,7 +114,7 @@ def main() -> None:
     bars = [
         {"run": f"{row['features']} x {SUMMARIES}, {row['concurrency']} at once", "what": what, "seconds": row[what]}
         for row in rows
-        for what in ("seconds", "least", "seconds again")
+        for what in ("least", "bare", "seconds", "seconds again")
     ]
     chart = alt.Chart(pl.DataFrame(bars)).mark_bar().encode(x="seconds:Q", y="what:N", row="run:N", color="what:N")
     _report.draw("scoring_latency", chart.properties(width=420))

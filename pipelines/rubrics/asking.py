@@ -86,7 +86,6 @@ def rows(
             barren += bool(row.fault)
             is_able |= len(row.scores) > row.cached
             if barren == PATIENCE and not is_able:
-                pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(f"the first {PATIENCE} summaries got no mark, the last one for {row.fault}; try another model")
     return found
 

@@ -66,7 +66,7 @@ def _objects(text: str) -> Iterator[list[tuple[str, Any]]]:
         place = text.find("{", end)
 
 
-def _mark(score: object) -> float:
+def _mark(score: Any) -> float:
     number = float(score) if isinstance(score, str) and re.fullmatch(NUMBER, score) else score
     is_number = isinstance(number, int | float) and not isinstance(number, bool)
     if not is_number or not 0 <= number <= FULL_MARKS:  # which NaN is not

@@ -90,7 +90,7 @@ def test_a_line_that_was_half_written_is_asked_for_again(score, file, cut):
     assert score().asked == 0
 
 
-def test_lines_that_were_harmed_are_asked_for_again(score, file):
+def test_lines_that_were_harmed_are_asked_for_again(score, file, tmp_path):
     first = score()
     lines = [line for line in file().read_bytes().split(b"\n") if line]
     assert len(lines) == 42
@@ -99,6 +99,7 @@ def test_lines_that_were_harmed_are_asked_for_again(score, file):
     lines[8] = lines[8].replace(b'"score": 2', b'"score": 4')
     lines[9] = json.dumps({**json.loads(lines[9]), "summary_id": "0" * 16}).encode()
     file().write_bytes(b"\n".join([b"null", b"{", *lines, b"\xfe" * 50]))
+    assert Memory(tmp_path, "tiny").get(json.loads(lines[9])["rubric"], "0" * 16) is None
     again = score()
     assert (again.asked, again.cached) == (4, 38)
     assert again.features.equals(first.features)

@@ -59,6 +59,13 @@ def test_a_server_that_breaks_down_is_told_and_what_was_scored_is_kept(score, st
     assert (len(scored.features), scored.asked, scored.cached) == (24, 148, 20)
 
 
+def test_what_was_known_before_is_not_told_as_new(score, stub):
+    score(SUMMARIES[:2])
+    stub.script = lambda body: (500, {"error": "broken"})
+    with pytest.raises(DataError, match="; 0 new marks are kept"):
+        score(SUMMARIES[:3])
+
+
 def test_a_server_that_is_away_is_told(score):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
