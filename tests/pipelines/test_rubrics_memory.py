@@ -58,12 +58,12 @@ def test_controls_are_kept_too(score, stub):
     assert (score(controls=True).cached, len(stub.asked)) == (43, 43)
 
 
-def test_another_model_or_text_is_asked_anew(score, stub):
+def test_another_model_or_text_is_asked_anew(score, stub, tmp_path):
     score()
     assert score(model="other").asked == 42
     assert score(model="").asked == 42
     assert score([text.lower() for text in SUMMARIES]).asked == 42
-    given = {"base_url": stub.base_url, "model": "tiny", "cache": None}
+    given = {"base_url": stub.base_url, "model": "tiny", "cache": tmp_path}
     assert rubrics.score([PROMPT + " It is big."], SUMMARIES[:1], **given).asked == 7
 
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines import rubrics
 from pipelines.rubrics import asking
 from pipelines.schema import DataError
-from tests.pipelines.judges import PROMPT, careful, said
+from tests.pipelines.judges import PROMPT, careful, feature_of, said
 
 SUMMARIES = [f"Summary {number} of the fit." for number in range(24)]
 
@@ -101,6 +101,14 @@ def test_a_scorer_that_was_able_once_is_not_given_up(score, stub):
 def test_a_scorer_that_is_able_late_is_not_given_up(score, stub):
     stub.script = lambda body: careful(body) if SUMMARIES[19] in str(body) else "It is a fine day."
     assert len(score(retries=0).features) == 1
+
+
+def test_marks_of_an_earlier_run_do_not_make_a_scorer_able(score, stub):
+    stub.script = lambda body: careful(body) if feature_of(body) == "aspect_coverage" else "It is a fine day."
+    with pytest.raises(DataError, match="none of 24 summaries could be scored"):
+        score(retries=0)
+    with pytest.raises(DataError, match="the first 20 summaries got no mark, the last one for opinion_faithfulness"):
+        score(retries=0)
 
 
 def test_few_summaries_without_a_mark_are_an_error_too(score, stub):
