@@ -14,7 +14,7 @@ class Stub(ThreadingHTTPServer):
     """A server on a free port whose answers are `script(body)`: a status with a body, or a text for a first choice."""
 
     daemon_threads = True
-    request_queue_size = 64  # callers at once; the next ones wait a second
+    request_queue_size = 128  # callers at once; the next ones wait a second
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -129,7 +129,7 @@ def test_a_summary_without_a_mark_is_rejected_by_name_and_the_rest_are_kept(scor
 
 def test_a_summary_that_comes_twice_is_asked_about_once(score, stub):
     scored = score([*PROMPTS, PROMPT], [*SUMMARIES, SUMMARIES[1]])
-    assert (len(scored.features), len(stub.asked)) == (4, 28)
+    assert (len(scored.features), len(stub.asked), scored.cached) == (4, 28, 0)
     stub.script = lambda body: "No idea." if read(body)[1][-1] == SUMMARIES[1] else careful(body)
     assert score([*PROMPTS, PROMPT], [*SUMMARIES, SUMMARIES[1]]).rejects["row"].to_list() == [1]
 

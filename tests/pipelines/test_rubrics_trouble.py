@@ -145,10 +145,17 @@ def test_no_more_requests_run_at_once_than_asked(score, stub, concurrency):
     assert most == concurrency
 
 
-def test_a_connection_is_used_again_however_many_there_are(score, stub):
-    stub.script = lambda body: time.sleep(0.02) or careful(body)
-    score(concurrency=24)
-    assert 20 < len(stub.connections) <= 24
+def test_each_request_at_once_has_a_connection_that_lasts(score, stub):
+    together = threading.Barrier(120)  # more than a client's pool holds by default
+
+    def met(body):
+        if feature_of(body) == "aspect_coverage":
+            together.wait(timeout=20)
+        return careful(body)
+
+    stub.script = met
+    assert score([f"Summary {number}." for number in range(120)], concurrency=120).asked == 840
+    assert len(stub.connections) == 120
 
 
 def test_the_key_is_sent_and_never_told(score, stub):
