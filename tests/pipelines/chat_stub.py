@@ -14,12 +14,14 @@ class Stub(ThreadingHTTPServer):
     """A server on a free port whose answers are `script(body)`: a status with a body, or a text for a first choice."""
 
     daemon_threads = True
+    request_queue_size = 128  # callers at once; the next ones wait a second
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self.server_address[1]}/v1"
         self.script: Callable[[dict], Any] = praise
         self.asked: list[tuple[str, str | None, dict]] = []
+        self.connections: set[tuple[str, int]] = set()
 
     @property
     def bodies(self) -> list[dict]:
@@ -33,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.connections.add(self.client_address)
         self.server.asked.append((self.path, self.headers["Authorization"], body))
         said = self.server.script(body)
         status, told = (200, first_choice(said)) if isinstance(said, str | None) else said

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import polars as pl
 import pytest
 
-from pipelines.attacks.oracles import chat, server
+from pipelines import chat
+from pipelines.attacks.oracles import server
 from pipelines.schema import PAIRS, require, with_pair_ids
 from tests.pipelines.chat_stub import ANSWERS, PROMPTS, Stub
 from tests.pipelines.poisoned import pairs_with

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.attacks.oracles import chat, requests, rules
+from pipelines import chat
+from pipelines.attacks.oracles import requests, rules
 from pipelines.schema import DataError, digest
 from pipelines.transcripts import TURN
 
@@ -80,7 +81,10 @@ def write(
         body = {**numbers, "messages": [{"role": "user", "content": asked}]}
         return _reply(client, body, filters, seeds=_seeds(seed, row, retries + 1))
 
-    with chat.connect(base_url, api_key=api_key, timeout=timeout) as client, ThreadPoolExecutor(concurrency) as pool:
+    with (
+        chat.connect(base_url, api_key=api_key, timeout=timeout, concurrency=concurrency) as client,
+        ThreadPoolExecutor(concurrency) as pool,
+    ):
         replies = list(pool.map(ask, rows))
     written = {row: _lead(answers[row]) + replies[row].text for row in rows if not replies[row].fault}
     log.info("%d of %d rows written by the server at %s", len(written), len(rows), chat.bare(base_url))
@@ -145,7 +149,7 @@ def instruction(prompt: str, answer: str, *, target: str, sentiment: str) -> str
 def _reply(client: "httpx2.Client", body: Mapping[str, Any], filters: Filter, *, seeds: Sequence[int]) -> Reply:
     """The first answer that passes the filter, asked with one seed after another; else the last, with its fault."""
     for seed in seeds:
-        text = chat.complete(client, {**body, "seed": seed}, tries=len(seeds))
+        text = chat.complete(client, {**body, "seed": seed}, tries=len(seeds)).text
         fault = filters.fault(text)
         if not fault:
             break

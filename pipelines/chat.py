@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.schema import DataError
@@ -17,22 +18,39 @@ if TYPE_CHECKING:
 PAUSE = 0.5  # seconds before the second try of a failed request; doubles with each further try
 
 
-def connect(base_url: str, *, api_key: str | None, timeout: float) -> "httpx2.Client":
-    """A client for the server whose routes begin at `base_url`; `api_key` None takes OPENAI_API_KEY, "" sends none."""
+class Refused(DataError):
+    """The server will not answer this request (400, 413, 422); it may answer others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The text of the first choice, stripped and "" where it is null; `is_cut` where it ran into the limit of its length."""
+
+    text: str
+    is_cut: bool
+
+
+def connect(base_url: str, *, api_key: str | None, timeout: float, concurrency: int) -> "httpx2.Client":
+    """A client for the server whose routes begin at `base_url`, with a lasting connection for each request at once.
+
+    `api_key` None takes OPENAI_API_KEY, "" sends none; `timeout` is in seconds. Raises DataError where either can't be used.
+    """
     import httpx2
 
     key = (os.environ.get("OPENAI_API_KEY", "") if api_key is None else api_key).strip()
     if not key.isascii() or not key.isprintable():
         raise DataError("api_key holds characters that no request header may carry; copy it again")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    limits = httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
     try:
-        return httpx2.Client(base_url=base_url, timeout=timeout, headers={"Authorization": f"Bearer {key}"} if key else {})
+        return httpx2.Client(base_url=base_url, timeout=timeout, headers=headers, limits=limits)
     except httpx2.InvalidURL as error:
         raise DataError(f"base_url must be an address such as http://127.0.0.1:8000/v1, got {bare(base_url)!r}") from error
 
 
-def complete(client: "httpx2.Client", body: Mapping[str, Any], *, tries: int) -> str:
-    """The text of the first choice, stripped; "" where it is null."""
-    return _content(_posted(client, body, tries=tries))
+def complete(client: "httpx2.Client", body: Mapping[str, Any], *, tries: int) -> Reply:
+    """What the server says; raises Refused where it won't answer this very request, and DataError for other trouble."""
+    return _reply(_posted(client, body, tries=tries))
 
 
 def bare(url: str) -> str:
@@ -46,7 +64,8 @@ def _posted(client: "httpx2.Client", body: Mapping[str, Any], *, tries: int) -> 
 
     trouble, where = "", bare(str(client.base_url))
     for nth in range(tries):
-        time.sleep(PAUSE * 2 ** (nth - 1) if nth else 0)
+        if nth:
+            time.sleep(PAUSE * 2 ** (nth - 1))
         try:
             response = client.post("chat/completions", json=body)
         except (httpx2.ConnectError, httpx2.UnsupportedProtocol) as error:
@@ -60,15 +79,16 @@ def _posted(client: "httpx2.Client", body: Mapping[str, Any], *, tries: int) -> 
     raise DataError(f"{where} failed {tries} times, at last with {trouble}; mend the server, raise timeout or retries")
 
 
-def _content(response: "httpx2.Response") -> str:
-    """The text in a response; raises DataError on a refusal and on any other protocol."""
+def _reply(response: "httpx2.Response") -> Reply:
+    """The reply in a response; raises DataError on a refusal and on any other protocol."""
     where = bare(str(response.url))
     if not response.is_success:
         told = f"HTTP {response.status_code}: {_told(response)}"
-        raise DataError(f"{where} refused the request with {told}; check base_url, model and api_key")
+        refusal = Refused if response.status_code in (400, 413, 422) else DataError
+        raise refusal(f"{where} refused the request with {told}; check base_url, model and api_key")
     try:
-        content = response.json()["choices"][0]["message"]["content"]
-        return (content or "").strip()
+        choice = response.json()["choices"][0]
+        return Reply((choice["message"]["content"] or "").strip(), choice.get("finish_reason") == "length")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         wanted = "JSON with choices[0].message.content"
         raise DataError(f"{where} must answer {wanted}, got {_told(response)}; is base_url right, down to /v1?") from error
