@@ -20,6 +20,7 @@ WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 END = re.compile(r"(?<=[.!?])[\"”)]?\s+|\n")
 FELT = 0.2  # valence, of -1 to 1, beyond which a sentence praises or blames
 NOUNISH = 0.25  # of the places where a word stands, how many follow what nouns follow
+BEGINNING = 1000  # characters that are felt
 MOST = 12  # aspects that are looked at
 
 
@@ -51,12 +52,12 @@ class Aspect:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """sentences: in order; aspects: the commonest first; words: all that are said, as singulars; liking: as an aspect's."""
+    """sentences: in order; aspects: the commonest first; words: all that are said, as singulars; whole: the product."""
 
     sentences: tuple[Sentence, ...]
     aspects: tuple[Aspect, ...]
     words: frozenset[str]
-    liking: int
+    whole: Aspect
 
 
 @lru_cache(maxsize=16)
@@ -65,9 +66,9 @@ def read(prompt: str) -> Reading:
     reviews = opinions.reviews(prompt)
     sentences = tuple(_sentence(text, place) for place, review in enumerate(reviews) for text in split(review))
     spoken = [[singular(word) for word in WORD.findall(review.lower())] for review in reviews]
-    moods = Counter((sentence.mood > FELT) - (sentence.mood < -FELT) for sentence in sentences)
+    whole = Aspect("", "product", len(reviews), *_felt(sentences))
     said = frozenset(word for words in spoken for word in words)
-    return Reading(sentences, _aspects(spoken, sentences), said, (moods[1] > moods[-1]) - (moods[1] < moods[-1]))
+    return Reading(sentences, _aspects(spoken, sentences), said, whole)
 
 
 def split(review: str) -> list[str]:
@@ -105,8 +106,8 @@ def singular(word: str) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def mood(text: str) -> float:
-    """VADER's valence of a text, -1 to 1."""
-    return _vader()(text)["compound"]
+    """VADER's valence of a text, -1 to 1, by its beginning: of longer ones the time grows with the square."""
+    return _vader()(text[:BEGINNING])["compound"]
 
 
 def _sentence(text: str, review: int) -> Sentence:
@@ -132,8 +133,12 @@ def _aspect(word: str, reviews: int, sentences: Sequence[Sentence]) -> Aspect:
     about = [sentence for sentence in sentences if word in sentence.words]
     spelled = Counter(each for sentence in about for each in WORD.findall(sentence.text.lower()) if singular(each) == word)
     name = min(spelled, key=lambda each: (-spelled[each], each), default=word)
-    praised, blamed = (sum(sign * sentence.mood > FELT for sentence in about) for sign in (1, -1))
-    return Aspect(word, name, reviews, praised, blamed)
+    return Aspect(word, name, reviews, *_felt(about))
+
+
+def _felt(sentences: Sequence[Sentence]) -> tuple[int, int]:
+    """How many of them praise, and how many blame."""
+    return sum(sentence.mood > FELT for sentence in sentences), sum(sentence.mood < -FELT for sentence in sentences)
 
 
 @cache

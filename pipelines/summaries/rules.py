@@ -39,7 +39,7 @@ def write(request: Request) -> str:
 def good(found: Reading, random: Random) -> list[str]:
     """What prevails, sentences that bear it out, each about something else, and who disagrees."""
     facts = told(found, random, most=random.choice((2, 3, 4)))
-    parts = [saying.overall(found.liking, random), *facts, *_unsaid(found, facts, random)]
+    parts = [saying.overall(found.whole, random), *facts, *_unsaid(found, facts, random)]
     disputed = [aspect for aspect in found.aspects[:COMMON] if min(aspect.praised, aspect.blamed) and aspect.liking]
     for aspect in disputed[:1]:
         parts.append(saying.of_aspects([aspect], random, kind="few_blame" if aspect.liking > 0 else "few_praise"))
@@ -68,7 +68,7 @@ STYLES: Mapping[str, Callable[[Reading, Random], list[str]]] = {"good": good, "s
 
 def generic(found: Reading, random: Random) -> list[str]:
     """Nothing that is particular to the product but the names of a few aspects."""
-    parts = [saying.overall(found.liking, random)]
+    parts = [saying.overall(found.whole, random)]
     for aspect in _some(found.aspects, random, 2):
         parts += [saying.of_aspects([aspect], random), saying.padding("middle", random)]
     return parts
@@ -93,7 +93,7 @@ def told(found: Reading, random: Random, *, most: int) -> list[str]:
         if len(chosen) < most and not any(aspect.word in sentence.words for sentence in chosen):
             about = [sentence for sentence in found.sentences if aspect.word in sentence.words]
             chosen += _drawn(about, aspect.liking, chosen, found, random)
-    while len(chosen) < most and (further := _drawn(found.sentences, found.liking, chosen, found, random)):
+    while len(chosen) < most and (further := _drawn(found.sentences, found.whole.liking, chosen, found, random)):
         chosen += further
     subjects = random.sample(voice.SUBJECTS, len(voice.SUBJECTS))
     return [voice.told(sentence.text, subjects[at % len(subjects)]) for at, sentence in enumerate(chosen)]

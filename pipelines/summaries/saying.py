@@ -16,9 +16,9 @@ VERDICTS = {1: "praised", -1: "blamed", 0: "mixed"}
 TURNED = {"praised": "blamed", "blamed": "praised"}
 
 
-def overall(liking: int, random: Random) -> str:
-    """Of the product: liked (1), disliked (-1) or divided over (0)."""
-    return _phrase("overall", VERDICTS[liking], random)
+def overall(whole: Aspect, random: Random, *, kind: str = "") -> str:
+    """What prevails about the product, or something of another `kind`."""
+    return _phrase("overall", kind or verdict(whole), random)
 
 
 def of_aspects(aspects: Sequence[Aspect], random: Random, *, kind: str = "") -> str:

@@ -16,17 +16,18 @@ LOOKED_AT = 12  # sentences of another product, of which the strangest is taken
 
 
 def spoilt(found: Reading, facts: Sequence[str], other: str, random: Random) -> list[str]:
-    """Three to five sentences with two or more of the faults; `facts` are true ones, `other` another product's prompt."""
+    """Sentences with two or three of the faults, where there is occasion to; `facts` are true, `other` another's prompt."""
     faults: list[Callable[[], list[str]]] = [
         partial(turned, found, facts, random),
-        partial(made_up, found, random),
-        partial(strayed, found, other, random),
+        partial(invented, found, random),
+        partial(from_elsewhere, found, other, random),
         partial(broken, facts, random),
     ]
     random.shuffle(faults)
-    sentences = [sentence for fault in faults[: random.choice((2, 3))] for sentence in fault()]
-    opens = [saying.overall(-found.liking, random)] if found.liking and random.random() < 0.5 else []
-    return opens + sentences if len(sentences) > 1 else [*opens, *sentences, *made_up(found, random)]
+    faulty = [said for fault in faults if (said := fault())][: random.choice((2, 3))]
+    other_way = saying.TURNED.get(saying.verdict(found.whole), "")
+    opens = [saying.overall(found.whole, random, kind=other_way)] if other_way and random.random() < 0.5 else []
+    return opens + [sentence for said in faulty for sentence in said]
 
 
 def turned(found: Reading, facts: Sequence[str], random: Random) -> list[str]:
@@ -38,12 +39,13 @@ def turned(found: Reading, facts: Sequence[str], random: Random) -> list[str]:
 
 
 def opposite(sentence: str) -> str:
-    """The sentence with each word of opinion exchanged for its opposite; "" where that leaves its feeling on the same side."""
-    other = capital(" ".join(_opposites().sub(_exchanged, sentence).split()))
+    """The sentence without its negations or, where it has none, with opposite opinions; "" where it feels as before."""
+    bare = _any_of(tuple(reading.table()["negations"])).sub("", sentence)
+    other = capital(" ".join((bare if bare != sentence else _any_of(tuple(_table())).sub(_exchanged, sentence)).split()))
     return other if reading.mood(other) * reading.mood(sentence) < 0 else ""
 
 
-def made_up(found: Reading, random: Random) -> list[str]:
+def invented(found: Reading, random: Random) -> list[str]:
     """Feeling about an aspect of which no review has a word."""
     absent = [name for name in saying.invented() if not reading.telling(name) & found.words]
     if not absent:
@@ -52,7 +54,7 @@ def made_up(found: Reading, random: Random) -> list[str]:
     return [saying.of_aspects([aspect], random, kind=random.choice(("praised", "blamed")))]
 
 
-def strayed(found: Reading, other: str, random: Random) -> list[str]:
+def from_elsewhere(found: Reading, other: str, random: Random) -> list[str]:
     """Of some sentences about another product the one that shares the fewest telling words with the reviews."""
     every = [text for review in opinions.reviews(other) for text in reading.split(review)]
     sentences = [text for text in every if 5 <= len(text.split()) <= 25 and len(reading.telling(text)) >= 4]
@@ -76,12 +78,12 @@ def _garbled(sentence: str, random: Random) -> str:
 
 
 def _exchanged(found: re.Match[str]) -> str:
-    return _table()[found[0].lower().replace("’", "'")]
+    return _table()[found[0].lower()]
 
 
 @cache
-def _opposites() -> re.Pattern[str]:
-    parts = "|".join(sorted(map(re.escape, _table()), key=len, reverse=True)).replace("'", "['’]")
+def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    parts = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
     return re.compile(rf"(?<![\w'’])(?:{parts})(?![\w'’])", re.IGNORECASE)
 
 
@@ -92,7 +94,7 @@ def _glue() -> frozenset[str]:
 
 @cache
 def _table() -> dict[str, str]:
-    """Every word of opinion with its opposite, negations with nothing."""
-    pairs: list[list[str]] = reading.table()["opposites"]["words"]
-    back = {one: other for other, one in reversed(pairs)}  # of a word that has several opposites the first counts
-    return {**back, **dict(reversed(pairs)), **dict.fromkeys(reading.table()["opposites"]["negations"], "")}
+    """Every word of opinion with its opposite; of a word that has several the first counts."""
+    pairs: list[list[str]] = reading.table()["opposites"]
+    back = {one: other for other, one in reversed(pairs)}
+    return {**back, **dict(reversed(pairs))}

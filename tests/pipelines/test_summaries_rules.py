@@ -1,0 +1,190 @@
+"""The offline writer: what it reads in reviews, and what makes a summary of its good, mediocre or very bad."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from random import Random
+
+import polars as pl
+import pytest
+
+from pipelines import opinions
+from pipelines.sources import reviews
+from pipelines.sources.opinpref import GENERATED
+from pipelines.summaries import reading, rules, saying, spoiling, voice
+from pipelines.summaries.building import build
+from pipelines.summaries.statistics import statistics
+from pipelines.summaries.tiers import Request
+from tests.pipelines.reviewed import KETTLE, TORCH
+
+PROMPT, OTHER = opinions.prompt(KETTLE), opinions.prompt(TORCH)
+SEEDS = range(40)
+
+
+def written(tier: str, seed: int, prompt: str = PROMPT, other: str = OTHER) -> str:
+    return rules.write(Request(prompt, tier, seed, other))
+
+
+def test_aspects_are_the_nouns_of_several_reviews_with_what_is_felt_about_them():
+    found = {aspect.name: (aspect.reviews, aspect.praised, aspect.blamed) for aspect in reading.read(PROMPT).aspects}
+    # of the kettle four sentences speak: three with praise, and a question; of the lid three, all with blame
+    assert found == {"kettle": (4, 3, 0), "lid": (3, 0, 3), "handle": (2, 2, 0)}
+
+
+@pytest.mark.parametrize(
+    ("plural", "singular"),
+    [("batteries", "battery"), ("lids", "lid"), ("boxes", "box"), ("cases", "case"), ("glass", "glass"), ("bus", "bus")],
+)
+def test_plurals_count_as_singulars(plural, singular):
+    assert reading.singular(plural) == singular
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("I love my  kettle!!!", "Some buyers love their kettle."),
+        ("i'm happy", "Some buyers are happy."),
+        ("I’ve had it, we were sure it’s mine", "Some buyers have had it, they were sure it’s theirs."),
+        ("when I was ill it made me tea, in the US", "When they were ill it made them tea, in the US."),
+        ('"Mine" is fine...', "Theirs is fine."),
+        ("My kettle and Iris", "Their kettle and Iris."),
+    ],
+)
+def test_a_reviewer_is_told_of_in_the_third_person(said, told):
+    assert voice.told(" ".join(said.split()), "Some buyers") == told
+
+
+def test_the_writer_of_a_sentence_is_known_by_his_pronouns():
+    assert [voice.is_personal(said) for said in ("It suits us.", "The bus is US made.", "Mining is it.")] == [True, True, False]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_good_summary_says_what_prevails_about_each_aspect_in_the_reviewers_own_words(seed):
+    text = written("good", seed)
+    assert {"kettle", "lid", "handle"} <= reading.telling(text)
+    own = [sentence for sentence in reading.split(text) if "lid" in reading.telling(sentence) and "defend" not in sentence]
+    assert all(reading.mood(sentence) < 0.2 for sentence in own if len(sentence.split()) > 8)
+    assert not any(word in f" {text} " for word in (" I ", " my ", " We ", "?", "!"))
+    assert statistics_of(text)["repeated"] < 0.05
+
+
+def statistics_of(text: str, tier: str = "good") -> dict:
+    row = {"summary_id": "s", "prompt": PROMPT, "summary": text, "tier": tier, "source": "rules"}
+    return statistics(pl.DataFrame([row])).row(0, named=True)
+
+
+def test_a_good_summary_never_says_the_same_twice():
+    text = written("good", 1, opinions.prompt(["The kettle boils great water.", "The kettle boils great water fast."]))
+    assert text.count("boils great water") == 1
+
+
+def test_a_slightly_bad_summary_turns_nothing_round_and_invents_nothing():
+    felt = {"kettle": 1, "lid": -1, "handle": 1}
+    wrong = {
+        saying.of_aspects([aspect], Random(n), kind=saying.TURNED[saying.verdict(aspect)])
+        for aspect in reading.read(PROMPT).aspects
+        for n in range(300)
+    }
+    assert {aspect.name: aspect.liking for aspect in reading.read(PROMPT).aspects} == felt
+    for seed in SEEDS:
+        text = written("slightly_bad", seed)
+        assert not wrong & set(reading.split(text))
+        assert not any(name in text for name in saying.invented())
+        assert not reading.telling(text) & {"torch", "beam", "battery", "switch"}
+
+
+def test_a_slightly_bad_summary_spins_out():
+    words = {tier: sum(len(written(tier, seed).split()) for seed in SEEDS) / len(SEEDS) for tier in GENERATED}
+    assert words["slightly_bad"] > 1.3 * words["good"]
+    assert max(statistics_of(written("slightly_bad", seed))["repeated"] for seed in SEEDS) > 0.15
+
+
+def faults(text: str) -> set[str]:
+    """Which of the four faults a very bad summary of the kettle has; broken grammar says a word twice in a row."""
+    words, found = text.replace(".", "").split(), set()
+    found |= {"invented"} if any(name in text for name in saying.invented()) else set()
+    found |= {"elsewhere"} if reading.telling(text) & {"torch", "beam", "battery", "switch"} else set()
+    found |= {"broken"} if any(one == other for one, other in pairwise(words)) else set()
+    for aspect in reading.read(PROMPT).aspects:
+        turned = {saying.of_aspects([aspect], Random(n), kind=saying.TURNED[saying.verdict(aspect)]) for n in range(300)}
+        found |= {"turned"} if turned & set(reading.split(text)) else set()
+    return found
+
+
+def test_a_very_bad_summary_has_two_faults_or_more_and_each_comes():
+    every = [faults(written("very_bad", seed)) for seed in SEEDS]
+    assert min(map(len, every)) >= 2
+    assert set().union(*every) == {"invented", "elsewhere", "broken", "turned"}
+
+
+def test_an_invented_aspect_is_one_of_which_no_review_has_a_word():
+    spoken = reading.read(opinions.prompt([f"The {name} is fine." for name in saying.invented() if name != "cork"]))
+    assert {word for n in range(9) for word in reading.telling(" ".join(spoiling.invented(spoken, Random(n))))} & {"cork"}
+    assert all("cork" in " ".join(spoiling.invented(spoken, Random(n))) for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("said", "turned"),
+    [
+        ("They love the great lid.", "They hate the terrible lid."),
+        ("It is not good.", "It is good."),
+        ("It boils water.", ""),
+        ("They never saw it.", ""),
+    ],
+)
+def test_an_opinion_is_turned_round_only_where_its_feeling_turns_too(said, turned):
+    assert spoiling.opposite(said) == turned
+
+
+def test_a_stray_sentence_is_the_strangest_of_the_other_product():
+    other = opinions.prompt(["The kettle lid boils great and the handle leaks. This torch throws a wonderful bright beam."])
+    strays = {spoiling.from_elsewhere(reading.read(PROMPT), other, Random(n))[0] for n in range(9)}
+    assert strays == {"This torch throws a wonderful bright beam."}
+    assert spoiling.from_elsewhere(reading.read(PROMPT), "", Random(0)) == []
+
+
+@pytest.mark.parametrize("tier", GENERATED)
+def test_a_summary_hangs_on_its_request_alone(tier):
+    told = written(tier, 3)
+    assert len({written(tier, seed) for seed in range(8)}) > 4
+    code = f"from tests.pipelines.test_summaries_rules import written; print(written({tier!r}, 3))"
+    for salt in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": salt}, capture_output=True, text=True
+        )
+        assert done.stdout == told + "\n", done.stderr
+
+
+HOSTILE = {
+    "slots": ["I love the {aspect} of {people} very much, {x} \0 {0}.", "The {aspect} is so bad {."],
+    "no letters": ["!!!", "?? 5/5 …"],
+    "other letters": ["这个产品很好。我喜欢它。", "Отличный чайник, рекомендую!"],
+    "one word": ["Good."],
+    "dots": ["." * 100_000 + "x"],
+    "spaces": ["a." + " " * 100_000 + "b"],
+    "one sentence": ["good but bad " * 30_000],
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_whatever_reviews_hold_a_summary_comes_of_it(what):
+    for tier in GENERATED:
+        text = written(tier, 0, opinions.prompt(HOSTILE[what]), "")
+        assert len(text) >= 20
+        assert text.isprintable() or what == "slots"
+
+
+def test_slots_of_the_grammar_are_not_filled_in_what_reviewers_write():
+    texts = [written("slightly_bad", seed, opinions.prompt(HOSTILE["slots"])) for seed in SEEDS]
+    assert any("the {aspect} of {people} very much" in text for text in texts)
+
+
+def test_very_bad_summaries_of_real_products_share_fewer_words_with_their_reviews_than_good_ones(real_data):
+    products = reviews.read(real_data / "opinpref" / "annotations-train.jsonl.gz", limit=25).products
+    built = build(products)
+    assert (len(built.summaries), len(built.rejects)) == (25 * 9, 0)
+    shared = dict(statistics(built.summaries).select("tier", "shared").iter_rows())
+    assert shared["very_bad"] + 0.2 < shared["good"]
+    by_product = [statistics(of_one)["shared"] for _, of_one in built.summaries.group_by("prompt")]
+    assert sum(shares[2] < shares[0] for shares in by_product) >= 0.9 * 25
