@@ -119,7 +119,11 @@ def test_a_summary_hangs_on_its_request_alone(tier):
     code = f"from tests.pipelines.test_summaries_rules import written; print(written({tier!r}, 3))"
     for salt in ("1", "2"):
         done = subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": salt}, capture_output=True, text=True
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": salt},
+            capture_output=True,
+            text=True,
         )
         assert done.stdout == told + "\n", done.stderr
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 
 import pytest
 
@@ -54,8 +55,8 @@ def test_the_server_and_its_model_stand_in_the_source(stub):
 
 
 def test_products_are_asked_about_side_by_side_and_stand_in_their_order(stub):
-    many = products(*([f"Review {at} is a review."] for at in range(6)))
-    stub.script = obedient
+    many, barrier = products(*([f"Review {at} is a review."] for at in range(6))), threading.Barrier(3, timeout=10)
+    stub.script = lambda body: barrier.wait() >= 0 and obedient(body)  # answers three that ask at once, or nobody
     built = build(many, writer="server", base_url=stub.base_url, each=1, concurrency=3)
     assert built.summaries["prompt"].unique(maintain_order=True).to_list() == many["prompt"].to_list()
 
