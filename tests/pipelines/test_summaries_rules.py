@@ -37,6 +37,26 @@ def test_a_good_summary_says_what_prevails_about_each_aspect_in_the_reviewers_ow
     assert statistics_of(text)["repeated"] < 0.05
 
 
+LIDS = ["The great lid fits.", "A great lid of good steel.", "The lid is awful and leaks.", "The lid is great on any stove."]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_good_summary_quotes_the_majority_and_mentions_the_minority(seed):
+    text = written("good", seed, opinions.prompt(LIDS))
+    (lid,) = (aspect for aspect in reading.read(opinions.prompt(LIDS)).aspects if aspect.name == "lid")
+    assert (lid.praised, lid.blamed) == (3, 1)
+    assert "awful" not in text
+    mentions = {saying.of_aspects([lid], Random(n), kind="few_blame") for n in range(300)}
+    assert reading.split(text)[-1] in mentions
+
+
+def test_questions_and_sentences_about_their_writers_stand_back():
+    said = ["The lid is great at home.", "The lid is great in town.", "The lid is great at work.", "The lid is great for me."]
+    found = reading.read(opinions.prompt([*said, "Great lid, is the great lid great?"]))
+    quoted = {sentence for n in SEEDS for sentence in rules.told(found, Random(n), most=1)}
+    assert quoted == set(said[:3])
+
+
 def statistics_of(text: str, tier: str = "good") -> dict:
     row = {"summary_id": "s", "prompt": PROMPT, "summary": text, "tier": tier, "source": "rules"}
     return statistics(pl.DataFrame([row])).row(0, named=True)
