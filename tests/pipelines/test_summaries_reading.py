@@ -15,6 +15,11 @@ def test_aspects_are_the_nouns_of_several_reviews_with_what_is_felt_about_them()
     assert found == {"kettle": (4, 3, 0), "lid": (3, 0, 3), "handle": (2, 2, 0)}
 
 
+@pytest.mark.parametrize("said", [["The joy of it.", "A great joy."], ["The kettle."], ["We pour.", "They pour."]])
+def test_words_of_feeling_words_of_one_review_and_what_follows_no_article_are_no_aspects(said):
+    assert reading.read(opinions.prompt(said)).aspects == ()
+
+
 @pytest.mark.parametrize(
     ("plural", "singular"),
     [("batteries", "battery"), ("lids", "lid"), ("boxes", "box"), ("cases", "case"), ("glass", "glass"), ("bus", "bus")],
@@ -31,6 +36,7 @@ def test_plurals_count_as_singulars(plural, singular):
         ("I’ve had it, we were sure it’s mine", "Some buyers have had it, they were sure it’s theirs."),
         ("when I was ill it made me tea, in the US", "When they were ill it made them tea, in the US."),
         ('"Mine" is fine...', "Theirs is fine."),
+        ("They broke", "They broke."),
         ("My kettle and Iris", "Their kettle and Iris."),
     ],
 )

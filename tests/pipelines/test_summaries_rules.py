@@ -1,4 +1,4 @@
-"""The offline writer: what makes a summary of its good, mediocre or very bad, whatever the reviews hold."""
+"""The offline writer: what makes a summary of its good, mediocre or very bad."""
 
 import os
 import subprocess
@@ -12,10 +12,8 @@ import polars as pl
 import pytest
 
 from pipelines import opinions
-from pipelines.sources import reviews
 from pipelines.sources.opinpref import GENERATED
 from pipelines.summaries import reading, rules, saying, spoiling
-from pipelines.summaries.building import build
 from pipelines.summaries.statistics import statistics
 from pipelines.summaries.tiers import Request
 from tests.pipelines.reviewed import KETTLE, TORCH
@@ -50,7 +48,7 @@ def test_a_good_summary_says_what_prevails_about_each_aspect_in_the_reviewers_ow
     assert statistics_of(text)["repeated"] < 0.05
 
 
-LIDS = ["The great lid fits.", "A great lid of good steel.", "The lid is awful and leaks.", "The lid is great on any stove."]
+LIDS = ["The great lid fits.", "A great lid of good steel.", "An awful lid leaks.", "The lid is great on any stove."]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -77,6 +75,20 @@ def statistics_of(text: str, tier: str = "good") -> dict:
 def test_a_good_summary_never_says_the_same_twice():
     text = written("good", 1, opinions.prompt(["The kettle boils great water.", "The kettle boils great water fast."]))
     assert text.count("boils great water") == 1
+
+
+@pytest.mark.parametrize(
+    ("praised", "blamed", "verdict"), [(3, 2, "praised"), (0, 1, "blamed"), (2, 2, "mixed"), (0, 0, "told")]
+)
+def test_what_prevails_is_praise_blame_both_or_nothing(praised, blamed, verdict):
+    assert saying.verdict(reading.Aspect("lid", "lid", 4, praised, blamed)) == verdict
+
+
+@pytest.mark.parametrize("felt", [(3, 1), (1, 3), (2, 2), (0, 0)])
+def test_the_same_prevails_in_many_words(felt):
+    lid = reading.Aspect("lid", "lid", 4, *felt)
+    verdicts = saying.table()["padding"][saying.verdict(lid)]
+    assert all(saying.wordy(lid, Random(n)).endswith(tuple(f"that {each}." for each in verdicts)) for n in SEEDS)
 
 
 def test_a_slightly_bad_summary_turns_nothing_round_and_invents_nothing():
@@ -111,6 +123,23 @@ def test_a_very_bad_summary_has_two_faults_or_more_and_each_comes():
     assert set().union(*every) == {"invented", "elsewhere", "broken", "turned"}
 
 
+def test_a_very_bad_summary_says_of_the_product_what_does_not_prevail():
+    whole = reading.read(PROMPT).whole
+    assert (whole.praised, whole.blamed) == (4, 3)
+    true, false = ({saying.overall(whole, Random(n), kind=kind) for n in range(600)} for kind in ("praised", "blamed"))
+    opens = {reading.split(written("very_bad", seed))[0] for seed in SEEDS}
+    assert opens & false
+    assert not opens & true
+
+
+def test_broken_grammar_loses_small_words_and_keeps_the_others():
+    fact = "The lid of the kettle is on the table and it leaks."
+    texts = [spoiling.broken([fact], Random(n))[0] for n in SEEDS]
+    assert all(reading.telling(text) == reading.telling(fact) for text in texts)
+    small = [sum(word.lower() in ("the", "of", "is", "on", "and", "it") for word in text.split()) for text in texts]
+    assert sum(small) < 0.7 * 8 * len(texts)
+
+
 def test_an_invented_aspect_is_one_of_which_no_review_has_a_word():
     spoken = reading.read(opinions.prompt([f"The {name} is fine." for name in saying.invented() if name != "cork"]))
     assert {word for n in range(9) for word in reading.telling(" ".join(spoiling.invented(spoken, Random(n))))} & {"cork"}
@@ -137,51 +166,15 @@ def test_a_stray_sentence_is_the_strangest_of_the_other_product():
     assert spoiling.from_elsewhere(reading.read(PROMPT), "", Random(0)) == []
 
 
-@pytest.mark.parametrize("tier", GENERATED)
-def test_a_summary_hangs_on_its_request_alone(tier):
-    told = written(tier, 3)
-    assert len({written(tier, seed) for seed in range(8)}) > 4
-    code = f"from tests.pipelines.test_summaries_rules import written; print(written({tier!r}, 3))"
-    for salt in ("1", "2"):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONHASHSEED": salt},
-            capture_output=True,
-            text=True,
-        )
-        assert done.stdout == told + "\n", done.stderr
-
-
-HOSTILE = {
-    "slots": ["I love the {aspect} of {people} very much, {x} \0 {0}.", "The {aspect} is so bad {."],
-    "no letters": ["!!!", "?? 5/5 …"],
-    "other letters": ["这个产品很好。我喜欢它。", "Отличный чайник, рекомендую!"],
-    "one word": ["Good."],
-    "dots": ["." * 100_000 + "x"],
-    "spaces": ["a." + " " * 100_000 + "b"],
-    "one sentence": ["good but bad " * 30_000],
-}
-
-
-@pytest.mark.parametrize("what", HOSTILE)
-def test_whatever_reviews_hold_a_summary_comes_of_it(what):
-    for tier in GENERATED:
-        text = written(tier, 0, opinions.prompt(HOSTILE[what]), "")
-        assert len(text) >= 20
-        assert text.isprintable() or what == "slots"
-
-
-def test_slots_of_the_grammar_are_not_filled_in_what_reviewers_write():
-    texts = [written("slightly_bad", seed, opinions.prompt(HOSTILE["slots"])) for seed in SEEDS]
-    assert any("the {aspect} of {people} very much" in text for text in texts)
-
-
-def test_very_bad_summaries_of_real_products_share_fewer_words_with_their_reviews_than_good_ones(real_data):
-    products = reviews.read(real_data / "opinpref" / "annotations-train.jsonl.gz", limit=25).products
-    built = build(products)
-    assert (len(built.summaries), len(built.rejects)) == (25 * 9, 0)
-    shared = dict(statistics(built.summaries).select("tier", "shared").iter_rows())
-    assert shared["very_bad"] + 0.2 < shared["good"]
-    by_product = [statistics(of_one)["shared"] for _, of_one in built.summaries.group_by("prompt")]
-    assert sum(shares[2] < shares[0] for shares in by_product) >= 0.9 * 25
+def test_a_summary_hangs_on_its_request_alone():
+    told = [written(tier, 3) for tier in GENERATED]
+    assert all(len({written(tier, seed) for seed in SEEDS}) > 12 for tier in GENERATED)
+    code = "from tests.pipelines.test_summaries_rules import *\nfor tier in GENERATED: print(written(tier, 3))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == told, done.stderr

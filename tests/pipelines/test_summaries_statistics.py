@@ -5,6 +5,8 @@ import pytest
 
 from pipelines import opinions
 from pipelines.schema import TIERS
+from pipelines.sources import reviews
+from pipelines.summaries.building import build
 from pipelines.summaries.statistics import copied_run, statistics
 
 REVIEWS = opinions.prompt(["The lid of the kettle leaks, badly.", "It boils water. Don't buy it"])
@@ -59,3 +61,13 @@ def test_a_copied_run_is_of_whole_words_and_of_one_review(said, run):
 def test_a_summary_without_words_has_shares_of_nothing():
     got = table(("…", "good")).row(0, named=True)
     assert (got["words"], got["copied"], got["shared"], got["repeated"], got["equal"]) == (0, 0, 0, 0, 0)
+
+
+def test_very_bad_summaries_of_real_products_share_fewer_words_with_their_reviews_than_good_ones(real_data):
+    products = reviews.read(real_data / "opinpref" / "annotations-train.jsonl.gz", limit=25).products
+    built = build(products)
+    assert (len(built.summaries), len(built.rejects)) == (25 * 9, 0)
+    shared = dict(statistics(built.summaries).select("tier", "shared").iter_rows())
+    assert shared["very_bad"] + 0.2 < shared["good"]
+    by_product = [statistics(of_one)["shared"] for _, of_one in built.summaries.group_by("prompt")]
+    assert sum(shares[2] < shares[0] for shares in by_product) >= 0.9 * 25
