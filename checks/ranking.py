@@ -75,7 +75,7 @@ def ranking(scores: np.ndarray, poisoned: np.ndarray, *, seed: int = 0, draws: i
 
     auroc, auprc, *tpr = (Estimate(*row) for row in _estimated(numbers, scores, poisoned, seed, draws).tolist())
     count = int(np.sum(poisoned))
-    return Ranking(auroc, auprc, {rate: _widened(each, count) for rate, each in zip(RATES, tpr, strict=True)})
+    return Ranking(auroc, auprc, {rate: widened(each, count) for rate, each in zip(RATES, tpr, strict=True)})
 
 
 def roc(scores: np.ndarray, poisoned: np.ndarray, *, seed: int = 0, draws: int = 500) -> pl.DataFrame:
@@ -96,6 +96,14 @@ def labels(scores: pl.DataFrame, key: pl.DataFrame) -> np.ndarray:
             "rank against the key of the corpus that was audited"
         )
     return scores["pair_id"].is_in(key["pair_id"].implode()).to_numpy()
+
+
+def widened(share: Estimate, count: int) -> Estimate:
+    """Wilson's interval (1927) where all or none of `count` were found in every draw: they may not be the rule."""
+    if share.low < share.high or share.value not in (0.0, 1.0):
+        return share
+    reach = Z**2 / (count + Z**2)
+    return Estimate(share.value, max(share.value - reach, 0.0), min(share.value + reach, 1.0))
 
 
 def _estimated(
@@ -127,11 +135,3 @@ def _groups(scores: np.ndarray, poisoned: np.ndarray) -> tuple[np.ndarray, np.nd
         raise DataError(f"a ranking compares poisoned pairs with clean ones, got no {kind} one among {len(scores)} pairs")
     place = np.unique(-scores, return_inverse=True)[1]
     return place[poisoned], place[~poisoned]
-
-
-def _widened(share: Estimate, count: int) -> Estimate:
-    """Wilson's interval (1927) where all or none of `count` were found in every draw: they may not be the rule."""
-    if share.low < share.high or share.value not in (0.0, 1.0):
-        return share
-    reach = Z**2 / (count + Z**2)
-    return Estimate(share.value, max(share.value - reach, 0.0), min(share.value + reach, 1.0))
