@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pipelines import opinions
-from pipelines.attacks.oracles import chat
+from pipelines import chat, opinions
 from pipelines.schema import DataError, digest
 from pipelines.summaries.tiers import Request, Tier, Writer, table, tiers
 
@@ -42,7 +41,7 @@ def writing(
     if retries < 0 or concurrency < 1:
         raise DataError(f"retries must be 0 or more and concurrency 1 or more, got {retries} and {concurrency}")
     terms = {name: digest(table()["layout"], tier.instruction, json.dumps(tier.sampling)) for name, tier in tiers().items()}
-    with chat.connect(base_url, api_key=api_key, timeout=timeout) as client:
+    with chat.connect(base_url, api_key=api_key, timeout=timeout, concurrency=concurrency) as client:
         line = Line(client, {"model": model} if model else {}, retries + 1)
         yield Writer(f"server {model or chat.bare(base_url)}", line.write, concurrency, terms)
 
@@ -69,7 +68,7 @@ class Line:
 
     def _told(self, body: Mapping[str, Any]) -> str:
         sent = body if self.takes_top_k else {name: value for name, value in body.items() if name != "top_k"}
-        return chat.complete(self.client, sent, tries=self.tries)
+        return chat.complete(self.client, sent, tries=self.tries).text
 
 
 def asked(request: Request) -> dict[str, Any]:
