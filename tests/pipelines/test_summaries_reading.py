@@ -16,7 +16,7 @@ def test_aspects_are_the_nouns_of_several_reviews_with_what_is_felt_about_them()
 
 
 def test_the_beginning_of_a_sentence_without_end_is_felt():
-    assert reading.mood("the lid " * 125 + "is terrible") == 0 > reading.mood("the lid " * 124 + "is terrible")
+    assert reading.mood("the lid " * 125 + "is terrible") == 0 > reading.mood("the lid " * 120 + "is terrible")
 
 
 @pytest.mark.parametrize("said", [["The joy of it.", "A great joy."], ["The kettle."], ["We pour.", "They pour."]])
