@@ -15,6 +15,10 @@ def test_aspects_are_the_nouns_of_several_reviews_with_what_is_felt_about_them()
     assert found == {"kettle": (4, 3, 0), "lid": (3, 0, 3), "handle": (2, 2, 0)}
 
 
+def test_the_beginning_of_a_sentence_without_end_is_felt():
+    assert reading.mood("the lid " * 125 + "is terrible") == 0 > reading.mood("the lid " * 120 + "is terrible")
+
+
 @pytest.mark.parametrize("said", [["The joy of it.", "A great joy."], ["The kettle."], ["We pour.", "They pour."]])
 def test_words_of_feeling_words_of_one_review_and_what_follows_no_article_are_no_aspects(said):
     assert reading.read(opinions.prompt(said)).aspects == ()
@@ -36,7 +40,7 @@ def test_plurals_count_as_singulars(plural, singular):
         ("I’ve had it, we were sure it’s mine", "Some buyers have had it, they were sure it’s theirs."),
         ("when I was ill it made me tea, in the US", "When they were ill it made them tea, in the US."),
         ('"Mine" is fine...', "Theirs is fine."),
-        ("They broke", "They broke."),
+        ("they broke", "They broke."),
         ("My kettle and Iris", "Their kettle and Iris."),
     ],
 )
