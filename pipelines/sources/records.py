@@ -18,7 +18,11 @@ from pipelines.sources.row import Row
 from pipelines.sources.shapes import SHAPES, BadRow, detect
 
 MARGINS = (("margin", None), ("score_chosen", "score_rejected"), ("reward_chosen", "reward_rejected"))
-OURS = ("prompt", "chosen", "rejected", "annotator", *(name for names in MARGINS for name in names if name))
+OURS = (
+    *dict.fromkeys(name for shape in SHAPES.values() for name in ("prompt", *shape.columns)),
+    "annotator",
+    *(name for names in MARGINS for name in names if name),
+)
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 

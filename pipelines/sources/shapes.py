@@ -68,10 +68,10 @@ def summaries(values: Values) -> Pair:
 
 
 SHAPES: Mapping[str, Shape] = {
-    "summaries": Shape("two summaries of reviews (OpinPref)", ("reviews", "summary-pairs", "preference-data"), summaries),
     "conversations": Shape("lists of messages (TRL)", ("chosen", "rejected"), conversations),
     "triples": Shape("prompt, chosen and rejected texts", ("prompt", "chosen", "rejected"), triples),
     "dialogues": Shape("whole dialogues (HH-RLHF)", ("chosen", "rejected"), dialogues),
+    "summaries": Shape("two summaries of reviews (OpinPref)", ("reviews", "summary-pairs", "preference-data"), summaries),
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.schema import PAIRS, REJECTS, DataError, digest
+from pipelines.schema import REJECTS, DataError, digest
 from pipelines.sources import records
 from pipelines.sources.shapes import SHAPES
 from tests.pipelines.written import FORMS, SAID, TRIPLES, WRITERS, answer, chat, folder, lines, read, spoken
@@ -127,6 +127,8 @@ def test_a_limit_below_one_is_refused(limit, tmp_path):
 def test_a_form_can_be_forced_and_must_be_known(tmp_path):
     wholes = read(tmp_path, *({**row, "prompt": "decoy"} for row in FORMS["dialogues"]), shape="dialogues")
     assert wholes.pairs["prompt"].to_list() == [row["prompt"] for row in TRIPLES]
-    with pytest.raises(DataError, match="shape must be auto or one of conversations, triples, dialogues, got 'pairs'"):
+    with pytest.raises(
+        DataError, match="shape must be auto or one of conversations, triples, dialogues, summaries, got 'pairs'"
+    ):
         read(tmp_path, *TRIPLES, shape="pairs")
-    assert all(form.about and set(form.columns) <= set(PAIRS.columns) for form in SHAPES.values())
+    assert all(form.about and set(form.columns) <= set(records.OURS) for form in SHAPES.values())
