@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.schema import REJECTS, DataError, digest
+from pipelines.schema import PAIRS, REJECTS, DataError, digest
 from pipelines.sources import records
 from pipelines.sources.shapes import SHAPES
 from tests.pipelines.written import FORMS, SAID, TRIPLES, WRITERS, answer, chat, folder, lines, read, spoken
