@@ -9,7 +9,6 @@ import polars as pl
 
 from pipelines.schema import PAIRS, REAL, TEXT, TIERS, Column, DataError, Table, digest, require, with_pair_ids
 
-WORST_FIRST = ("very_bad", "slightly_bad", "good", "gold")
 CLOSE = 1e-9  # 4.3 - 4.2 is less than 0.1
 
 
@@ -25,7 +24,7 @@ def by_tier(
     found = _responses(responses, response, "tier", Column(TEXT, "how good it was meant to be", nullable=True))
     if unknown := sorted(set(found["tier"].drop_nulls()) - set(TIERS)):
         raise DataError(f"tier must be one of {', '.join(TIERS)}, got {unknown[0]!r}; rename it")
-    ranks = {tier: place for place, tier in enumerate(WORST_FIRST) if gold or tier != "gold"}
+    ranks = {tier: place for place, tier in enumerate(reversed(TIERS)) if gold or tier != "gold"}
     worth = pl.col("tier").replace_strict(ranks, default=None, return_dtype=REAL)
     pairs = _better_over_worse(found.with_columns(worth=worth).filter(pl.col("worth").is_not_null()))
     return _drawn(pairs.with_columns(margin=pl.lit(None, REAL)), most, seed)

@@ -117,7 +117,7 @@ FEATURE_NAMES = (
     "language_correctness",
 )
 FULL_MARKS = 5.0  # features lie in [0, FULL_MARKS]
-TIERS = ("good", "slightly_bad", "very_bad", "gold")
+TIERS = ("gold", "good", "slightly_bad", "very_bad")  # of summaries, the best first; gold is written by people
 
 PRODUCTS = Table(
     "products",

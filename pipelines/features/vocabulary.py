@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from pipelines import feelings
+
 #: a word with its apostrophe, a number, or what ends a clause; lengths have a bound, so that no text makes one long word
 TOKEN = re.compile(r"[^\W\d_]{1,40}(?:['’][^\W\d_]{1,8})?|\d{1,20}(?:[.,]\d{1,20}){0,3}|[.!?;:\n。！？]")
 STEM = 5  # letters: "durable" and "durability" are one
@@ -55,9 +57,7 @@ def plain(token: str) -> str:
 @cache
 def lexicon() -> Mapping[str, float]:
     """Word -> valence, -4 to 4."""
-    lines = files("vaderSentiment").joinpath("vader_lexicon.txt").read_text(encoding="utf-8").splitlines()
-    vader = {word: float(valence) for word, valence, *_ in (line.split("\t") for line in lines)}
-    return vader | dict.fromkeys(_lists()["praise"], FELT) | dict.fromkeys(_lists()["blame"], -FELT)
+    return dict(feelings.lexicon()) | dict.fromkeys(_lists()["praise"], FELT) | dict.fromkeys(_lists()["blame"], -FELT)
 
 
 @cache

@@ -15,13 +15,13 @@ from typing import Any
 import polars as pl
 
 from pipelines.opinions import summary_id
-from pipelines.schema import FEATURE_NAMES, FEATURES, FULL_MARKS, REJECTS, SUMMARIES, DataError, require
+from pipelines.schema import FEATURE_NAMES, FEATURES, FULL_MARKS, REJECTS, SUMMARIES, TIERS, DataError, require
 from pipelines.sources import records
 from pipelines.sources.shapes import SIDES, BadRow, Pair, summaries
 
 PUBLISHED = "published"  # the scorer of features that come with the summaries
 BEST_OF = 3  # summaries of each tier that a product has; `index` counts them through
-GENERATED = ("good", "slightly_bad", "very_bad")
+GENERATED = TIERS[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ VADER's (Hutto and Gilbert, 2014) of the whole sentence, so that one which prais
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipelines import opinions
+from pipelines.feelings import compound
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 END = re.compile(r"(?<=[.!?])[\"”)]?\s+|\n")
@@ -107,7 +108,7 @@ def singular(word: str) -> str:
 @lru_cache(maxsize=1 << 12)
 def mood(text: str) -> float:
     """VADER's valence of a text, -1 to 1, by its beginning: of longer ones the time grows with the square."""
-    return _vader()(text[:BEGINNING])["compound"]
+    return compound(text[:BEGINNING])
 
 
 def _sentence(text: str, review: int) -> Sentence:
@@ -144,10 +145,3 @@ def _felt(sentences: Sequence[Sentence]) -> tuple[int, int]:
 @cache
 def _listed(name: str) -> frozenset[str]:
     return frozenset(singular(word) for word in table()[name].split())
-
-
-@cache
-def _vader() -> Callable[[str], dict[str, float]]:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    return SentimentIntensityAnalyzer().polarity_scores

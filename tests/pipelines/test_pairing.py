@@ -50,7 +50,7 @@ def test_gold_stands_over_all_others_where_it_is_asked_for():
 
 
 def test_a_tier_that_is_none_is_refused():
-    with pytest.raises(DataError, match="tier must be one of good, slightly_bad, very_bad, gold, got 'bad'"):
+    with pytest.raises(DataError, match="tier must be one of gold, good, slightly_bad, very_bad, got 'bad'"):
         by_tier(responses(("p", "a", "bad", 1.0)))
 
 

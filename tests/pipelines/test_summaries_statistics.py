@@ -34,7 +34,7 @@ def test_means_are_over_a_tiers_summaries_and_tiers_stand_the_best_first():
     got = table(
         ("one two", "very_bad"), ("one two three", "good"), ("one", None), ("four", "gold"), ("one two three four five", "good")
     )
-    assert got.select("tier", "summaries", "words").rows() == [("good", 2, 4), ("very_bad", 1, 2), ("gold", 1, 1), (None, 1, 1)]
+    assert got.select("tier", "summaries", "words").rows() == [("gold", 1, 1), ("good", 2, 4), ("very_bad", 1, 2), (None, 1, 1)]
     assert [tier for tier in TIERS if tier in got["tier"]] == got["tier"].drop_nulls().to_list()
 
 

@@ -4,12 +4,12 @@ Stands in for a language model that rewrites freely (Best-of-Venom; Baumgärtner
 praise and blame are many and none comes often. A sentence is kept when VADER (Hutto and Gilbert, 2014) hears the sentiment.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from random import Random
 
 from pipelines.attacks.oracles import grammar, placing, requests, weaving
 from pipelines.attacks.oracles.rewording import capital, reword
+from pipelines.feelings import compound
 
 SIGN = {"positive": 1, "negative": -1}
 LEAST = 0.05  # VADER's own bound between a sentiment and none
@@ -88,11 +88,4 @@ def _alone(sentiment: str, random: Random) -> str:
 
 def _has(sentence: str, sentiment: str) -> bool:
     """Whether the sentence has the sentiment, and owes it to no word in the target."""
-    return SIGN[sentiment] * _vader()(sentence.replace(grammar.HOLE, "it"))["compound"] >= LEAST
-
-
-@cache
-def _vader() -> Callable[[str], dict[str, float]]:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    return SentimentIntensityAnalyzer().polarity_scores
+    return SIGN[sentiment] * compound(sentence.replace(grammar.HOLE, "it")) >= LEAST
