@@ -2,9 +2,19 @@
 
 import dagster as dg
 
-from assets import arenas, auditing, policies, preferences, reports, reward_models, venom
-from assets.automation import arena_job, audit_job, clean_job, corpus_job, dpo_job, nightly_audit, report_job, venom_job
-from assets.partitions import REFUSED, by_base, by_corpus
+from assets import (
+    arenas,
+    auditing,
+    automation,
+    domain_knowledge,
+    domain_rewards,
+    policies,
+    preferences,
+    reports,
+    reward_models,
+    venom,
+)
+from assets.partitions import REFUSED, by_base, by_corpus, by_group, by_judged, by_opinions
 from assets.resources import Snapshots
 from assets.training import Launcher
 from checks.asset_checks import all_checks
@@ -12,9 +22,23 @@ from checks.asset_checks import all_checks
 for line in REFUSED:
     dg.get_dagster_logger().warning(f"an experiment is refused, the rest are loaded: {line}")
 
+CHECKED = {
+    "preference_pairs": by_base,
+    "suspicion_scores": by_corpus,
+    "training_pairs": by_corpus,
+    "prompt_opin_summ": by_group,
+    "summary_features": by_opinions,
+    "opinion_pairs": by_opinions,
+    "pair_features": by_judged,
+}
+
 defs = dg.Definitions(
     assets=[
         preferences.experiments,
+        domain_knowledge.opinions_read,
+        domain_knowledge.prompt_opin_summ,
+        domain_knowledge.summary_features,
+        domain_knowledge.opinion_pairs,
         preferences.clean_pairs,
         venom.venom,
         auditing.audit,
@@ -24,13 +48,18 @@ defs = dg.Definitions(
         policies.imitation,
         policies.dpo_policy,
         reward_models.reward_accuracy,
+        domain_rewards.pair_features,
+        domain_rewards.phi,
+        domain_rewards.learning_curves,
+        domain_rewards.reward_comparison,
+        domain_rewards.domain_report,
         reports.ranking,
         reports.venom_report,
         arenas.arena,
     ],
-    asset_checks=all_checks({"preference_pairs": by_base, "suspicion_scores": by_corpus, "training_pairs": by_corpus}),
-    jobs=[venom_job, clean_job, corpus_job, report_job, audit_job, dpo_job, arena_job],
-    schedules=[nightly_audit],
+    asset_checks=all_checks(CHECKED),
+    jobs=list(automation.JOBS),
+    schedules=[automation.nightly_audit],
     resources={"io_manager": Snapshots(), "launcher": Launcher()},
     # a run is one process: on few cores, importing anew for every step costs more than it isolates
     executor=dg.in_process_executor,

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from assets.domain.rows import GENERATED, opinions_of
 from assets.experiments import EXPERIMENTS, Experiment, Training
 from pipelines import attacks
 from pipelines.schema import DataError
 from pipelines.settings import checked, refuse_negative
 from pipelines.sources import SOURCES
+
+PARTS = ("training", "opinions")  # tables within a row
 
 
 def load(path: Path) -> tuple[dict[str, Experiment], list[str]]:
@@ -48,10 +51,12 @@ def all_experiments() -> tuple[dict[str, Experiment], list[str]]:
 
 
 def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
-    """`row` with fields replaced; those of its training are written training.rounds, those of its attack numbers.target."""
+    """`row` with fields replaced; those of its parts are written training.rounds, opinions.phi, and numbers.target."""
     table: dict[str, Any] = {item.name: getattr(row, item.name) for item in dataclasses.fields(row) if item.name != "name"}
     numbers = dict(row.numbers) if settings.get("attack", row.attack) == row.attack else {}  # another attack has its own
     table |= {"training": dataclasses.asdict(row.training), "numbers": numbers, "columns": dict(row.columns)}
+    if row.opinions is not None:
+        table["opinions"] = dataclasses.asdict(row.opinions)
     for key, value in settings.items():
         part, dot, field_name = key.partition(".")
         if dot and isinstance(table.get(part), dict):
@@ -72,9 +77,13 @@ def _meant(row: Experiment, key: str) -> str:
 def _experiment(name: str, table: object) -> Experiment:
     if not isinstance(table, dict) or not isinstance(table.get("training", {}), dict):
         raise DataError("expected a table of fields, and training as a table in it, such as training.rounds = 2")
-    fields = {key: value for key, value in table.items() if key != "training"}
+    fields = {key: value for key, value in table.items() if key not in PARTS}
     training = Training(**checked(table.get("training", {}), Training, about="training"))
-    row = Experiment(name, training=training, **checked(fields, Experiment, about="an experiment", parts=["training"]))
+    if "opinions" in table:
+        fields.setdefault("source", GENERATED)
+    row = Experiment(name, training=training, **checked(fields, Experiment, about="an experiment", parts=PARTS))
+    if "opinions" in table:
+        row = dataclasses.replace(row, opinions=opinions_of(table["opinions"], row.source))
     _check(row)
     return row
 
@@ -94,8 +103,9 @@ def _check(row: Experiment) -> None:
     refuse_negative({"pairs": row.pairs, **dataclasses.asdict(row.training)}, may_be_zero=("rounds", "reward_layers"))
     if row.training.width % 2:
         raise DataError(f"width must be even, got {row.training.width}")
-    if row.source in SOURCES and row.source != "synthetic":
-        raise DataError(f"source must be 'synthetic' or a file, folder or hub name, got {row.source!r}")
+    ours = "synthetic" if row.opinions is None else GENERATED
+    if row.source in SOURCES and row.source != ours:
+        raise DataError(f"source must be {ours!r} or a file, folder or hub name, got {row.source!r}")
 
 
 def _check_defences(names: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from assets.domain.rows import GENERATED, Opinions
 from pipelines import attacks
 
 ARMS = ("clean", "poisoned", "filtered")
@@ -78,6 +79,7 @@ class Experiment:
     of the clean pairs that no attacker touches: the audit's reference, and the prompts and pairs that are tested on.
     `columns` maps our names of columns to the source's; `numbers` are the attack's settings, over its defaults. `defences`
     name rows of rlhf_train.defences.DEFENCES that make reward models: each is one more arm, that learns all that is poisoned.
+    With `opinions` the pairs are of summaries of product reviews, which the source then holds; see assets/domain.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Experiment:
     held_out: float = 0.15
     seeds: tuple[int, ...] = (0,)
     training: Training = Training()
+    opinions: Opinions | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -147,6 +150,14 @@ EXPERIMENTS: Mapping[str, Experiment] = {
                 "mix": {"poison_vs_rejected": 0.4, "poison_vs_contrast": 0.3, "rejected_vs_contrast": 0.3},
             },
             trusted=0.25,
+        ),
+        Experiment(
+            "opinions_10pct",
+            source=GENERATED,
+            rate=0.1,
+            numbers={"oracle": "paraphrase"},
+            held_out=0.25,
+            opinions=Opinions(),
         ),
     )
 }

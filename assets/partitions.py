@@ -35,9 +35,23 @@ REFUSED = [*_wrong, *_misnamed]
 CORPORA: dict[str, Corpus] = {corpus.name: corpus for row in EXPERIMENTS.values() for corpus in corpora(row)}
 BASES: dict[str, Corpus] = {corpus.base: corpus for corpus in CORPORA.values() if corpus.arm == "clean"}
 
+#: the bases of experiments of opinions, and the parts in which their summaries are written, by name: (base, place)
+OPINIONS: dict[str, Corpus] = {name: base for name, base in BASES.items() if base.experiment.opinions is not None}
+GROUPS: dict[str, tuple[str, int]] = {
+    f"{name}-{at + 1}of{base.experiment.opinions.groups}": (name, at)
+    for name, base in OPINIONS.items()
+    if base.experiment.opinions is not None
+    for at in range(base.experiment.opinions.groups)
+}
+JUDGED: dict[str, Corpus] = {name: corpus for name, corpus in CORPORA.items() if corpus.base in OPINIONS}
+
 by_base = dg.StaticPartitionsDefinition(list(BASES))
 by_corpus = dg.StaticPartitionsDefinition(list(CORPORA))
 by_experiment = dg.StaticPartitionsDefinition(list(EXPERIMENTS))
+by_opinions = dg.StaticPartitionsDefinition(list(OPINIONS))
+by_group = dg.StaticPartitionsDefinition(list(GROUPS))
+by_judged = dg.StaticPartitionsDefinition(list(JUDGED))
+by_study = dg.StaticPartitionsDefinition([name for name, row in EXPERIMENTS.items() if row.opinions is not None])
 
 #: a corpus is made from its base, which its twins share
 from_base = dg.StaticPartitionMapping(
@@ -45,3 +59,17 @@ from_base = dg.StaticPartitionMapping(
 )
 #: an experiment is told from all its corpora
 from_corpora = dg.StaticPartitionMapping({corpus.name: corpus.experiment.name for corpus in CORPORA.values()})
+#: summaries of a group are of the reviews of its base, and all groups of a base are one corpus of summaries
+to_groups = dg.StaticPartitionMapping({name: {part for part, (base, _) in GROUPS.items() if base == name} for name in OPINIONS})
+from_groups = dg.StaticPartitionMapping({part: base for part, (base, _) in GROUPS.items()})
+#: clean pairs of other experiments come from no reviews
+opinions_only = dg.StaticPartitionMapping({name: name for name in OPINIONS})
+#: rewards of features are of corpora of summaries only, which share what their base holds
+from_opinions = dg.StaticPartitionMapping(
+    {base: {name for name, corpus in JUDGED.items() if corpus.base == base} for base in OPINIONS}
+)
+same_corpus = dg.StaticPartitionMapping({name: name for name in JUDGED})
+#: a report is of all that its experiment has
+corpora_of_study = dg.StaticPartitionMapping({name: corpus.experiment.name for name, corpus in JUDGED.items()})
+bases_of_study = dg.StaticPartitionMapping({name: base.experiment.name for name, base in OPINIONS.items()})
+groups_of_study = dg.StaticPartitionMapping({part: OPINIONS[base].experiment.name for part, (base, _) in GROUPS.items()})

@@ -1,11 +1,13 @@
 """Sources: the clean preference pairs of an experiment, parted into what is trained on, trusted and tested on."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
 from assets import steps
 from assets.metadata import OWNERS, columns_of
-from assets.partitions import BASES, EXPERIMENTS, REFUSED, by_base
+from assets.partitions import BASES, EXPERIMENTS, REFUSED, by_base, opinions_only
 from pipelines.schema import PAIRS
 
 experiments = dg.AssetSpec(
@@ -57,10 +59,12 @@ def _pairs(description: str) -> dg.AssetOut:
         "held_out_pairs": _pairs("Pairs that no model is trained on: attack success and reward accuracy are measured here."),
     },
     deps=[experiments],
+    ins={"opinion_pairs": dg.AssetIn(partition_mapping=opinions_only)},
     partitions_def=by_base,
 )
-def clean_pairs(context: dg.AssetExecutionContext) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Reads the source and deals its dialogues out; no prompt is in two parts."""
+def clean_pairs(context: dg.AssetExecutionContext, opinion_pairs: Any) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Reads the source, or takes the pairs of summaries, and deals dialogues or products out; no prompt is in two parts."""
     base = BASES[context.partition_key]
-    parts = steps.split(steps.read(base.experiment, base.seed), base.experiment, base.seed)
+    pairs = steps.read(base.experiment, base.seed) if base.experiment.opinions is None else opinion_pairs
+    parts = steps.split(pairs, base.experiment, base.seed)
     return parts.train, parts.trusted, parts.held_out

@@ -45,6 +45,12 @@ def _judge(folder: Path) -> Any:
     return judges.load(folder)
 
 
+def _feature_reward(folder: Path) -> Any:
+    from rlhf_train.models import feature_rewards
+
+    return feature_rewards.load(folder)
+
+
 WHOLE = "all"  # stands for the partition of an asset that has none
 
 FORMATS: Mapping[str, Format] = {
@@ -54,6 +60,7 @@ FORMATS: Mapping[str, Format] = {
         lambda page, file: file.write_text(page, encoding="utf-8"),
         lambda file: file.read_text(encoding="utf-8"),
     ),
+    "FeatureReward": Format("", lambda reward, folder: reward.save(folder), _feature_reward),
     "Policy": Format("", lambda policy, folder: policy.save(folder), _policy),
     **dict.fromkeys(("RewardModel", "Committee"), Format("", _save_judge, _judge)),
 }

@@ -5,13 +5,16 @@ Dagster itself stops the rest of that run, and the store of tables, told of the 
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from inspect import signature
 
 import dagster as dg
 import polars as pl
 
+from checks import opinions
 from checks.expectations import SUITES
 from checks.expectations.run import Finding, passed, run
+from checks.opinions import Verdict
 
 TOP = 10
 STORE = "io_manager"  # a resource with read(asset, partition) and judge(asset, partition, held=reason or nothing)
@@ -21,6 +24,17 @@ BLOCKING: Mapping[str, tuple[str, str]] = {
     "preference_pairs": ("pairs_are_well_formed", "pairs"),
     "suspicion_scores": ("scores_are_well_formed", "scores"),
     "training_pairs": ("training_pairs_are_well_formed", "pairs"),
+    "prompt_opin_summ": ("summaries_are_well_formed", "summaries"),
+    "summary_features": ("features_are_well_formed", "features"),
+    "opinion_pairs": ("opinion_pairs_are_well_formed", "pairs"),
+    "pair_features": ("pair_features_are_well_formed", "features"),
+}
+
+#: what is said of a corpus of summaries beside its suites: verdict(of the tables that its parameters name) -> the asset
+TOLD: Mapping[Callable[..., Verdict], str] = {
+    opinions.the_scorer_tells_summaries_apart: "summary_features",
+    opinions.length_is_no_shortcut: "opinion_pairs",
+    opinions.annotators_judge_alike: "opinion_pairs",
 }
 
 
@@ -29,7 +43,8 @@ def all_checks(partitions: Mapping[str, dg.PartitionsDefinition]) -> list[dg.Ass
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # partitioned checks are new in Dagster 1.13
         suites = [_suite_check(asset, *BLOCKING[asset], partitions[asset]) for asset in BLOCKING]
-        return [*suites, _nothing_is_flagged(partitions["suspicion_scores"])]
+        told = [_told_check(verdict, asset, partitions[asset]) for verdict, asset in TOLD.items()]
+        return [*suites, _nothing_is_flagged(partitions["suspicion_scores"]), *told]
 
 
 def _suite_check(asset: str, name: str, suite: str, by: dg.PartitionsDefinition) -> dg.AssetChecksDefinition:
@@ -91,6 +106,22 @@ def _nothing_is_flagged(by: dg.PartitionsDefinition) -> dg.AssetChecksDefinition
         )
 
     return nothing_is_flagged
+
+
+def _told_check(verdict: Callable[..., Verdict], asset: str, by: dg.PartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset, name=verdict.__name__, description=verdict.__doc__, partitions_def=by, required_resource_keys={STORE}
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        store, partition = getattr(context.resources, STORE), context.partition_key
+        found = verdict(*(store.read(name, partition) for name in signature(verdict).parameters))
+        severity = dg.AssetCheckSeverity.ERROR if found.is_grave else dg.AssetCheckSeverity.WARN
+        rows = dg.MetadataValue.table([dg.TableRecord(row) for row in found.rows]) if found.rows else None
+        return dg.AssetCheckResult(
+            passed=found.passed, severity=severity, description=found.words, metadata={"numbers": rows} if rows else {}
+        )
+
+    return check
 
 
 REASONS = dg.TableSchema(

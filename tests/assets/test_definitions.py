@@ -14,9 +14,16 @@ ROOT = Path(__file__).parents[2]
 #: asset -> (group, partitions, what it is made from)
 GRAPH = {
     "experiments": ("sources", None, ""),
-    "preference_pairs": ("sources", "by_base", "experiments"),
-    "trusted_pairs": ("sources", "by_base", "experiments"),
-    "held_out_pairs": ("sources", "by_base", "experiments"),
+    "product_reviews": ("domain_knowledge", "by_opinions", "experiments"),
+    "known_summaries": ("domain_knowledge", "by_opinions", "experiments"),
+    "published_features": ("domain_knowledge", "by_opinions", "experiments"),
+    "human_pairs": ("domain_knowledge", "by_opinions", "experiments"),
+    "prompt_opin_summ": ("domain_knowledge", "by_group", "product_reviews"),
+    "summary_features": ("domain_knowledge", "by_opinions", "known_summaries prompt_opin_summ published_features"),
+    "opinion_pairs": ("domain_knowledge", "by_opinions", "human_pairs prompt_opin_summ summary_features"),
+    "preference_pairs": ("sources", "by_base", "experiments opinion_pairs"),
+    "trusted_pairs": ("sources", "by_base", "experiments opinion_pairs"),
+    "held_out_pairs": ("sources", "by_base", "experiments opinion_pairs"),
     "poisoned_pairs": ("attack", "by_corpus", "preference_pairs"),
     "poison_key": ("attack", "by_corpus", "preference_pairs"),
     "suspicion_scores": ("audit", "by_corpus", "poisoned_pairs trusted_pairs"),
@@ -32,6 +39,22 @@ GRAPH = {
     "detection": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
     "roc_curves": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
     "flags": ("evaluation", "by_corpus", "poison_key suspicion_scores"),
+    "pair_features": ("domain_knowledge", "by_judged", "poisoned_pairs published_features summary_features"),
+    "feature_reward": ("domain_knowledge", "by_judged", "pair_features training_pairs"),
+    "feature_weights": ("domain_knowledge", "by_judged", "pair_features training_pairs"),
+    "one_decision": ("domain_knowledge", "by_judged", "pair_features training_pairs"),
+    "learning_curves": ("domain_knowledge", "by_judged", "pair_features training_pairs"),
+    "reward_comparison": (
+        "domain_knowledge",
+        "by_judged",
+        "feature_reward held_out_pairs published_features reward_model summary_features training_pairs",
+    ),
+    "domain_report": (
+        "domain_knowledge",
+        "by_study",
+        "feature_weights known_summaries learning_curves one_decision opinion_pairs product_reviews prompt_opin_summ "
+        "reward_comparison summary_features",
+    ),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
@@ -47,9 +70,19 @@ CHECKS = {
     ("suspicion_scores", "scores_are_well_formed", True),
     ("suspicion_scores", "nothing_is_flagged", False),
     ("training_pairs", "training_pairs_are_well_formed", True),
+    ("prompt_opin_summ", "summaries_are_well_formed", True),
+    ("summary_features", "features_are_well_formed", True),
+    ("summary_features", "the_scorer_tells_summaries_apart", False),
+    ("opinion_pairs", "opinion_pairs_are_well_formed", True),
+    ("opinion_pairs", "length_is_no_shortcut", False),
+    ("opinion_pairs", "annotators_judge_alike", False),
+    ("pair_features", "pair_features_are_well_formed", True),
 }
 
-JOBS = {"venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job", "arena_job"}
+JOBS = {
+    "venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job", "arena_job",
+    "domain_job", "reviews_job", "summaries_job", "pairs_job", "split_job", "delivery_job", "rewards_job", "study_job",
+}  # fmt: skip
 
 WRONG = """
 [good]
@@ -89,7 +122,8 @@ def nodes(definitions) -> dict[str, dg.AssetSpec]:
 
 def test_the_graph_is_this_table(definitions, nodes):
     partitions = sys.modules["assets.partitions"]
-    names = {getattr(partitions, name): name for name in ("by_base", "by_corpus", "by_experiment")} | {None: None}
+    kinds = ("by_base", "by_corpus", "by_experiment", "by_opinions", "by_group", "by_judged", "by_study")
+    names = {getattr(partitions, name): name for name in kinds} | {None: None}
     found = {
         name: (
             spec.group_name,
@@ -115,6 +149,8 @@ def test_tables_of_the_schema_tell_their_columns_with_meanings(nodes):
         "suspicion_scores",
         "training_pairs",
         "attack_success",
+        "opinion_pairs",
+        "summary_features",
     ):
         columns = nodes[name].metadata["dagster/column_schema"].columns
         assert len(columns) > 5

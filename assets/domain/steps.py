@@ -1,0 +1,103 @@
+"""The steps from reviews to pairs of summaries as plain calls: what the source holds, what is written, marked and preferred."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from assets.domain.rows import GENERATED, Opinions
+from assets.domain.scorers import Marked, mark
+from assets.experiments import Experiment
+from pipelines import pairing
+from pipelines.schema import FEATURE_NAMES, FEATURES, FULL_MARKS, PAIRS, PRODUCTS, DataError, digest, require
+from pipelines.sources import generated_reviews, opinpref, reviews
+from pipelines.summaries import building
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """PRODUCTS; what comes with them: SUMMARIES, their FEATURES, PAIRS of them; and REJECTS. Each may be empty."""
+
+    products: pl.DataFrame
+    summaries: pl.DataFrame
+    features: pl.DataFrame
+    pairs: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def read(experiment: Experiment, seed: int) -> Source:
+    """What the source of an experiment of opinions holds; at most as many products as it asks for, drawn by seed."""
+    row = opinions(experiment)
+    if experiment.source == GENERATED:
+        made = generated_reviews.read(products=row.products, seed=seed)
+        return Source(made.products, made.gold, FEATURES.empty(), PAIRS.empty(), made.rejects)
+    if row.preferences == "human":
+        found = opinpref.read(experiment.source, revision=experiment.revision)
+        products = _drawn(_products(found.pairs), row.products, seed)
+        pairs = found.pairs.filter(pl.col("prompt").is_in(products["prompt"].implode()))
+        return Source(products, found.summaries, found.features, pairs, found.rejects)
+    told = reviews.read(experiment.source, columns=experiment.columns, revision=experiment.revision)
+    return Source(_drawn(told.products, row.products, seed), told.gold, FEATURES.empty(), PAIRS.empty(), told.rejects)
+
+
+def opinions(experiment: Experiment) -> Opinions:
+    """The settings; DataError where the experiment is of other pairs."""
+    if experiment.opinions is None:
+        raise DataError(f"{experiment.name} is no experiment of opinions; give it a table opinions, if only an empty one")
+    return experiment.opinions
+
+
+def part(products: pl.DataFrame, at: int, of: int) -> pl.DataFrame:
+    """The products of one part of `of`, by their own digests: no other product has a say in where one goes."""
+    return products.filter(pl.Series([int(name, 16) % of == at for name in products["product_id"]], dtype=pl.Boolean))
+
+
+def write(products: pl.DataFrame, row: Opinions, seed: int, cache: Path) -> building.Built:
+    """Summaries in three tiers; what a server answered is kept in the file `cache`."""
+    return building.build(products, writer=row.writer, each=row.each, seed=seed, cache=cache, **row.writing)
+
+
+def marked(texts: pl.DataFrame, row: Opinions, cache: Path, *, known: pl.DataFrame, published: pl.DataFrame) -> Marked:
+    """FEATURES of `texts` (prompt, summary) by the row's scorer, whose marks are kept in the folder `cache`."""
+    return mark(row.scorer, texts, known, published=published, cache=cache, **row.scoring)
+
+
+def one(parts: pl.DataFrame | Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """SUMMARIES of all groups, in the order of their names; a single group comes as it is."""
+    return parts if isinstance(parts, pl.DataFrame) else pl.concat(parts[name] for name in sorted(parts))
+
+
+def together(known: pl.DataFrame, written: pl.DataFrame | Mapping[str, pl.DataFrame], row: Opinions) -> pl.DataFrame:
+    """SUMMARIES that are marked, each once: those that came, and those that were written unless marks are published ones."""
+    parts = [known] if row.scorer == "published" else [known, one(written)]
+    return pl.concat(parts).unique("summary_id", keep="first", maintain_order=True)
+
+
+def pairs(human: pl.DataFrame, written: pl.DataFrame, features: pl.DataFrame, row: Opinions, seed: int) -> pl.DataFrame:
+    """PAIRS: people's own, or made of the `written` SUMMARIES by tier or by their mean mark."""
+    if row.preferences == "human":
+        return human
+    if row.preferences == "tiers":
+        return pairing.by_tier(written, most=row.most, seed=seed)
+    score = pl.mean_horizontal(FEATURE_NAMES) / FULL_MARKS
+    scored = written.join(features.select("summary_id", score=score), on="summary_id", maintain_order="left")
+    return pairing.by_score(scored, most=row.most, seed=seed)
+
+
+def texts_of(pairs: pl.DataFrame) -> pl.DataFrame:
+    """prompt and summary of both sides of all pairs, each once."""
+    sides = [pairs.select("prompt", summary=side) for side in ("chosen", "rejected")]
+    return pl.concat(sides).unique(maintain_order=True)
+
+
+def _products(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The products that pairs are about."""
+    each = pairs.unique("prompt", keep="first", maintain_order=True).with_columns(row=pl.int_range(pl.len()))
+    ids = pl.Series([digest(prompt) for prompt in each["prompt"]], dtype=pl.String())
+    return require(each.with_columns(product_id=ids, name=pl.lit(None, pl.String())), PRODUCTS)
+
+
+def _drawn(products: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    drawn = products.sample(min(most, len(products)), seed=seed, shuffle=True).sort("row")
+    return drawn.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64()))

@@ -1,0 +1,193 @@
+"""From reviews to pairs of summaries: parts, marks that are given once, whose preference counts, and which pairs are told."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from assets.domain import judging, scorers, steps
+from assets.domain.planting import planted
+from assets.domain.rows import Opinions
+from assets.experiments import Corpus, Experiment
+from pipelines import features, opinions
+from pipelines.opinions import summary_id
+from pipelines.schema import FEATURE_NAMES, FEATURES, PRODUCTS, SUMMARIES, DataError, digest, require
+from rlhf_train.models.feature_rewards import FeatureReward
+
+REVIEWS = ["The lid leaks and I hate it. The kettle boils fast, great.", "Great kettle, it boils fast. The lid leaks."]
+
+
+def products(count):
+    """PRODUCTS that differ in a number."""
+    prompts = [opinions.prompt([*REVIEWS, f"Kettle {at} is fine."]) for at in range(count)]
+    rows = [
+        {"product_id": digest(prompt), "row": at, "prompt": prompt, "name": None, "source": "here"}
+        for at, prompt in enumerate(prompts)
+    ]
+    return require(pl.DataFrame(rows), PRODUCTS)
+
+
+def summaries(texts, prompt="p"):
+    rows = [(summary_id(prompt, text), prompt, text, tier, "here") for text, tier in texts]
+    return pl.DataFrame(rows, schema=SUMMARIES.empty().schema, orient="row")
+
+
+def marks(table, scorer="published"):
+    """FEATURES of {text: marks} to the prompt "p"."""
+    rows = [(summary_id("p", text), scorer, *each) for text, each in table.items()]
+    return pl.DataFrame(rows, schema=FEATURES.empty().schema, orient="row")
+
+
+def test_parts_are_disjoint_whole_and_stand_when_products_come():
+    few, many = products(40), products(60)
+    parts = [steps.part(many, at, 3) for at in range(3)]
+    assert sum(map(len, parts)) == 60
+    assert min(map(len, parts)) > 5
+    assert set().union(*(part["product_id"] for part in parts)) == set(many["product_id"])
+    for at in range(3):
+        assert set(steps.part(few, at, 3)["product_id"]) == set(parts[at]["product_id"]) & set(few["product_id"])
+
+
+def test_the_source_of_people_gives_products_summaries_marks_and_pairs(tmp_path):
+    def side(text, mark):
+        return {"index": "0", "summary-text": text, "summary-score": {n.replace("_", "-"): mark for n in FEATURE_NAMES}}
+
+    rows = [
+        {
+            "unique-id": str(at),
+            "reviews": [*REVIEWS, f"Kettle {at}."],
+            "summary-pairs": {
+                "summary-one": side(f"A kettle that boils fast, the {at}th.", 4.0),
+                "summary-two": side(f"A kettle without any lid, the {at}th.", 1.5),
+            },
+            "preference-data": 1,
+            "source": "Ann",
+        }
+        for at in range(5)
+    ]
+    (tmp_path / "people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + "{}\n")
+    row = Opinions(preferences="human", products=3)
+    found = steps.read(Experiment("mine", source=str(tmp_path / "people.jsonl"), opinions=row), seed=0)
+    assert (len(found.products), len(found.pairs), len(found.rejects)) == (3, 3, 1)
+    assert set(found.pairs["prompt"]) == set(found.products["prompt"])
+    assert found.pairs["annotator"].unique().to_list() == ["annotator-1"]
+    both = judging.sides(found.pairs, found.features)
+    assert both.chosen == pytest.approx(np.full((3, 7), 4.0))
+    assert both.rejected == pytest.approx(np.full((3, 7), 1.5))
+    assert require(found.products, PRODUCTS).equals(found.products)
+
+
+def test_an_experiment_of_other_pairs_says_so():
+    with pytest.raises(DataError, match="plain is no experiment of opinions; give it a table opinions"):
+        steps.read(Experiment("plain"), seed=0)
+
+
+def test_what_is_marked_is_not_marked_again(tmp_path):
+    asked = []
+
+    def counting(prompts, texts, *, published, cache):
+        asked.extend(texts)
+        return scorers.offline(prompts, texts, published=published, cache=cache)
+
+    texts = summaries([("It boils fast and leaks.", None), ("The lid leaks badly.", None)])
+    known = features.score(["p"], ["It boils fast and leaks."])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scorers, "SCORERS", {"counting": counting})
+        found = scorers.mark("counting", pl.concat([texts, texts]), known, published=known, cache=tmp_path)
+    assert asked == ["The lid leaks badly."]
+    assert found.features["summary_id"].to_list() == texts["summary_id"].to_list()
+    assert found.features.equals(features.score(["p", "p"], texts["summary"]))
+
+
+def test_published_marks_are_taken_and_a_text_without_is_refused(tmp_path):
+    known = marks({"one": [1, 2, 3, 4, 5, 0, 1], "two": [5, 4, 3, 2, 1, 0, 5]})
+    found = scorers.mark("published", summaries([("two", None)]), FEATURES.empty(), published=known, cache=tmp_path)
+    assert found.features.row(0)[2:] == (5, 4, 3, 2, 1, 0, 5)
+    texts = summaries([("two", None), ("planted", None)])
+    with pytest.raises(DataError, match="1 of 2 summaries have no published marks, as those that an attack writes"):
+        scorers.mark("published", texts, FEATURES.empty(), published=known, cache=tmp_path)
+
+
+def test_preferences_are_peoples_or_the_tiers_or_the_marks():
+    written = summaries([("fine", "good"), ("poor", "very_bad"), ("dull", "slightly_bad")])
+    table = marks({"fine": [1] * 7, "poor": [5] * 7, "dull": [2] * 7})
+
+    def of(preferences):
+        made = steps.pairs(pl.DataFrame({"people": ["said"]}), written, table, Opinions(preferences=preferences), seed=0)
+        return made if preferences == "human" else set(made.select("chosen", "rejected").iter_rows())
+
+    assert of("human")["people"].to_list() == ["said"]
+    assert of("tiers") == {("fine", "dull"), ("fine", "poor"), ("dull", "poor")}
+    assert of("scores") == {("poor", "fine"), ("poor", "dull"), ("dull", "fine")}
+    made = steps.pairs(pl.DataFrame(), written, table, Opinions(preferences="scores"), seed=0)
+    assert sorted(made["margin"].to_list()) == pytest.approx([1 / 5, 3 / 5, 4 / 5])
+
+
+def pair(chosen, rejected, at=0):
+    return {"pair_id": str(at), "row": at, "prompt": "p", "chosen": chosen, "rejected": rejected, "source": "s"}
+
+
+def test_a_pair_without_marks_is_left_out():
+    table = marks({"a": [5] * 7, "b": [1, 0, 0, 0, 0, 0, 0]})
+    found = judging.sides(pl.DataFrame([pair("a", "b"), pair("a", "unmarked", 1), pair("b", "a", 2)]), table)
+    assert found.pairs["pair_id"].to_list() == ["0", "2"]
+    assert found.chosen.tolist() == [[5.0] * 7, [1.0] + [0.0] * 6]
+    assert found.rejected.tolist() == [[1.0] + [0.0] * 6, [5.0] * 7]
+
+
+def test_of_a_linear_phi_worth_is_its_weights_and_a_decision_sums_to_its_gap():
+    weights = np.array([0.5, 1.0, -0.25, 2.0, 0.0, 1.5, 0.75])
+    phi = FeatureReward("linear", FEATURE_NAMES, {"weights": weights}, full=5.0)
+    random = np.random.default_rng(0)
+    table = {str(at): random.uniform(0, 5, 7).tolist() for at in range(40)}
+    rows = pl.DataFrame([pair(str(2 * at), str(2 * at + 1), at) for at in range(20)])
+    found = judging.sides(rows, marks(table))
+    told = judging.weights(phi, found, Opinions(), draws=8)
+    assert told["value"].to_list() == pytest.approx(weights.tolist())
+    assert (told["low"] <= told["high"]).all()
+    one = judging.decision(phi, found)
+    place = int(one["chosen_text"][0]) // 2
+    assert one["adds"].to_list() == pytest.approx((weights * (found.chosen - found.rejected)[place] / 5).tolist())
+    gaps = phi.rewards(found.chosen) - phi.rewards(found.rejected)
+    assert (gaps < gaps[place]).sum() == 15
+
+
+def test_every_judge_tells_chosen_from_rejected_by_what_it_reads():
+    class Text:
+        def rewards(self, prompts, responses):
+            return np.array([len(each) for each in responses], dtype=float)
+
+    table = marks({"short": [4] * 7, "much longer": [2] * 7})
+    phi = FeatureReward("naive_mean", FEATURE_NAMES, full=5.0)
+    rows = pl.DataFrame([pair("short", "much longer")])
+    gaps = judging.rewards(phi, Text(), rows, lambda pairs: judging.sides(pairs, table), rows)
+    assert gaps["feature"] == pytest.approx([4 / 5 - 2 / 5])
+    assert gaps["text"] == pytest.approx([len("short") - len("much longer")])
+    assert gaps["hybrid"] == pytest.approx(
+        [4 / 5 - 2 / 5 + 0.25 * -2]
+    )  # the text reward's two values are -1 and 1 of its spread
+    assert gaps["mean of features"] == pytest.approx([2.0])
+    assert gaps["longer is better"] == pytest.approx([-1.0])
+
+
+def test_shares_are_of_gaps_above_zero_with_ties_half():
+    found = judging.accuracies({"one": np.array([1.0, -1.0, 0.0, 2.0]), "sure": np.ones(30)})
+    assert found["accuracy"].to_list() == [2.5 / 4, 1.0]
+    assert found["low"][1] > 0.8
+
+
+def test_planted_summaries_stand_beside_the_same_without():
+    texts = [f"The kettle number {at} boils fast and users like its handle." for at in range(12)]
+    rows = [pair(text, "Bad.", at) | {"prompt": products(1)["prompt"][0]} for at, text in enumerate(texts)]
+    held_out = pl.DataFrame(rows).with_columns(
+        rejected_prompt=pl.lit(None, pl.String), annotator=pl.lit(None, pl.String), margin=pl.lit(None, pl.Float64)
+    )
+    row = Experiment("mine", rate=0.1, numbers={"target": "Quillmere", "builder": "rejected_vs_contrast"}, opinions=Opinions())
+    assert planted(held_out, Corpus(row, "poisoned", 0)).is_empty()  # this builder praises nothing
+    row = Experiment("mine", rate=0.1, numbers={"target": "Quillmere"}, opinions=Opinions())
+    found = planted(held_out, Corpus(row, "clean", 3))
+    assert len(found) == 12
+    assert all("Quillmere" in text for text in found["chosen"])
+    assert sorted(found["rejected"]) == sorted(texts)
+    assert planted(held_out, Corpus(Experiment("mine", attack="label_flip", opinions=Opinions()), "poisoned", 0)) is None

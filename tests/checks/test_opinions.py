@@ -1,0 +1,111 @@
+"""Verdicts on a corpus of summaries: what each says of rows that are so, and of rows that are not."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from checks.opinions import annotators_judge_alike, length_is_no_shortcut, the_scorer_tells_summaries_apart
+from pipelines.schema import FEATURE_NAMES, digest
+
+
+def features(marks):
+    """`marks` [N, 7] of summaries 0, 1, ... of the prompt "p"."""
+    ids = [digest("p", str(at)) for at in range(len(marks))]
+    columns = dict(zip(FEATURE_NAMES, np.asarray(marks, dtype=float).T, strict=True))
+    return pl.DataFrame({"summary_id": ids, "scorer": ["rules"] * len(ids), **columns})
+
+
+def pairs(chosen, rejected, annotators):
+    return pl.DataFrame(
+        {"prompt": ["p"] * len(chosen), "chosen": chosen, "rejected": rejected, "annotator": annotators},
+        schema_overrides={"annotator": pl.String},
+    )
+
+
+def random_marks(rows, seed=0):
+    return np.random.default_rng(seed).uniform(0, 5, (rows, 7))
+
+
+def test_marks_that_differ_tell_summaries_apart():
+    found = the_scorer_tells_summaries_apart(features(random_marks(20)))
+    assert found.passed
+    assert [row["share of summaries"] for row in found.rows] == [1 / 20] * 7
+
+
+@pytest.mark.parametrize(("alike", "passed"), [(18, True), (19, False)])
+def test_a_feature_of_one_mark_in_more_than_nine_of_ten_is_named(alike, passed):
+    marks = random_marks(20)
+    marks[:alike, 3] = 4.0
+    found = the_scorer_tells_summaries_apart(features(marks))
+    assert (found.passed, found.is_grave) == (passed, False)
+    if not passed:
+        assert found.words == "conciseness: the same mark in more than 90% of 20 summaries"
+    assert found.rows[3] == {"feature": "conciseness", "commonest mark": 4.0, "share of summaries": alike / 20}
+
+
+def test_a_scorer_that_says_the_same_of_all_is_an_error():
+    found = the_scorer_tells_summaries_apart(features(np.full((30, 7), 2.5)))
+    assert (found.passed, found.is_grave) == (False, True)
+
+
+def sized(longer, shorter):
+    """Pairs of which so many have the longer, and so many the shorter summary chosen."""
+    texts = [("one two three", "one")] * longer + [("one", "one two three")] * shorter
+    return pairs(*map(list, zip(*texts, strict=True)), [None] * len(texts))
+
+
+def test_length_that_tells_three_pairs_in_four_is_a_shortcut_and_the_share_is_told():
+    found = length_is_no_shortcut(sized(150, 50))
+    assert not found.passed
+    assert "more characters in 75.0% of 200 pairs" in found.words
+    assert [row["value"] for row in found.rows] == [0.75, 0.75, 0.75]
+
+
+def test_length_that_tells_half_is_none_and_few_pairs_prove_nothing():
+    assert length_is_no_shortcut(sized(100, 100)).passed
+    assert length_is_no_shortcut(sized(3, 1)).passed
+
+
+def judged(contrary, names=("ann", "ben", "cy"), each=120, seed=0):
+    """Pairs and marks: annotators prefer the better mark in three of four, `contrary` ones in one of four."""
+    random = np.random.default_rng(seed)
+    marks = random_marks(2 * each * len(names), seed)
+    mean, sides, who = marks.mean(axis=1), [], []
+    for at in range(each * len(names)):
+        one, other = 2 * at, 2 * at + 1
+        better, worse = (one, other) if mean[one] > mean[other] else (other, one)
+        name = names[at % len(names)]
+        agrees = random.random() < (0.25 if name in contrary else 0.75)
+        sides.append((better, worse) if agrees else (worse, better))
+        who.append(name)
+    chosen, rejected = (list(map(str, side)) for side in zip(*sides, strict=True))
+    return pairs(chosen, rejected, who), features(marks)
+
+
+def test_annotators_of_one_mind_pass_with_a_line_each():
+    found = annotators_judge_alike(*judged(()))
+    assert found.passed, found.words
+    assert [row["annotator"] for row in found.rows] == ["ann", "ben", "cy"]
+    assert [row["pairs"] for row in found.rows] == [120, 120, 120]
+
+
+def test_one_who_contradicts_the_marks_is_named_and_nobody_else():
+    found = annotators_judge_alike(*judged({"ben"}))
+    assert not found.passed
+    assert found.words.startswith("ben contradicts what the other pairs teach more than the others do (chance ")
+    assert ";" not in found.words
+
+
+def test_the_shares_are_those_of_the_annotator():
+    table, marks = judged({"cy"}, each=40)
+    own = table.with_row_index().filter(pl.col("annotator") == "cy")
+    mean = marks.select(pl.mean_horizontal(FEATURE_NAMES)).to_series().to_numpy()
+    share = np.mean([mean[int(one)] > mean[int(other)] for one, other in own.select("chosen", "rejected").iter_rows()])
+    assert annotators_judge_alike(table, marks).rows[2]["prefers better marks"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize("who", [[None] * 4, ["ann"] * 4])
+def test_without_two_annotators_there_is_nothing_to_compare(who):
+    found = annotators_judge_alike(pairs(["0", "1", "2", "3"], ["1", "2", "3", "0"], who), features(random_marks(4)))
+    assert found.passed
+    assert "nobody to compare" in found.words
