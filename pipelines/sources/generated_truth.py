@@ -1,0 +1,124 @@
+"""The truth of generated reviews, read from their texts: what reviewers feel about each aspect, and how good a summary is."""
+
+import random
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+
+from pipelines import opinions
+from pipelines.schema import DataError
+from pipelines.sources.frames import keys, plain, say
+from pipelines.sources.generated_language import heard, kinds, language
+
+CLEAR = 0.55  # share of praise in all opinions beyond which most reviewers like a product, and of blame likewise
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """How many reviewers praise an aspect, and how many blame it."""
+
+    praised: int
+    blamed: int
+
+    @property
+    def side(self) -> int:
+        """What most feel: 1 praise, -1 blame, 0 where as many do the one as the other."""
+        return (self.praised > self.blamed) - (self.praised < self.blamed)
+
+
+@lru_cache(maxsize=1024)
+def truth(prompt: str) -> Mapping[str, Opinion]:
+    """The aspects that the reviews in `prompt` speak of, the commonest first, each with what reviewers feel.
+
+    Raises DataError where the reviews are no generated ones.
+    """
+    kind = kind_of(prompt)
+    said = [(name, side) for review in opinions.reviews(prompt) for name, sides in heard(review, kind).items() for side in sides]
+    counts, mentions = Counter(said), Counter(name for name, _ in said)
+    return {name: Opinion(counts[name, 1], counts[name, -1]) for name, _ in mentions.most_common()}
+
+
+def gold_quality(prompt: str, summary: str) -> float:
+    """How good a summary of generated reviews truly is, at most 1; one that says nothing of aspects has 0, whatever its length.
+
+    The share of the aspects spoken of that it gives with the side that most reviewers take, less those it gives a side that is
+    wrong, less aspects that nobody spoke of. Where reviewers disagree both sides may be given, if what most feel is among them.
+    """
+    spoken, given = truth(prompt), heard(summary, kind_of(prompt))
+    worth = sum(_worth(opinion, given.get(name, frozenset())) for name, opinion in spoken.items())
+    return (worth - len(invented(prompt, summary))) / len(spoken)
+
+
+def gold_qualities(prompts: Sequence[str], summaries: Sequence[str]) -> np.ndarray:
+    """[N] gold qualities of N summaries, each of the prompt beside it. Raises DataError on unequal lengths."""
+    if len(prompts) != len(summaries):
+        raise DataError(f"each summary needs its prompt, got {len(prompts)} prompts and {len(summaries)} summaries")
+    return np.fromiter(map(gold_quality, prompts, summaries), dtype=np.float64, count=len(prompts))
+
+
+def invented(prompt: str, summary: str) -> set[str]:
+    """Aspects of any kind of product, or of other things, that `summary` names and of which the reviews have no word."""
+    said, words = plain(summary), _words(prompt)
+    return {name for phrase, name in _nameable().items() if phrase in said and not words & set(phrase.split())}
+
+
+@lru_cache(maxsize=1024)
+def kind_of(prompt: str) -> str:
+    """The kind of product that reviews are of: what they call it decides, and else what they say of it."""
+    said = plain(prompt)
+    found = {name: (said.count(f" {name} "), sum(key in said for key in _known(name))) for name in kinds()}
+    kind = max(found, key=lambda name: found[name])
+    if not found[kind][1]:
+        raise DataError("the prompt must hold generated reviews, got others; only of those is the truth known")
+    return kind
+
+
+def gold_summary(kind: str, spoken: Mapping[str, Opinion], rng: random.Random) -> str:
+    """Two to four sentences on what most reviewers feel about each aspect spoken of."""
+    named = {side: [name for name, opinion in spoken.items() if opinion.side == side] for side in (1, -1, 0)}
+    aspects, frames = kinds()[kind].aspects, language()["gold"]
+    praise, blame = ([aspects[name].frames(side)[0].replace("*", "") for name in named[side]] for side in (1, -1))
+    listed = {"praise": praise, "blame": blame, "mixed": [f"the {name}" for name in named[0]]}
+    opens = say([rng.choice(frames[_overall(spoken)])], kinds()[kind].slots, rng)
+    rest = [say([rng.choice(frames[part])], {"said": [_listed(said)]}, rng) for part, said in listed.items() if said]
+    return " ".join([opens, *rest])
+
+
+def _worth(opinion: Opinion, given: Collection[int]) -> int:
+    """1 where what most feel is given, less 1 where a side is that is wrong."""
+    right = opinion.side in given if opinion.side else bool(given)
+    held = {1: opinion.praised, -1: opinion.blamed}
+    wrong = any(not held[side] or not right for side in given)
+    return right - wrong
+
+
+def _overall(spoken: Mapping[str, Opinion]) -> str:
+    praised, blamed = (sum(getattr(opinion, side) for opinion in spoken.values()) for side in ("praised", "blamed"))
+    share = praised / (praised + blamed)
+    return "liked" if share > CLEAR else "disliked" if share < 1 - CLEAR else "parted"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+@lru_cache(maxsize=16)
+def _words(prompt: str) -> frozenset[str]:
+    return frozenset(plain(prompt).split())
+
+
+@cache
+def _known(kind: str) -> Sequence[str]:
+    """The key phrases of a kind."""
+    return [key for aspect in kinds()[kind].aspects.values() for key in keys(*aspect.praise, *aspect.blame)]
+
+
+@cache
+def _nameable() -> Mapping[str, str]:
+    """Whatever names an aspect of something, as plain text, with the aspect."""
+    ours = {plain(word): name for kind in kinds().values() for name, aspect in kind.aspects.items() for word in aspect.words}
+    return {plain(name): name for name in language()["elsewhere"]["aspects"]} | ours
