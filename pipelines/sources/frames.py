@@ -1,4 +1,4 @@
-"""Frames of a made-up language: {a|b} picks one, {name} picks from a list, and *words* are a key phrase by which it is known again."""
+"""Frames of a made-up language: {a|b} picks one, {name} picks from a list, and by *words*, a key phrase, one is known again."""
 
 import random
 import re

@@ -60,27 +60,36 @@ def heard(text: str, kind: str) -> dict[str, frozenset[int]]:
     """The aspects of a kind that `text` names, in order, and the sides it takes: 1 praise, -1 blame, both, or none."""
     found: dict[str, frozenset[int]] = {}
     for clause in CLAUSE.split(text.lower()):
-        said = plain(clause)
-        for name, part in _parts(said, kind):
-            sides = _sides(_keys(kind, name), part) or _verdict(said, clause)
-            found[name] = found.get(name, frozenset()) | sides
+        for name, part in _parts(clause, kind):
+            found[name] = found.get(name, frozenset()) | _said(part, clause, _keys(kind, name))
     return found
 
 
-def _parts(said: str, kind: str) -> Iterator[tuple[str, str]]:
-    """Each aspect that a clause names, with what follows up to the next one."""
-    places = [(found.start(), _named(kind)[found[0]]) for found in _names(kind).finditer(said)]
+def _parts(clause: str, kind: str) -> Iterator[tuple[str, str]]:
+    """Each aspect that a clause names with its part of it, which goes up to the next aspect; the first has the beginning, too."""
+    places = [(found.start(), _named(kind)[found[0]]) for found in _names(kind).finditer(clause)]
     changes = [place for at, place in enumerate(places) if at == 0 or places[at - 1][1] != place[1]]
-    for (start, name), (end, _) in pairwise([*changes, (len(said), "")]):
-        yield name, f"{said[start:end].rstrip()} "
+    for (start, name), (end, _) in pairwise([*changes, (len(clause), "")]):
+        yield name, clause[start if start > changes[0][0] else 0 : end]
 
 
-def _verdict(said: str, clause: str) -> frozenset[int]:
-    """What a clause feels in a summary's words: both sides where opinions are divided, else by its verdicts or by VADER."""
+def _said(part: str, clause: str, phrases: Sequence[tuple[str, int]]) -> frozenset[int]:
+    """The sides of key phrases, where the part's feeling does not deny them ("I hate that it closes firmly" says nothing)."""
+    if sides := _sides(phrases, plain(part)):
+        return sides - {-side for side in _felt(part)}
+    return _verdict(plain(clause)) or _felt(clause)
+
+
+def _verdict(said: str) -> frozenset[int]:
+    """What a summary's words say: both sides where opinions are divided, else those of its verdicts."""
     if any(phrase in said for phrase in _phrases("mixed")):
         return frozenset((1, -1))
-    given = _sides([(phrase, side) for kind, side in (("praise", 1), ("blame", -1)) for phrase in _phrases(kind)], said)
-    return given or frozenset(side for side in (1, -1) if side * compound(clause) > FELT)
+    return _sides([(phrase, side) for verdict, side in (("praise", 1), ("blame", -1)) for phrase in _phrases(verdict)], said)
+
+
+def _felt(text: str) -> frozenset[int]:
+    valence = compound(text)
+    return frozenset(side for side in (1, -1) if side * valence > FELT)
 
 
 def _sides(phrases: Sequence[tuple[str, int]], said: str) -> frozenset[int]:

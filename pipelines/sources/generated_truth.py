@@ -36,7 +36,9 @@ def truth(prompt: str) -> Mapping[str, Opinion]:
     Raises DataError where the reviews are no generated ones.
     """
     kind = kind_of(prompt)
-    said = [(name, side) for review in opinions.reviews(prompt) for name, sides in heard(review, kind).items() for side in sides]
+    said = [
+        (name, side) for review in opinions.reviews(prompt) for name, sides in heard(review, kind).items() for side in sides
+    ]
     counts, mentions = Counter(said), Counter(name for name, _ in said)
     return {name: Opinion(counts[name, 1], counts[name, -1]) for name, _ in mentions.most_common()}
 
@@ -108,7 +110,9 @@ def _listed(parts: Sequence[str]) -> str:
 
 @lru_cache(maxsize=16)
 def _words(prompt: str) -> frozenset[str]:
-    return frozenset(plain(prompt).split())
+    """The words of the reviews, and others for the aspects that they speak of."""
+    aspects = kinds()[kind_of(prompt)].aspects
+    return frozenset(plain(prompt).split()).union(*(aspects[name].words for name in truth(prompt)))
 
 
 @cache

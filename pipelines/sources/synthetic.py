@@ -131,7 +131,10 @@ def _prompt(question: Question, rng: random.Random) -> str:
         hello = rng.sample(frames["hello"], rng.randint(0, 1))
         return f"\n\nHuman: {say([*hello, ask], question.slots, rng)}\n\nAssistant:"
     other = rng.choice([known for known in questions().values() if known.slots["hobby"] == question.slots["hobby"]])
-    first, answer = say([rng.choice(frames["ask"])], other.slots, rng), say([_tip(rng.choice(other.tips), rng)], other.slots, rng)
+    first, answer = (
+        say([rng.choice(frames["ask"])], other.slots, rng),
+        say([_tip(rng.choice(other.tips), rng)], other.slots, rng),
+    )
     then = say([rng.choice(frames["follow"]) + ask], question.slots, rng)
     return f"\n\nHuman: {first}\n\nAssistant: {answer}\n\nHuman: {then}\n\nAssistant:"
 
