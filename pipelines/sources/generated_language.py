@@ -1,8 +1,8 @@
 """The kinds of products that are reviewed, and what a text is heard to say of their aspects: generated_reviews.toml.
 
-Hearing knows the language's own key phrases, a list of a summary's usual verdicts, and VADER's lexicon (Hutto and Gilbert, 2014)
-for the rest. Its limits: an aspect is known by its name alone ("it pours well" is of none), what has no key phrase feels as its
-whole clause does, and irony and comparisons are taken at their word.
+Hearing knows the language's own key phrases, a list of verdicts that are usual in summaries and, for the rest, VADER (Hutto
+and Gilbert, 2014). Its limits: an aspect is known by its name alone ("it pours well" is of none), what has no key phrase feels
+as its whole clause does, and irony and comparisons are taken at their word.
 """
 
 import re
@@ -57,7 +57,7 @@ def kinds() -> Mapping[str, Kind]:
 
 
 def heard(text: str, kind: str) -> dict[str, frozenset[int]]:
-    """The aspects of a kind that `text` names, in order, and the sides it takes: 1 praise, -1 blame, both, or none."""
+    """The aspects of a kind that `text` names, with all that it says of each: 1 praise, -1 blame, 0 divided."""
     found: dict[str, frozenset[int]] = {}
     for clause in CLAUSE.split(text.lower()):
         for name, part in _parts(clause, kind):
@@ -66,7 +66,7 @@ def heard(text: str, kind: str) -> dict[str, frozenset[int]]:
 
 
 def _parts(clause: str, kind: str) -> Iterator[tuple[str, str]]:
-    """Each aspect that a clause names with its part of it, which goes up to the next aspect; the first has the beginning, too."""
+    """Each aspect that a clause names with its part of it, up to the next aspect; the first has the beginning, too."""
     places = [(found.start(), _named(kind)[found[0]]) for found in _names(kind).finditer(clause)]
     changes = [place for at, place in enumerate(places) if at == 0 or places[at - 1][1] != place[1]]
     for (start, name), (end, _) in pairwise([*changes, (len(clause), "")]):
@@ -77,14 +77,17 @@ def _said(part: str, clause: str, phrases: Sequence[tuple[str, int]]) -> frozens
     """The sides of key phrases, where the part's feeling does not deny them ("I hate that it closes firmly" says nothing)."""
     if sides := _sides(phrases, plain(part)):
         return sides - {-side for side in _felt(part)}
-    return _verdict(plain(clause)) or _felt(clause)
+    return _verdict(clause)
 
 
-def _verdict(said: str) -> frozenset[int]:
-    """What a summary's words say: both sides where opinions are divided, else those of its verdicts."""
+def _verdict(clause: str) -> frozenset[int]:
+    """What a clause says in words of its own: that opinions are divided, or one side; of one that has both none is clear."""
+    said = plain(clause)
     if any(phrase in said for phrase in _phrases("mixed")):
-        return frozenset((1, -1))
-    return _sides([(phrase, side) for verdict, side in (("praise", 1), ("blame", -1)) for phrase in _phrases(verdict)], said)
+        return frozenset((0,))
+    verdicts = [(phrase, side) for kind, side in (("praise", 1), ("blame", -1)) for phrase in _phrases(kind)]
+    sides = _sides(verdicts, said) or _felt(clause)
+    return sides if len(sides) == 1 else frozenset()
 
 
 def _felt(text: str) -> frozenset[int]:

@@ -13,6 +13,7 @@ from pipelines.schema import DataError
 from pipelines.sources.frames import keys, plain, say
 from pipelines.sources.generated_language import heard, kinds, language
 
+DIVIDED = 1 / 3  # share of the reviewers of an aspect who are on the smaller side, from which on opinions are divided
 CLEAR = 0.55  # share of praise in all opinions beyond which most reviewers like a product, and of blame likewise
 
 
@@ -28,6 +29,11 @@ class Opinion:
         """What most feel: 1 praise, -1 blame, 0 where as many do the one as the other."""
         return (self.praised > self.blamed) - (self.praised < self.blamed)
 
+    def holds(self, side: int) -> bool:
+        """Whether it is true that some praise (1), that some blame (-1), that opinions are divided (0)."""
+        few = min(self.praised, self.blamed)
+        return {1: self.praised > 0, -1: self.blamed > 0, 0: few >= DIVIDED * (self.praised + self.blamed)}[side]
+
 
 @lru_cache(maxsize=1024)
 def truth(prompt: str) -> Mapping[str, Opinion]:
@@ -36,9 +42,8 @@ def truth(prompt: str) -> Mapping[str, Opinion]:
     Raises DataError where the reviews are no generated ones.
     """
     kind = kind_of(prompt)
-    said = [
-        (name, side) for review in opinions.reviews(prompt) for name, sides in heard(review, kind).items() for side in sides
-    ]
+    each = [heard(review, kind) for review in opinions.reviews(prompt)]
+    said = [(name, side) for aspects in each for name, sides in aspects.items() for side in sides]
     counts, mentions = Counter(said), Counter(name for name, _ in said)
     return {name: Opinion(counts[name, 1], counts[name, -1]) for name, _ in mentions.most_common()}
 
@@ -46,12 +51,13 @@ def truth(prompt: str) -> Mapping[str, Opinion]:
 def gold_quality(prompt: str, summary: str) -> float:
     """How good a summary of generated reviews truly is, at most 1; one that says nothing of aspects has 0, whatever its length.
 
-    The share of the aspects spoken of that it gives with the side that most reviewers take, less those it gives a side that is
-    wrong, less aspects that nobody spoke of. Where reviewers disagree both sides may be given, if what most feel is among them.
+    The share of the aspects spoken of that it gives with the side that most reviewers take, less those of which it says what is
+    wrong, less aspects that nobody spoke of. A side that few take may be given beside that of most; that opinions are divided
+    is right where a third or more are on either side. It asks neither for the order nor for the English.
     """
     spoken, given = truth(prompt), heard(summary, kind_of(prompt))
     worth = sum(_worth(opinion, given.get(name, frozenset())) for name, opinion in spoken.items())
-    return (worth - len(invented(prompt, summary))) / len(spoken)
+    return (worth - len(invented(prompt, summary))) / max(len(spoken), 1)
 
 
 def gold_qualities(prompts: Sequence[str], summaries: Sequence[str]) -> np.ndarray:
@@ -69,12 +75,16 @@ def invented(prompt: str, summary: str) -> set[str]:
 
 @lru_cache(maxsize=1024)
 def kind_of(prompt: str) -> str:
-    """The kind of product that reviews are of: what they call it decides, and else what they say of it."""
+    """The kind of product that reviews call theirs. Raises DataError where fewer than half say what generated ones do."""
     said = plain(prompt)
-    found = {name: (said.count(f" {name} "), sum(key in said for key in _known(name))) for name in kinds()}
-    kind = max(found, key=lambda name: found[name])
-    if not found[kind][1]:
-        raise DataError("the prompt must hold generated reviews, got others; only of those is the truth known")
+    kind = max(kinds(), key=lambda name: said.count(f" {name} "))
+    reviews = [plain(review) for review in opinions.reviews(prompt)]
+    ours = sum(any(key in review for key in _known(kind)) for review in reviews)
+    if 2 * ours < len(reviews):
+        raise DataError(
+            f"the prompt must hold generated reviews, got {len(reviews)} of which {ours} say what those of a {kind} do; "
+            "the truth is known of products of the source generated_reviews alone"
+        )
     return kind
 
 
@@ -90,11 +100,10 @@ def gold_summary(kind: str, spoken: Mapping[str, Opinion], rng: random.Random) -
 
 
 def _worth(opinion: Opinion, given: Collection[int]) -> int:
-    """1 where what most feel is given, less 1 where a side is that is wrong."""
-    right = opinion.side in given if opinion.side else bool(given)
-    held = {1: opinion.praised, -1: opinion.blamed}
-    wrong = any(not held[side] or not right for side in given)
-    return right - wrong
+    """1 where what most feel is among what is given, less 1 where that is not all true or what most feel is not among it."""
+    true = [side for side in given if opinion.holds(side)]
+    right = any(side in (opinion.side, 0) or not opinion.side for side in true)
+    return right - (len(true) < len(given) or (len(given) > 0 and not right))
 
 
 def _overall(spoken: Mapping[str, Opinion]) -> str:
