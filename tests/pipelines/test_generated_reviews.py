@@ -28,7 +28,6 @@ KETTLE = opinions.prompt(
     ]
 )
 SPOKEN = {"lid": Opinion(3, 1), "handle": Opinion(1, 2), "spout": Opinion(1, 1), "base": Opinion(0, 1)}
-ASPECTS = [(kind, name, side) for kind in kinds() for name in kinds()[kind].aspects for side in (1, -1)]
 
 
 @pytest.fixture(scope="module")
@@ -153,24 +152,27 @@ def test_the_language_is_as_rich_as_it_is_meant_to_be():
             assert min(len(set(aspect.praise)), len(set(aspect.blame))) >= 4
 
 
-@pytest.mark.parametrize(("kind", "name", "side"), ASPECTS)
-def test_every_way_to_praise_and_to_blame_is_heard_also_in_the_third_person(kind: str, name: str, side: int):
+@pytest.mark.parametrize("kind", kinds())
+def test_every_way_to_praise_and_to_blame_is_heard_also_in_the_third_person(kind: str):
     """A sentence is of its own aspect alone, on its side, with VADER never against it; turned round it is not on that side."""
-    for frame, seed in every(kinds()[kind].aspects[name].frames(side), range(4)):
-        sentence = said(kind, frame, seed)
+    for (name, aspect), side, seed in every(kinds()[kind].aspects.items(), (1, -1), range(3 * 5)):
+        frames = aspect.frames(side)
+        sentence = said(kind, frames[seed % len(frames)], seed)
         assert heard(sentence, kind) == {name: {side}}, sentence
         assert heard(voice.told(sentence, "Some users"), kind) == {name: {side}}, sentence
         assert reading.mood(sentence) * side >= -reading.FELT, sentence
         assert side not in heard(spoiling.opposite(sentence), kind).get(name, ()), sentence
 
 
-@pytest.mark.parametrize(("kind", "name", "side"), ASPECTS)
-def test_the_first_way_is_what_a_gold_summary_may_say(kind: str, name: str, side: int):
-    frame = kinds()[kind].aspects[name].frames(side)[0]
-    assert "{" not in frame
-    assert not voice.is_personal(frame)
-    others = {word for each in kinds().values() for other in each.aspects.values() for word in other.words}
-    assert others & set(frame.replace("*", "").split()) <= set(kinds()[kind].aspects[name].words)
+@pytest.mark.parametrize("kind", kinds())
+def test_the_first_way_is_what_a_gold_summary_may_say(kind: str):
+    """It has no slot, is in the third person, and names nothing that is an aspect of anything else."""
+    every_name = {word for each in kinds().values() for aspect in each.aspects.values() for word in aspect.words}
+    for aspect, side in every(kinds()[kind].aspects.values(), (1, -1)):
+        frame = aspect.frames(side)[0].replace("*", "")
+        assert "{" not in frame
+        assert not voice.is_personal(frame)
+        assert every_name & set(frame.split()) <= set(aspect.words), frame
 
 
 def test_generic_sentences_speak_of_no_aspect():
@@ -246,9 +248,9 @@ def test_verdicts_in_the_words_of_the_rule_writer_are_heard(verdict: str):
         assert heard(sentence, "kettle") == {aspect.name: VERDICTS[verdict] for aspect in aspects[:count]}, sentence
 
 
-@pytest.mark.parametrize("name", saying.invented())
-def test_inventions_of_the_rule_writer_are_known_as_such(name: str):
-    assert generated_truth.invented(KETTLE, f"There is praise for the {name}.")
+def test_inventions_of_the_rule_writer_are_known_as_such():
+    """Another name of the rule writer's is to be entered in generated_reviews.toml, too."""
+    assert [name for name in saying.invented() if not generated_truth.invented(KETTLE, f"They praise the {name}.")] == []
 
 
 def test_gold_by_hand():
