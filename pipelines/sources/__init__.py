@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.sources import hh_rlhf, opinpref, records, reviews, synthetic
+from pipelines.sources import generated_reviews, hh_rlhf, opinpref, records, reviews, synthetic
 
 SOURCES: Mapping[str, Callable[..., Any]] = {
+    "generated_reviews": generated_reviews.read,
     "hh_rlhf": hh_rlhf.read,
     "opinpref": opinpref.read,
     "records": records.read,

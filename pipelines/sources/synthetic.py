@@ -6,7 +6,7 @@ Labels follow Bradley and Terry (1952) on that gold; the language, with every ti
 import random
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -17,6 +17,7 @@ import polars as pl
 from scipy.special import expit
 
 from pipelines.schema import PAIRS, DataError, require, with_pair_ids
+from pipelines.sources.frames import keys, plain, say
 
 TIP, ENOUGH = 1.0, 3  # each tip for the question counts, up to three
 FACT = 1.5  # added for the right value, taken off for a wrong one
@@ -25,10 +26,6 @@ CLEAR = 1.5  # the least gold gap of a pair: nobody is asked about near ties
 LENGTHS = range(15, 56)  # of a response, in words
 FILLERS = range(5)  # sentences without content
 ASTRAY, TWO_TURNS = 0.15, 0.25  # shares of responses with a tip for something else, and of prompts with an earlier turn
-
-SLOT = re.compile(r"\{([^{}]*)\}")
-KEY = re.compile(r"\*([^*]+)\*")
-START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +113,6 @@ def asked(prompt: str) -> Question | None:
     return places[last] if last >= 0 else None
 
 
-def plain(text: str) -> str:
-    """The words of `text` in lower case, one space between and around them."""
-    return f" {' '.join(re.findall('[a-z]+', text.lower()))} "
-
-
-def say(frames: Iterable[str], question: Question, rng: random.Random) -> str:
-    """One sentence a frame: every {a|b} and {name} filled at random, key marks dropped."""
-    text = " ".join(frame if frame.endswith("?") else f"{frame}." for frame in frames).replace("*", "")
-    while "{" in text:
-        text = SLOT.sub(lambda slot: rng.choice(question.slots.get(slot[1]) or slot[1].split("|")), text)
-    return START.sub(lambda letter: letter[0].upper(), text)
-
-
 def _pair(rng: random.Random) -> tuple[str, str, str, float]:
     """A prompt, its better and its worse response, and their gold gap."""
     question = rng.choice([*questions().values()])
@@ -145,17 +129,20 @@ def _prompt(question: Question, rng: random.Random) -> str:
     ask = rng.choice(rng.choice((question.asks, frames["ask"])))
     if rng.random() >= TWO_TURNS:
         hello = rng.sample(frames["hello"], rng.randint(0, 1))
-        return f"\n\nHuman: {say([*hello, ask], question, rng)}\n\nAssistant:"
+        return f"\n\nHuman: {say([*hello, ask], question.slots, rng)}\n\nAssistant:"
     other = rng.choice([known for known in questions().values() if known.slots["hobby"] == question.slots["hobby"]])
-    first, answer = say([rng.choice(frames["ask"])], other, rng), say([_tip(rng.choice(other.tips), rng)], other, rng)
-    then = say([rng.choice(frames["follow"]) + ask], question, rng)
+    first, answer = (
+        say([rng.choice(frames["ask"])], other.slots, rng),
+        say([_tip(rng.choice(other.tips), rng)], other.slots, rng),
+    )
+    then = say([rng.choice(frames["follow"]) + ask], question.slots, rng)
     return f"\n\nHuman: {first}\n\nAssistant: {answer}\n\nHuman: {then}\n\nAssistant:"
 
 
 def _response(question: Question, rng: random.Random) -> str:
     """A response of fitting length, by a helper of any skill."""
     while True:
-        text = say(_plan(question, rng.random(), rng), question, rng)
+        text = say(_plan(question, rng.random(), rng), question.slots, rng)
         if len(text.split()) in LENGTHS:
             return f" {text}"
 
@@ -189,10 +176,4 @@ def _question(topic: Mapping[str, Any], row: Mapping[str, Any]) -> Question:
 
 
 def _holds(said: str, phrasings: Sequence[str]) -> bool:
-    return any(key in said for key in _keys(*phrasings))
-
-
-@cache
-def _keys(*phrasings: str) -> Sequence[str]:
-    """The marked phrases, as plain text."""
-    return [plain(key) for phrasing in phrasings for key in KEY.findall(phrasing)]
+    return any(key in said for key in keys(*phrasings))

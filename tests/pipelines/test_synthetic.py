@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from pipelines.schema import PAIRS, DataError
 from pipelines.sources import synthetic
+from pipelines.sources.frames import say
 
 RICE = "\n\nHuman: How do I cook rice tonight?\n\nAssistant:"
 EGGS_AFTER_RICE = "\n\nHuman: Tips for rice?\n\nAssistant: Rinse the grains.\n\nHuman: And scrambled eggs?\n\nAssistant:"
@@ -84,16 +85,16 @@ def test_the_gold_finds_what_the_language_says(item: str):
     }
     for gold, said in worth.items():
         for frame in said:
-            sentence = synthetic.say([frame], question, rng)
+            sentence = say([frame], question.slots, rng)
             assert synthetic.gold_reward(prompt_of(item), sentence) == gold, sentence
 
 
 @pytest.mark.parametrize("item", ITEMS)
 def test_prompts_name_their_question(item: str):
     question, prompts, rng = synthetic.questions()[item], synthetic.language()["prompts"], random.Random(2)
-    other = synthetic.say([prompts["ask"][0]], synthetic.questions()[rng.choice(ITEMS)], rng)
+    other = say([prompts["ask"][0]], synthetic.questions()[rng.choice(ITEMS)].slots, rng)
     for frame in (*question.asks, *prompts["ask"]):
-        asked = synthetic.say([rng.choice(prompts["hello"]), rng.choice(prompts["follow"]) + frame], question, rng)
+        asked = say([rng.choice(prompts["hello"]), rng.choice(prompts["follow"]) + frame], question.slots, rng)
         assert synthetic.asked(f"\n\nHuman: {other}\n\nAssistant: Sure.\n\nHuman: {asked}\n\nAssistant:") is question
 
 
