@@ -53,7 +53,8 @@ def gold_quality(prompt: str, summary: str) -> float:
 
     The share of the aspects spoken of that it gives with the side that most reviewers take, less those of which it says what is
     wrong, less aspects that nobody spoke of. A side that few take may be given beside that of most; that opinions are divided
-    is right where a third or more are on either side. It asks neither for the order nor for the English.
+    is right where a third or more are on either side. It asks neither for the English nor which side is
+    the larger, so that both sides of every aspect are worth more than half: it is a yardstick, and no reward to train on.
     """
     spoken, given = truth(prompt), heard(summary, kind_of(prompt))
     worth = sum(_worth(opinion, given.get(name, frozenset())) for name, opinion in spoken.items())

@@ -101,6 +101,16 @@ def test_no_two_reviews_are_alike_and_each_is_of_fitting_length(found: Products)
     assert all(text[-1] in ".!" and text[0].isupper() and not set(text) & set("*{}|") and "  " not in text for text in texts)
 
 
+def test_a_review_that_was_seen_is_written_again_in_other_words():
+    kind, sides = kinds()["boots"], {"soles": 1, "laces": -1}
+    seen = set()
+    for _ in range(3):
+        text = " ".join(generated_reviews._written(kind, sides, seen, set(), random.Random(5), is_first=False))
+        assert heard(text, "boots") == {"soles": {1}, "laces": {-1}}
+        seen.add(text)
+    assert len(seen) == 3
+
+
 def test_a_product_hardly_says_a_sentence_twice(found: Products):
     every_one = [[sentence for text in texts for sentence in reading.split(text)] for texts in each_review(found)]
     again = [1 - len(set(sentences)) / len(sentences) for sentences in every_one]
@@ -201,6 +211,7 @@ def test_the_truth_of_other_reviews_is_not_known():
         ("The lid closes firmly.", 1 / 4),
         ("THE LID closes\nfirmly! The lid closes firmly; the lids are easy to open. Buyers praise the lid.", 1 / 4),
         ("The lid closes firmly and the handle gets too hot.", 2 / 4),
+        ("The lid closes firmly and the spout is awful, it pours crooked.", 2 / 4),  # each of its own part of the clause
         ("Most like the lid, while the handle and the base draw criticism. They disagree about the spout.", 4 / 4),
         ("There are complaints about the handle, the base and the spout.", 3 / 4),
         ("Users speak well of the spout.", 1 / 4),
