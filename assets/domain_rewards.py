@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.domain import judging, pictures, steps
+from assets.domain import judging, page, pictures, steps
 from assets.domain.planting import planted
 from assets.domain_knowledge import GROUP, marks, refused
 from assets.metadata import OWNERS, columns_of, picture, rows_of
@@ -132,19 +132,12 @@ def reward_comparison(
         texts, known = steps.texts_of(pairs), {"known": summary_features, "published": published_features}
         return judging.sides(pairs, steps.marked(texts, row, marks(corpus.base), **known).features)
 
-    asked = {"held-out pairs": held_out_pairs, "planted summaries": planted(held_out_pairs, corpus)}
-    tables = [
-        judging.accuracies(judging.rewards(feature_reward, reward_model, training_pairs, marked, pairs)).select(
-            pl.lit(corpus.arm).alias("corpus"), pl.lit(corpus.seed).alias("seed"), pl.lit(what).alias("what"), pl.all()
-        )
-        for what, pairs in asked.items()
-        if pairs is not None and len(pairs)
-    ]
-    found = pl.concat(tables).rename({"accuracy": "share"})
+    found = judging.compared(
+        corpus, feature_reward, reward_model, training_pairs, marked, held_out_pairs, planted(held_out_pairs, corpus)
+    )
     return dg.Output(found, metadata={"shares": rows_of(found)})
 
 
-OF_CORPORA = ("feature_weights", "one_decision", "learning_curves", "reward_comparison")
 OF_BASES = ("product_reviews", "known_summaries", "opinion_pairs", "summary_features")
 
 
@@ -156,13 +149,11 @@ OF_BASES = ("product_reviews", "known_summaries", "opinion_pairs", "summary_feat
     ins={
         "prompt_opin_summ": dg.AssetIn(partition_mapping=groups_of_study),
         **{name: dg.AssetIn(partition_mapping=bases_of_study) for name in OF_BASES},
-        **{name: dg.AssetIn(partition_mapping=corpora_of_study) for name in OF_CORPORA},
+        **{name: dg.AssetIn(partition_mapping=corpora_of_study) for name in page.OF_CORPORA},
     },
 )
 def domain_report(context: dg.AssetExecutionContext, **tables: Any) -> dg.Output[str]:
     """One self-contained page: what was learned of how many pairs, what features are worth, and who holds out."""
-    from assets.domain import page
-
     found = page.results(EXPERIMENTS[context.partition_key], tables)
     told: dict[str, Any] = {
         "picture of judges": picture(pictures.judges(found.compared), "who is right, by corpus"),

@@ -157,7 +157,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             rate=0.1,
             numbers={"oracle": "paraphrase"},
             held_out=0.25,
-            opinions=Opinions(),
+            opinions=Opinions(contrary=0.15),
         ),
     )
 }

@@ -109,6 +109,9 @@ def demo(out: Out = Path("demo"), as_json: AsJson = False) -> None:
 def _compare(row: Any, out: Path, as_json: bool) -> None:
     from assets import comparison, report
 
+    if row.opinions is not None:
+        _study(row, out, as_json)
+        return
     with staged(out, "experiment", {"experiment": row.name, "poisoned": True}, inputs=[row.source]) as folder:
         with working(row.name, quiet=as_json) as watch:
             results = comparison.run(row, folder, watch)
@@ -135,4 +138,23 @@ def _compare(row: Any, out: Path, as_json: bool) -> None:
         "reward_accuracy": results.reward_accuracy.to_dicts(),
         "out": str(out),
     }
+    say(facts, as_json, *lines, f"report: {out / 'report.html'}")
+
+
+def _study(row: Any, out: Path, as_json: bool) -> None:
+    """An experiment of opinions: what rewards of features and of text learn of summaries."""
+    from assets.domain import page, study
+
+    kept = out.with_name(f".{out.name}.opinions")  # what a server said: a run that was killed does not ask again
+    with staged(out, "study", {"experiment": row.name, "poisoned": True}, inputs=[row.source]) as folder:
+        with working(row.name, quiet=as_json) as watch:
+            results = study.run(row, folder, kept, watch)
+        results.compared.write_parquet(folder / "reward_comparison.parquet")
+        (folder / "report.html").write_text(page.page(results), encoding="utf-8")
+    lines = [
+        f"  {each['corpus']}, seed {each['seed']}, {each['what']}: {each['judge']} {each['share']:.1%} "
+        f"[{each['low']:.1%}, {each['high']:.1%}]"
+        for each in results.compared.iter_rows(named=True)
+    ]
+    facts = {"experiment": row.name, "reward_comparison": results.compared.to_dicts(), "out": str(out)}
     say(facts, as_json, *lines, f"report: {out / 'report.html'}")

@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 
 from assets.domain.rows import Opinions
+from assets.experiments import Corpus
 from assets.steps import columns_of
 from pipelines.opinions import summary_id
 from pipelines.schema import FEATURE_NAMES, FULL_MARKS
 
 KINDS = ("linear", "monotone_additive", "feed_forward")  # of PHIS, whose learning is shown
 SIZES = (25, 50, 100, 200, 400, 800)
+HELD_OUT, PLANTED = "held-out pairs", "planted summaries"  # what judges are asked about
 DRAWS = 200  # of pairs, for intervals of weights
 
 
@@ -109,6 +111,28 @@ def curves(found: Sides, *, repeats: int = 3, seed: int = 0) -> pl.DataFrame:
             for name, judge in judges.items()
             for point in data_efficiency.measure(judge, groups, sizes=sizes, repeats=repeats, seed=seed)
         ]
+    )
+
+
+def compared(
+    corpus: Corpus,
+    phi: Any,
+    text: Any,
+    learned: pl.DataFrame,
+    marks: Callable[[pl.DataFrame], Sides],
+    held_out: pl.DataFrame,
+    planted: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """corpus, seed, what, judge, share, low, high: how often each judge prefers what people do, and what was planted."""
+    asked = {HELD_OUT: held_out, PLANTED: planted}
+    found = {
+        what: rewards(phi, text, learned, marks, pairs) for what, pairs in asked.items() if pairs is not None and len(pairs)
+    }
+    about = {"corpus": corpus.arm, "seed": corpus.seed}
+    columns = [pl.lit(value).alias(name) for name, value in about.items()]
+    return pl.concat(
+        accuracies(gaps).select(*columns, pl.lit(what).alias("what"), pl.all()).rename({"accuracy": "share"})
+        for what, gaps in found.items()
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from assets import html
 from assets.domain import pictures
+from assets.domain.judging import HELD_OUT, PLANTED
 from assets.domain.steps import one
 from assets.experiments import Experiment, corpora
 from assets.pictures import svg
@@ -15,7 +16,7 @@ from checks.length_shortcut import Shortcut, length_shortcut
 from pipelines.schema import FEATURE_NAMES
 from pipelines.summaries.statistics import statistics
 
-PLANTED, HELD_OUT = "planted summaries", "held-out pairs"
+OF_CORPORA = ("feature_weights", "one_decision", "learning_curves", "reward_comparison")  # assets, a table a corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ def results(experiment: Experiment, tables: Mapping[str, Any]) -> Results:
         return found if isinstance(found, pl.DataFrame) else found[name]
 
     groups = tables["prompt_opin_summ"]
-    own = groups if isinstance(groups, pl.DataFrame) else {k: v for k, v in groups.items() if k.startswith(f"{clean.base}-")}
-    summaries = pl.concat([of("known_summaries", clean.base), one(own)]).unique("summary_id", keep="first", maintain_order=True)
+    if not isinstance(groups, pl.DataFrame):
+        groups = {name: each for name, each in groups.items() if _is_of(clean.base, name)}
+    summaries = pl.concat([of("known_summaries", clean.base), one(groups)]).unique(
+        "summary_id", keep="first", maintain_order=True
+    )
     features = of("summary_features", clean.base)
     return Results(
         experiment,
@@ -61,6 +65,11 @@ def results(experiment: Experiment, tables: Mapping[str, Any]) -> Results:
         of("one_decision", clean.name),
         pl.concat(tables["reward_comparison"].values()),
     )
+
+
+def _is_of(base: str, group: str) -> bool:
+    """Whether a group of products, or all of them, is of this base."""
+    return group == base or group.rpartition("-")[0] == base
 
 
 def page(found: Results) -> str:

@@ -20,8 +20,9 @@ class Opinions:
     """Settings of a corpus of summaries; see pipelines.summaries, pipelines.features and pipelines.rubrics for what they do.
 
     `products` at most are taken; their summaries, `each` of a tier, are written in `groups` parts. `preferences` are people's
-    (of the source's own pairs), or of the better tier or mean score; of those a product gives `most` pairs. `writing` and
-    `scoring` are settings of the writer and of the scorer, `fitting` of the feature reward of kind `phi`.
+    (of the source's own pairs), or of the better tier or mean score; of those a product gives `most` pairs, and a share
+    `contrary` is turned round, for people disagree as well. `writing` and `scoring` are settings of the writer and of the
+    scorer, `fitting` of the feature reward of kind `phi`.
     """
 
     products: int = 160
@@ -33,6 +34,7 @@ class Opinions:
     scoring: Mapping[str, Any] = field(default_factory=dict)
     preferences: str = "tiers"
     most: int = 6
+    contrary: float = 0.0
     phi: str = "linear"
     fitting: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,7 +48,9 @@ def opinions_of(table: object, source: str) -> Opinions:
     for name, there in choices.items():
         if getattr(row, name) not in there:
             raise DataError(f"{name} must be one of {', '.join(there)}, got {getattr(row, name)!r}")
-    refuse_negative(dataclasses.asdict(row))
+    refuse_negative(dataclasses.asdict(row), may_be_zero=["contrary"])
+    if row.contrary >= 0.5:
+        raise DataError(f"contrary is a share of labels and must lie in [0, 0.5), got {row.contrary:g}; 15 percent is 0.15")
     checked(row.writing, WRITERS[row.writer], about=f"the writer {row.writer}", besides=SECRET)
     checked(row.scoring, *SETTINGS[row.scorer], about=f"the scorer {row.scorer}", besides=(*SECRET, "cache"))
     if (row.phi, row.fitting) != (Opinions().phi, {}):

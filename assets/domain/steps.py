@@ -10,6 +10,7 @@ from assets.domain.rows import GENERATED, Opinions
 from assets.domain.scorers import Marked, mark
 from assets.experiments import Experiment
 from pipelines import pairing
+from pipelines.attacks import label_flip
 from pipelines.schema import FEATURE_NAMES, FEATURES, FULL_MARKS, PAIRS, PRODUCTS, DataError, digest, require
 from pipelines.sources import generated_reviews, opinpref, reviews
 from pipelines.summaries import building
@@ -75,14 +76,16 @@ def together(known: pl.DataFrame, written: pl.DataFrame | Mapping[str, pl.DataFr
 
 
 def pairs(human: pl.DataFrame, written: pl.DataFrame, features: pl.DataFrame, row: Opinions, seed: int) -> pl.DataFrame:
-    """PAIRS: people's own, or made of the `written` SUMMARIES by tier or by their mean mark."""
+    """PAIRS: people's own, or of the `written` SUMMARIES by tier or mean mark, some of which are turned round by honest doubt."""
     if row.preferences == "human":
         return human
     if row.preferences == "tiers":
-        return pairing.by_tier(written, most=row.most, seed=seed)
-    score = pl.mean_horizontal(FEATURE_NAMES) / FULL_MARKS
-    scored = written.join(features.select("summary_id", score=score), on="summary_id", maintain_order="left")
-    return pairing.by_score(scored, most=row.most, seed=seed)
+        made = pairing.by_tier(written, most=row.most, seed=seed)
+    else:
+        score = pl.mean_horizontal(FEATURE_NAMES) / FULL_MARKS
+        scored = written.join(features.select("summary_id", score=score), on="summary_id", maintain_order="left")
+        made = pairing.by_score(scored, most=row.most, seed=seed)
+    return label_flip.poison(made, rate=row.contrary, seed=seed).pairs
 
 
 def texts_of(pairs: pl.DataFrame) -> pl.DataFrame:

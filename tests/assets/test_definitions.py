@@ -103,6 +103,10 @@ seeds = [0, 1]
 [twice-seed1]
 pairs = 100
 
+[told]
+seeds = [0, 1]
+opinions = {}
+
 [torn]
 attack = "best_of_venon"
 """

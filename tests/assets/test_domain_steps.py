@@ -124,6 +124,17 @@ def test_preferences_are_peoples_or_the_tiers_or_the_marks():
     assert sorted(made["margin"].to_list()) == pytest.approx([1 / 5, 3 / 5, 4 / 5])
 
 
+def test_a_share_of_made_labels_is_turned_round():
+    written = summaries([(f"text {at}", "good" if at % 2 else "very_bad") for at in range(20)])
+    made = {
+        share: steps.pairs(pl.DataFrame(), written, FEATURES.empty(), Opinions(most=60, contrary=share), seed=1)
+        for share in (0.0, 0.2)
+    }
+    assert len(made[0.0]) == len(made[0.2]) == 60
+    good = {share: table["chosen"].str.extract(r"(\d+)").cast(int).to_numpy() % 2 for share, table in made.items()}
+    assert (good[0.0].sum(), good[0.2].sum()) == (60, 60 - 12)
+
+
 def pair(chosen, rejected, at=0):
     return {"pair_id": str(at), "row": at, "prompt": "p", "chosen": chosen, "rejected": rejected, "source": "s"}
 
