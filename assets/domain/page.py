@@ -49,9 +49,8 @@ def results(experiment: Experiment, tables: Mapping[str, Any]) -> Results:
     groups = tables["prompt_opin_summ"]
     if not isinstance(groups, pl.DataFrame):
         groups = {name: each for name, each in groups.items() if _is_of(clean.base, name)}
-    summaries = pl.concat([of("known_summaries", clean.base), one(groups)]).unique(
-        "summary_id", keep="first", maintain_order=True
-    )
+    both = pl.concat([of("known_summaries", clean.base), one(groups)])
+    summaries = both.unique("summary_id", keep="first", maintain_order=True)
     features = of("summary_features", clean.base)
     return Results(
         experiment,

@@ -76,7 +76,7 @@ def together(known: pl.DataFrame, written: pl.DataFrame | Mapping[str, pl.DataFr
 
 
 def pairs(human: pl.DataFrame, written: pl.DataFrame, features: pl.DataFrame, row: Opinions, seed: int) -> pl.DataFrame:
-    """PAIRS: people's own, or of the `written` SUMMARIES by tier or mean mark, some of which are turned round by honest doubt."""
+    """PAIRS: people's own, or of the `written` SUMMARIES by tier or by mean mark, as many turned round as people would."""
     if row.preferences == "human":
         return human
     if row.preferences == "tiers":
