@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.experiments import corpora
-from assets.partitions import CORPORA, EXPERIMENTS, GROUPS, by_experiment, by_study
+from assets.partitions import CORPORA, EXPERIMENTS, by_experiment
 
 clean_job = dg.define_asset_job(
     "clean_job",
@@ -45,52 +45,12 @@ arena_job = dg.define_asset_job(
 )
 
 
-reviews_job = dg.define_asset_job(
-    "reviews_job",
-    dg.AssetSelection.assets("product_reviews", "known_summaries", "published_features", "human_pairs"),
-    description="The reviews of an experiment of opinions, and what comes with them.",
-)
-summaries_job = dg.define_asset_job(
-    "summaries_job",
-    dg.AssetSelection.assets("prompt_opin_summ"),
-    description="Summaries in three tiers of one group of products; the reviews must be there. Killed, it goes on.",
-)
-pairs_job = dg.define_asset_job(
-    "pairs_job",
-    dg.AssetSelection.assets("summary_features", "opinion_pairs"),
-    description="Marks of all summaries, and pairs of them; the summaries of all groups must be there.",
-)
-split_job = dg.define_asset_job(
-    "split_job",
-    dg.AssetSelection.assets("preference_pairs", "trusted_pairs", "held_out_pairs"),
-    description="The clean pairs of an experiment, parted, without a policy.",
-)
-delivery_job = dg.define_asset_job(
-    "delivery_job",
-    dg.AssetSelection.groups("attack", "audit")
-    | dg.AssetSelection.assets("reward_model", "reward_accuracy", "detection", "roc_curves", "flags"),
-    description="One corpus from attack to its text reward model, without a policy; its clean pairs must be there.",
-)
-rewards_job = dg.define_asset_job(
-    "rewards_job",
-    dg.AssetSelection.assets(
-        "pair_features", "feature_reward", "feature_weights", "one_decision", "learning_curves", "reward_comparison"
-    ),
-    description="What a reward of features learns of one corpus of summaries; its text reward model must be there.",
-)
-study_job = dg.define_asset_job(
-    "study_job",
-    dg.AssetSelection.assets("domain_report"),
-    description="The report of an experiment of opinions; all its corpora must be there.",
-)
-
-
 @dg.op(out=dg.DynamicOut(str))
 def clean_rows(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
     """Runs clean_job for the experiment at each of its seeds, then names its corpora."""
     found = corpora(EXPERIMENTS[context.partition_key])
     for base in dict.fromkeys(each.base for each in found):
-        _run(context, "clean_job", base)
+        run_job(context, "clean_job", base)
     for each in found:
         yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
 
@@ -98,16 +58,16 @@ def clean_rows(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]
 @dg.op
 def corpus(context: dg.OpExecutionContext, name: str) -> str:
     """Runs corpus_job for one arm at one seed."""
-    run = _run(context, "corpus_job", name)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+    run = run_job(context, "corpus_job", name)
+    context.add_output_metadata({"run": dg.MetadataValue.dagsterrun_job(run)})
     return run
 
 
 @dg.op
 def report(context: dg.OpExecutionContext, runs: list[str]) -> None:
     """Runs report_job for the experiment, once all its corpora are there."""
-    run = _run(context, "report_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+    run = run_job(context, "report_job", context.partition_key)
+    context.add_output_metadata({"run": dg.MetadataValue.dagsterrun_job(run)})
 
 
 @dg.job(partitions_def=by_experiment, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
@@ -116,41 +76,7 @@ def venom_job() -> None:
     report(clean_rows().map(corpus).collect())
 
 
-@dg.op(out=dg.DynamicOut(str))
-def clean_opinions(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
-    """Reviews, summaries group by group, marks and pairs at each of the experiment's seeds; then names its corpora."""
-    found = corpora(EXPERIMENTS[context.partition_key])
-    for base in dict.fromkeys(each.base for each in found):
-        _run(context, "reviews_job", base)
-        for part in (part for part, (of, _) in GROUPS.items() if of == base):
-            _run(context, "summaries_job", part)
-        _run(context, "pairs_job", base)
-        _run(context, "split_job", base)
-    for each in found:
-        yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
-
-
-@dg.op
-def rewards(context: dg.OpExecutionContext, name: str) -> str:
-    """Runs delivery_job and rewards_job for one arm at one seed."""
-    _run(context, "delivery_job", name)
-    return _run(context, "rewards_job", name)
-
-
-@dg.op
-def study(context: dg.OpExecutionContext, runs: list[str]) -> None:
-    """Runs study_job for the experiment, once all its corpora are there."""
-    run = _run(context, "study_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
-
-
-@dg.job(partitions_def=by_study, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
-def domain_job() -> None:
-    """THE WHOLE CHAIN of an experiment of opinions: reviews, summaries, marks, pairs, attack, audit, rewards, report."""
-    study(clean_opinions().map(rewards).collect())
-
-
-def _run(context: dg.OpExecutionContext, job: str, partition: str) -> str:
+def run_job(context: dg.OpExecutionContext, job: str, partition: str) -> str:
     """Runs a job of this code location here and now, as a run of its own in the same instance; returns its id."""
     from assets.definitions import defs
 
@@ -164,7 +90,7 @@ def _run(context: dg.OpExecutionContext, job: str, partition: str) -> str:
     if not done.success:
         raise dg.Failure(
             f"{job} of {partition} failed, and what comes after it was not started",
-            metadata={"run": dg.MetadataValue.dagster_run(done.run_id)},
+            metadata={"run": dg.MetadataValue.dagsterrun_job(done.run_id)},
             allow_retries=False,
         )
     context.log.info(f"{job} of {partition} is done: run {done.run_id}")
@@ -181,7 +107,4 @@ def nightly_audit(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
     yield from (dg.RunRequest(run_key=name, partition_key=name) for name in names)
 
 
-JOBS = (
-    venom_job, clean_job, corpus_job, report_job, audit_job, dpo_job, arena_job,
-    domain_job, reviews_job, summaries_job, pairs_job, split_job, delivery_job, rewards_job, study_job,
-)  # fmt: skip
+JOBS = (venom_job, clean_job, corpus_job, report_job, audit_job, dpo_job, arena_job)

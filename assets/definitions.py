@@ -6,6 +6,7 @@ from assets import (
     arenas,
     auditing,
     automation,
+    domain_jobs,
     domain_knowledge,
     domain_rewards,
     policies,
@@ -58,7 +59,7 @@ defs = dg.Definitions(
         arenas.arena,
     ],
     asset_checks=all_checks(CHECKED),
-    jobs=list(automation.JOBS),
+    jobs=[*automation.JOBS, *domain_jobs.JOBS],
     schedules=[automation.nightly_audit],
     resources={"io_manager": Snapshots(), "launcher": Launcher()},
     # a run is one process: on few cores, importing anew for every step costs more than it isolates

@@ -110,7 +110,7 @@ def opinion_pairs(
 
 def refused(what: str, rejects: pl.DataFrame) -> dict[str, Any]:
     """How many there are of what could not be used, and why the first could not."""
-    return {what: len(rejects), "causes": rows_of(rejects.select("source", "line", "cause"))}
+    return {what: len(rejects), "causes": rows_of(rejects.select("line", "cause"))}
 
 
 def marks(base: str) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.domain import judging, page, pictures, steps
+from assets.domain import judging, learning, page, pictures, steps
 from assets.domain.planting import planted
 from assets.domain_knowledge import GROUP, marks, refused
 from assets.metadata import OWNERS, columns_of, picture, rows_of
@@ -74,9 +74,9 @@ def phi(
     """Fits the feature reward; one that says the same of both sides of most pairs is refused."""
     corpus = JUDGED[context.partition_key]
     row = steps.opinions(corpus.experiment)
-    found = judging.sides(training_pairs, pair_features)
-    fitted = judging.fit(found, row, pair_features["scorer"][0])
-    weights, decision = judging.weights(fitted, found, row, seed=corpus.seed), judging.decision(fitted, found)
+    found = learning.sides(training_pairs, pair_features)
+    fitted = learning.fit(found, row, pair_features["scorer"][0])
+    weights, decision = learning.weights(fitted, found, row, seed=corpus.seed), learning.decision(fitted, found)
     told: dict[str, Any] = {"pairs learned": len(found.pairs), "pairs without marks": len(training_pairs) - len(found.pairs)}
     return (
         dg.Output(fitted, metadata=told),
@@ -97,7 +97,7 @@ def learning_curves(
 ) -> dg.Output[pl.DataFrame]:
     """How right feature and text rewards are on pairs of other products, by the number of pairs that they learn."""
     corpus = JUDGED[context.partition_key]
-    table = judging.curves(judging.sides(training_pairs, pair_features), seed=corpus.seed)
+    table = learning.curves(learning.sides(training_pairs, pair_features), seed=corpus.seed)
     return dg.Output(table, metadata={"picture of curves": picture(pictures.curves(table), "accuracy by number of pairs")})
 
 
@@ -128,9 +128,9 @@ def reward_comparison(
     corpus = JUDGED[context.partition_key]
     row = steps.opinions(corpus.experiment)
 
-    def marked(pairs: pl.DataFrame) -> judging.Sides:
+    def marked(pairs: pl.DataFrame) -> learning.Sides:
         texts, known = steps.texts_of(pairs), {"known": summary_features, "published": published_features}
-        return judging.sides(pairs, steps.marked(texts, row, marks(corpus.base), **known).features)
+        return learning.sides(pairs, steps.marked(texts, row, marks(corpus.base), **known).features)
 
     found = judging.compared(
         corpus, feature_reward, reward_model, training_pairs, marked, held_out_pairs, planted(held_out_pairs, corpus)

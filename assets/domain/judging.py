@@ -1,6 +1,5 @@
-"""What a feature reward learns of pairs of summaries, what each feature is worth to it, and how often whom is right."""
+"""How often rewards of features, of text and of both prefer what people do, and what an attacker planted."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,110 +7,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.domain.rows import Opinions
+from assets.domain.learning import SIDES, Sides, right
 from assets.experiments import Corpus
 from assets.steps import columns_of
-from pipelines.opinions import summary_id
-from pipelines.schema import FEATURE_NAMES, FULL_MARKS
 
-KINDS = ("linear", "monotone_additive", "feed_forward")  # of PHIS, whose learning is shown
-SIZES = (25, 50, 100, 200, 400, 800)
 HELD_OUT, PLANTED = "held-out pairs", "planted summaries"  # what judges are asked about
-DRAWS = 200  # of pairs, for intervals of weights
+USUAL = 200  # of the pairs that were learned: over them a text reward's spread is counted
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """Pairs both of whose summaries have marks, and those marks: [N, 7] each, 0 to 5."""
+class Known:
+    """A judge of texts that were scored before, by (prompt, response): each once, whoever asks."""
 
-    pairs: pl.DataFrame
-    chosen: np.ndarray
-    rejected: np.ndarray
+    table: Mapping[tuple[str, str], Any]
 
-
-def sides(pairs: pl.DataFrame, features: pl.DataFrame) -> Sides:
-    """The pairs with the features of their sides beside them; a pair without is left out."""
-    for side in ("chosen", "rejected"):
-        ids = pl.Series(side, list(map(summary_id, pairs["prompt"], pairs[side])), dtype=pl.String())
-        table = features.select(pl.col("summary_id").alias(f"{side}_id"), pl.concat_list(FEATURE_NAMES).alias(f"{side}_marks"))
-        pairs = pairs.with_columns(ids.alias(f"{side}_id")).join(table, on=f"{side}_id", how="left", maintain_order="left")
-    found = pairs.drop_nulls(["chosen_marks", "rejected_marks"])
-    marks = [np.array(found[f"{side}_marks"].to_list()).reshape(-1, len(FEATURE_NAMES)) for side in ("chosen", "rejected")]
-    return Sides(found.select(pl.exclude("^(chosen|rejected)_(id|marks)$")), *marks)
-
-
-def fit(found: Sides, row: Opinions, scorer: str) -> Any:
-    """The feature reward of the row's kind; TrainingError where it says the same of both sides of most pairs."""
-    from rlhf_train.models import feature_rewards
-
-    return feature_rewards.fit(
-        row.phi, found.chosen, found.rejected, names=FEATURE_NAMES, full=FULL_MARKS, scorer=scorer, **row.fitting
-    )
-
-
-def weights(phi: Any, found: Sides, row: Opinions, *, seed: int = 0, draws: int = DRAWS) -> pl.DataFrame:
-    """feature, value, low, high: what full marks add to the reward of none, in phi and in 95 % of fits to pairs drawn anew.
-
-    Of a linear phi these are its weights; of any, they sum to the reward of full marks less that of none.
-    """
-    random = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(draws):
-        at = random.integers(len(found.pairs), size=len(found.pairs))
-        again = dataclasses.replace(found, chosen=found.chosen[at], rejected=found.rejected[at])
-        drawn.append(_worth(fit(again, row, phi.scorer)))
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return pl.DataFrame({"feature": FEATURE_NAMES, "value": _worth(phi), "low": low, "high": high})
-
-
-def _worth(phi: Any) -> np.ndarray:
-    full = np.full((1, len(FEATURE_NAMES)), FULL_MARKS)
-    return phi.shares(full, np.zeros_like(full))[0]
-
-
-def decision(phi: Any, found: Sides) -> pl.DataFrame:
-    """A pair in which phi sees a clear difference: feature, both marks, what it adds to the gap, and in each row both texts."""
-    gaps = phi.rewards(found.chosen) - phi.rewards(found.rejected)
-    place = int(np.argsort(gaps, kind="stable")[3 * len(gaps) // 4])  # three quarters are less clear
-    one = [side[place : place + 1] for side in (found.chosen, found.rejected)]
-    columns = {"feature": FEATURE_NAMES, "chosen": one[0][0], "rejected": one[1][0], "adds": phi.shares(*one)[0]}
-    texts = found.pairs.select(pl.col("prompt", "chosen", "rejected").name.suffix("_text")).row(place, named=True)
-    return pl.DataFrame(columns).with_columns(pl.lit(text).alias(name) for name, text in texts.items())
-
-
-def curves(found: Sides, *, repeats: int = 3, seed: int = 0) -> pl.DataFrame:
-    """judge, pairs, accuracy, low, high: how often feature and text rewards are right by the pairs that they learn.
-
-    Cross-validated over products. The text reward is linear in words and pairs of words, which takes a second.
-    """
-    from pipelines.attacks import proxy
-    from rlhf_train.evals import data_efficiency
-    from rlhf_train.models import feature_rewards
-
-    words = proxy.features(found.pairs)
-
-    def features(kind: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        def judge(learned: np.ndarray, told: np.ndarray) -> np.ndarray:
-            phi = feature_rewards.fit(
-                kind, found.chosen[learned], found.rejected[learned], names=FEATURE_NAMES, full=FULL_MARKS
-            )
-            return right(phi.rewards(found.chosen[told]) - phi.rewards(found.rejected[told]))
-
-        return judge
-
-    def text(learned: np.ndarray, told: np.ndarray) -> np.ndarray:
-        return right(words[told] @ proxy.fit(words[learned]))
-
-    judges = {kind: features(kind) for kind in KINDS} | {"text": text}
-    sizes = [size for size in SIZES if size < len(found.pairs)] or [len(found.pairs)]
-    groups = found.pairs["prompt"].to_list()
-    return pl.DataFrame(
-        [
-            {"judge": name, **dataclasses.asdict(point)}
-            for name, judge in judges.items()
-            for point in data_efficiency.measure(judge, groups, sizes=sizes, repeats=repeats, seed=seed)
-        ]
-    )
+    def rewards(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+        """[N] of the scores, or [N, 7] where those are marks."""
+        return np.array([self.table[each] for each in zip(prompts, responses, strict=True)])
 
 
 def compared(
@@ -125,15 +37,55 @@ def compared(
 ) -> pl.DataFrame:
     """corpus, seed, what, judge, share, low, high: how often each judge prefers what people do, and what was planted."""
     asked = {HELD_OUT: held_out, PLANTED: planted}
-    found = {
-        what: rewards(phi, text, learned, marks, pairs) for what, pairs in asked.items() if pairs is not None and len(pairs)
-    }
-    about = {"corpus": corpus.arm, "seed": corpus.seed}
-    columns = [pl.lit(value).alias(name) for name, value in about.items()]
+    found = {what: marks(pairs) for what, pairs in asked.items() if pairs is not None and len(pairs)}
+    usual = learned.sample(min(USUAL, len(learned)), seed=0)
+    read = scored(text, [usual, *(each.pairs for each in found.values())])
+    columns = [pl.lit(corpus.arm).alias("corpus"), pl.lit(corpus.seed).alias("seed")]
+    tables = {what: accuracies(gaps(phi, read, usual, each)) for what, each in found.items()}
     return pl.concat(
-        accuracies(gaps).select(*columns, pl.lit(what).alias("what"), pl.all()).rename({"accuracy": "share"})
-        for what, gaps in found.items()
+        table.select(*columns, pl.lit(what).alias("what"), pl.all()).rename({"accuracy": "share"})
+        for what, table in tables.items()
     )
+
+
+def scored(text: Any, tables: Sequence[pl.DataFrame]) -> Known:
+    """What the text reward says of both sides of all pairs of some tables."""
+    asked = [columns_of(pairs) for pairs in tables]
+    texts = dict.fromkeys(
+        each for columns in asked for side in SIDES for each in zip(columns["prompt"], columns[side], strict=True)
+    )
+    prompts, responses = (list(part) for part in zip(*texts, strict=True))
+    return Known(dict(zip(texts, text.rewards(prompts, responses), strict=True)))
+
+
+def gaps(phi: Any, text: Known, usual: pl.DataFrame, found: Sides) -> dict[str, np.ndarray]:
+    """Judge -> [N] reward of the chosen summary less that of the rejected one.
+
+    The hybrid hears the text reward within its cap, counted in the spread that it has over the `usual` PAIRS.
+    """
+    from rlhf_train.models.hybrids import Capped, FeatureJudge
+    from rlhf_train.models.partitions import standardised
+
+    asked = columns_of(found.pairs)
+    known = {
+        (prompt, said): mark
+        for side, table in zip(SIDES, (found.chosen, found.rejected), strict=True)
+        for prompt, said, mark in zip(asked["prompt"], asked[side], table, strict=True)
+    }
+    read = FeatureJudge(phi, Known(known).rewards)
+    judges = {"feature": read, "text": text, "hybrid": Capped(read, standardised(text, columns_of(usual)))}
+
+    def gap(judge: Any) -> np.ndarray:
+        chosen, rejected = (judge.rewards(asked["prompt"], asked[side]) for side in SIDES)
+        return chosen - rejected
+
+    words = [np.array([len(said.split()) for said in asked[side]], dtype=float) for side in SIDES]
+    mean = found.chosen.mean(axis=1) - found.rejected.mean(axis=1)
+    return {
+        **{name: gap(judge) for name, judge in judges.items()},
+        "mean of features": mean,
+        "longer is better": words[0] - words[1],
+    }
 
 
 def accuracies(gaps: Mapping[str, np.ndarray]) -> pl.DataFrame:
@@ -142,42 +94,3 @@ def accuracies(gaps: Mapping[str, np.ndarray]) -> pl.DataFrame:
 
     rows = [(name, float(right(each).mean()), *interval(right(each))) for name, each in gaps.items()]
     return pl.DataFrame(rows, schema=["judge", "accuracy", "low", "high"], orient="row")
-
-
-def rewards(
-    phi: Any, text: Any, learned: pl.DataFrame, marks: Callable[[pl.DataFrame], Sides], tested: pl.DataFrame
-) -> dict[str, np.ndarray]:
-    """Judge -> [N] reward of the chosen summary less that of the rejected one, of `tested` PAIRS whose sides have marks.
-
-    The hybrid hears the text reward within its cap, after it is counted in its own spread over the pairs that it `learned`.
-    """
-    from rlhf_train.models.hybrids import Capped, FeatureJudge
-    from rlhf_train.models.partitions import standardised
-
-    found = marks(tested)
-    asked = columns_of(found.pairs)
-    known = {
-        (prompt, said): mark
-        for side, table in (("chosen", found.chosen), ("rejected", found.rejected))
-        for prompt, said, mark in zip(asked["prompt"], asked[side], table, strict=True)
-    }
-    read = FeatureJudge(phi, lambda prompts, said: np.array([known[each] for each in zip(prompts, said, strict=True)]))
-    judges = {"feature": read, "text": text, "hybrid": Capped(read, standardised(text, columns_of(learned)))}
-
-    def gap(judge: Any) -> np.ndarray:
-        chosen, rejected = (judge.rewards(asked["prompt"], asked[side]) for side in ("chosen", "rejected"))
-        return chosen - rejected
-
-    longer = lengths(asked["chosen"]) - lengths(asked["rejected"])
-    mean = found.chosen.mean(axis=1) - found.rejected.mean(axis=1)
-    return {**{name: gap(judge) for name, judge in judges.items()}, "mean of features": mean, "longer is better": longer}
-
-
-def right(gaps: np.ndarray) -> np.ndarray:
-    """1 above 0, 0 below, 1/2 for a tie."""
-    return (np.sign(gaps) + 1) / 2
-
-
-def lengths(texts: Sequence[str]) -> np.ndarray:
-    """[N] words."""
-    return np.array([len(text.split()) for text in texts], dtype=float)

@@ -9,7 +9,7 @@ import polars as pl
 
 from assets import steps as common
 from assets import teaching
-from assets.domain import judging, page, steps
+from assets.domain import judging, learning, page, steps
 from assets.domain.planting import planted
 from assets.experiments import Corpus, Experiment, corpora
 from pipelines.schema import FEATURES
@@ -61,21 +61,21 @@ def _judge(corpus: Corpus, clean: Mapping[str, Any], tables: Tables, cache: Path
     """Attacks a corpus, filters it, and compares what rewards of features and of text learn of it."""
     row, splits = steps.opinions(corpus.experiment), clean["splits"]
 
-    def marked(pairs: pl.DataFrame) -> judging.Sides:
-        return judging.sides(pairs, clean["marks"](steps.texts_of(pairs)).features)
+    def marked(pairs: pl.DataFrame) -> learning.Sides:
+        return learning.sides(pairs, clean["marks"](steps.texts_of(pairs)).features)
 
     delivered = common.attack(splits.train, corpus).pairs
     learned = delivered
     if corpus.arm == "filtered":
         learned = common.sift(delivered, common.judge(delivered, splits.trusted, corpus).scores, corpus).kept
     found = marked(learned)
-    phi = judging.fit(found, row, row.scorer)
+    phi = learning.fit(found, row, row.scorer)
     text = teaching.judge_of(corpus, learned, watch)
     phi.save(folder / f"feature_reward-{corpus.name}")
     held = {
-        "feature_weights": judging.weights(phi, found, row, seed=corpus.seed),
-        "one_decision": judging.decision(phi, found),
-        "learning_curves": judging.curves(found, seed=corpus.seed),
+        "feature_weights": learning.weights(phi, found, row, seed=corpus.seed),
+        "one_decision": learning.decision(phi, found),
+        "learning_curves": learning.curves(found, seed=corpus.seed),
         "reward_comparison": judging.compared(
             corpus, phi, text, learned, marked, splits.held_out, planted(splits.held_out, corpus)
         ),

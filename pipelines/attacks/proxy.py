@@ -67,13 +67,16 @@ def fit(gaps: sparse.csr_array) -> np.ndarray:
     """[width] weights that minimise sum -log sigmoid(gaps . w) + PENALTY / 2 |w|^2; zeros where there are no gaps."""
     from scipy.optimize import minimize
 
+    found, used = np.zeros(gaps.shape[1]), np.unique(gaps.indices)  # the penalty keeps all others at zero
+    gaps = gaps[:, used]
+
     def objective(weights: np.ndarray) -> tuple[float, np.ndarray]:
         margin = gaps @ weights
         loss = -log_expit(margin).sum() + PENALTY / 2 * weights @ weights
         return loss, PENALTY * weights - gaps.T @ expit(-margin)
 
-    start = np.zeros(gaps.shape[1])
-    return minimize(objective, start, jac=True, method="L-BFGS-B", options={"gtol": 1e-6, "ftol": 1e-15}).x
+    found[used] = minimize(objective, found[used], jac=True, method="L-BFGS-B", options={"gtol": 1e-6, "ftol": 1e-15}).x
+    return found
 
 
 def moved(gaps: sparse.csr_array, weights: np.ndarray, slope: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.domain import judging, scorers, steps
+from assets.domain import judging, learning, scorers, steps
 from assets.domain.planting import planted
 from assets.domain.rows import Opinions
 from assets.experiments import Corpus, Experiment
@@ -72,7 +72,7 @@ def test_the_source_of_people_gives_products_summaries_marks_and_pairs(tmp_path)
     assert (len(found.products), len(found.pairs), len(found.rejects)) == (3, 3, 1)
     assert set(found.pairs["prompt"]) == set(found.products["prompt"])
     assert found.pairs["annotator"].unique().to_list() == ["annotator-1"]
-    both = judging.sides(found.pairs, found.features)
+    both = learning.sides(found.pairs, found.features)
     assert both.chosen == pytest.approx(np.full((3, 7), 4.0))
     assert both.rejected == pytest.approx(np.full((3, 7), 1.5))
     assert require(found.products, PRODUCTS).equals(found.products)
@@ -141,7 +141,7 @@ def pair(chosen, rejected, at=0):
 
 def test_a_pair_without_marks_is_left_out():
     table = marks({"a": [5] * 7, "b": [1, 0, 0, 0, 0, 0, 0]})
-    found = judging.sides(pl.DataFrame([pair("a", "b"), pair("a", "unmarked", 1), pair("b", "a", 2)]), table)
+    found = learning.sides(pl.DataFrame([pair("a", "b"), pair("a", "unmarked", 1), pair("b", "a", 2)]), table)
     assert found.pairs["pair_id"].to_list() == ["0", "2"]
     assert found.chosen.tolist() == [[5.0] * 7, [1.0] + [0.0] * 6]
     assert found.rejected.tolist() == [[1.0] + [0.0] * 6, [5.0] * 7]
@@ -153,11 +153,11 @@ def test_of_a_linear_phi_worth_is_its_weights_and_a_decision_sums_to_its_gap():
     random = np.random.default_rng(0)
     table = {str(at): random.uniform(0, 5, 7).tolist() for at in range(40)}
     rows = pl.DataFrame([pair(str(2 * at), str(2 * at + 1), at) for at in range(20)])
-    found = judging.sides(rows, marks(table))
-    told = judging.weights(phi, found, Opinions(), draws=8)
+    found = learning.sides(rows, marks(table))
+    told = learning.weights(phi, found, Opinions(), draws=8)
     assert told["value"].to_list() == pytest.approx(weights.tolist())
     assert (told["low"] <= told["high"]).all()
-    one = judging.decision(phi, found)
+    one = learning.decision(phi, found)
     place = int(one["chosen_text"][0]) // 2
     assert one["adds"].to_list() == pytest.approx((weights * (found.chosen - found.rejected)[place] / 5).tolist())
     gaps = phi.rewards(found.chosen) - phi.rewards(found.rejected)
@@ -167,12 +167,16 @@ def test_of_a_linear_phi_worth_is_its_weights_and_a_decision_sums_to_its_gap():
 def test_every_judge_tells_chosen_from_rejected_by_what_it_reads():
     class Text:
         def rewards(self, prompts, responses):
+            asked.extend(responses)
             return np.array([len(each) for each in responses], dtype=float)
 
+    asked: list[str] = []
     table = marks({"short": [4] * 7, "much longer": [2] * 7})
     phi = FeatureReward("naive_mean", FEATURE_NAMES, full=5.0)
     rows = pl.DataFrame([pair("short", "much longer")])
-    gaps = judging.rewards(phi, Text(), rows, lambda pairs: judging.sides(pairs, table), rows)
+    told = judging.scored(Text(), [rows, rows])
+    gaps = judging.gaps(phi, told, rows, learning.sides(rows, table))
+    assert asked == [" short", " much longer"]  # each once
     assert gaps["feature"] == pytest.approx([4 / 5 - 2 / 5])
     assert gaps["text"] == pytest.approx([len("short") - len("much longer")])
     assert gaps["hybrid"] == pytest.approx(
