@@ -59,7 +59,7 @@ def clean_rows(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]
 def corpus(context: dg.OpExecutionContext, name: str) -> str:
     """Runs corpus_job for one arm at one seed."""
     run = run_job(context, "corpus_job", name)
-    context.add_output_metadata({"run": dg.MetadataValue.dagsterrun_job(run)})
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
     return run
 
 
@@ -67,7 +67,7 @@ def corpus(context: dg.OpExecutionContext, name: str) -> str:
 def report(context: dg.OpExecutionContext, runs: list[str]) -> None:
     """Runs report_job for the experiment, once all its corpora are there."""
     run = run_job(context, "report_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagsterrun_job(run)})
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
 
 
 @dg.job(partitions_def=by_experiment, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
@@ -90,7 +90,7 @@ def run_job(context: dg.OpExecutionContext, job: str, partition: str) -> str:
     if not done.success:
         raise dg.Failure(
             f"{job} of {partition} failed, and what comes after it was not started",
-            metadata={"run": dg.MetadataValue.dagsterrun_job(done.run_id)},
+            metadata={"run": dg.MetadataValue.dagster_run(done.run_id)},
             allow_retries=False,
         )
     context.log.info(f"{job} of {partition} is done: run {done.run_id}")

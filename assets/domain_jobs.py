@@ -77,7 +77,7 @@ def rewards(context: dg.OpExecutionContext, name: str) -> str:
 def study(context: dg.OpExecutionContext, runs: list[str]) -> None:
     """Runs study_job for the experiment, once all its corpora are there."""
     run = run_job(context, "study_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagsterrun_job(run)})
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
 
 
 @dg.job(partitions_def=by_study, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
