@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,16 @@ def held_out(rows: Rows, tested: Rows) -> list[dict[str, Any]]:
     return lines
 
 
+def fitted(rows: Rows) -> list[dict[str, Any]]:
+    """A line a phi: seconds to learn all pairs, the middle of five."""
+    names: dict[str, Any] = {"names": FEATURE_NAMES, "full": FULL_MARKS}
+    calls = {
+        name: partial(feature_rewards.fit, kind, *rows.sides, **names, **numbers) for name, (kind, numbers) in PHIS.items()
+    }
+    seconds = _report.alternate(calls)
+    return [{"phi": name, "pairs": len(rows.groups), "seconds": _report.median(each)} for name, each in seconds.items()]
+
+
 def picture(lines: list[dict[str, Any]]) -> alt.LayerChart:
     """Accuracy by number of pairs, a line a judge with its interval."""
     table = pl.DataFrame(lines).filter(pl.col("labels") == "as they are")
@@ -151,6 +162,7 @@ def main() -> None:
     lines = measured(rows, given.repeats)
     _report.save("opinion_rewards", lines)
     _report.draw("opinion_rewards", picture(lines))
+    _report.save("opinion_rewards_speed", fitted(rows))
     valid = Path(place) / "opinpref" / "annotations-valid.jsonl.gz"
     if valid.is_file():
         _report.save("opinion_rewards_held_out", held_out(rows, Rows(opinpref.read(valid))))
