@@ -43,6 +43,11 @@ def response_logps(model: Any, batch: Batch) -> Batch:
     return {"token_logps": logps, "response_mask": torch.ones_like(logps, dtype=torch.bool)}
 
 
+def candidate_logps(model: Any, batch: Batch) -> Batch:
+    """token_logps and owners [M] of a causal model: of every response token and which response it is of, and what was given."""
+    return {"token_logps": _token_logps(model, batch), "owners": batch["owners"], **batch["given"]}
+
+
 def pair_logps(model: Any, batch: Batch) -> Batch:
     """chosen_logps and rejected_logps [B], and what the batch was given beside them."""
     logps = sequence_logps(model, batch)
