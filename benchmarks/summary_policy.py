@@ -39,12 +39,14 @@ from rlhf_train.models import feature_rewards, policies
 from rlhf_train.models.policies import Policy
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.text import Lengths
-from rlhf_train.train import fit
+from rlhf_train.train import fast_precision, fit
 
 LENGTHS = Lengths(256, 160)
 TRAINED, VALIDATED = 440, 80  # products; the rest are held out
 PRODUCTS = 8  # of a step: some ninety stored summaries
 ASK = "\n\nSummary:"
+
+KNOWN: dict[tuple[str, str], np.ndarray] = {}
 
 Score = Callable[[Sequence[str], Sequence[str]], np.ndarray]  # (reviews, summaries) -> [N]
 
@@ -80,7 +82,12 @@ def text_of(pairs: pl.DataFrame) -> Score:
 
 
 def features(reviews: Sequence[str], texts: Sequence[str]) -> np.ndarray:
-    return score(list(reviews), list(texts)).select(FEATURE_NAMES).to_numpy()
+    """[N, 7], each text scored once."""
+    rows = list(zip(reviews, texts, strict=True))
+    if new := [row for row in dict.fromkeys(rows) if row not in KNOWN]:
+        asked, said = (list(part) for part in zip(*new, strict=True))
+        KNOWN.update(zip(new, score(asked, said).select(FEATURE_NAMES).to_numpy(), strict=True))
+    return np.array([KNOWN[row] for row in rows])
 
 
 def squashed(raw: Score, pool: pl.DataFrame, spread: float | None = None) -> Score:
@@ -105,7 +112,9 @@ def pool_of(found: opinpref.Opinions, pairs: pl.DataFrame, seed: int) -> pl.Data
     return pl.concat([built, own])
 
 
-def taught(policy: Policy, rows: batches.Rows, objective: str, *, epochs: float, lr: float, size: int, seed: int, **numbers: Any):
+def taught(
+    policy: Policy, rows: batches.Rows, objective: str, *, epochs: float, lr: float, size: int, seed: int, **numbers: Any
+):
     """A copy of the policy after `epochs` over the rows; how the last tenth of its steps went is printed."""
     learner = dataclasses.replace(policy, model=copy.deepcopy(policy.model))
     steps = max(round(epochs * len(rows) / size), 1)
@@ -157,9 +166,7 @@ class Setting:
         numbers = self.numbers
         rows = candidates.rows({**self.table, **refs, "reward": self.stored[reward]}, start.tokenizer, start.lengths)
         own = {"likelihood": numbers.likelihood, "kl_weight": numbers.kl_weight, "clip": numbers.clip}
-        return taught(
-            start, rows, "off_policy", epochs=numbers.epochs, lr=numbers.lr, size=PRODUCTS, seed=self.seed, **own
-        )
+        return taught(start, rows, "off_policy", epochs=numbers.epochs, lr=numbers.lr, size=PRODUCTS, seed=self.seed, **own)
 
     def best(self, start: Policy) -> Policy:
         """Imitates the best stored summary of each product by phi."""
@@ -179,8 +186,66 @@ class Setting:
         return samples, {name: each(reviews, samples.texts) for name, each in (self.rewards | self.judges).items()}
 
 
+def measured(seed: int, numbers: Numbers, validate: bool) -> list[dict[str, Any]]:
+    """A row a policy and number of one seed, beside the supervised policy it came from."""
+    setting = Setting(seed, numbers, validate)
+    start = setting.started()
+    refs = precompute.reference_token_logps(start, setting.table, LENGTHS, mixed_precision=fast_precision())
+    arms: dict[str, Callable[[], Policy]] = {
+        "supervised": lambda: start,
+        "off policy, phi": lambda: setting.off_policy(start, "phi", refs),
+        "off policy, text": lambda: setting.off_policy(start, "text", refs),
+        "best of n, phi": lambda: setting.best(start),
+    }
+    references = [[text] for text in setting.asked["chosen"] for _ in range(numbers.n)]
+    first: tuple[summary_policy.Samples, dict[str, np.ndarray]] | None = None
+    rows = []
+    for name, learn in arms.items():
+        samples, scores = setting.said(learn(), start)
+        first = first or (samples, scores)
+        print(f"{name}: {samples.texts[0]!r}", flush=True)
+        for what, rewards in scores.items():
+            found = summary_policy.measure(samples, rewards, references, other=(first[0], first[1][what]))
+            for of in ("reward", "kl", "rouge_l", "words") if what == "phi" else ("reward",):
+                told, gain = found.means[of], found.gains[of]
+                rows.append({"seed": seed, "policy": name, "of": what if of == "reward" else of, "mean": told.mean})
+                rows[-1] |= {"low": told.low, "high": told.high, "gain": gain.mean}
+                rows[-1] |= {"gain_low": gain.low, "gain_high": gain.high}
+    return rows
+
+
+def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
+    """Gains over the supervised policy with their intervals, a panel a number."""
+    table = pl.DataFrame(rows).filter(pl.col("policy") != "supervised")
+    panels = []
+    for of in table["of"].unique(maintain_order=True):
+        base = alt.Chart(table.filter(pl.col("of") == of), width=110, title=of).encode(
+            y=alt.Y("policy:N", title=None, axis=alt.Axis(labels=not panels)), yOffset="seed:N", color="seed:N"
+        )
+        points = base.mark_point(filled=True).encode(x=alt.X("gain:Q", title="gain"))
+        panels.append(points + base.mark_rule().encode(x="gain_low:Q", x2="gain_high:Q"))
+    return alt.hconcat(*panels)
+
+
 def main() -> None:
-    """Prints a row a seed, arm and number, and writes them."""
+    """Prints a row a seed, policy and number, and writes them; of the seeds' gains the means."""
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    ask.add_argument("--validate", action="store_true")
+    given = ask.parse_args()
+    if not os.environ.get("ANTIVENOM_REAL_DATA"):
+        sys.exit("summary_policy: set ANTIVENOM_REAL_DATA to the folder of real rows")
+    torch.set_num_threads(1)
+    rows = []
+    for seed in given.seeds:
+        begun = time.process_time()
+        rows += measured(seed, Numbers(), given.validate)
+        print(f"seed {seed}: {time.process_time() - begun:.0f} seconds of a processor", flush=True)
+    with pl.Config(tbl_rows=-1):
+        print(pl.DataFrame(rows).group_by("policy", "of", maintain_order=True).agg(pl.col("mean", "gain").mean()))
+    if not given.validate:
+        _report.save("summary_policy", rows)
+        _report.draw("summary_policy", picture(rows))
 
 
 if __name__ == "__main__":
