@@ -42,9 +42,10 @@ from rlhf_train.text import Lengths
 from rlhf_train.train import fast_precision, fit
 
 LENGTHS = Lengths(256, 160)
-TRAINED, VALIDATED = 440, 80  # products; the rest are held out
-PRODUCTS = 8  # of a step: some ninety stored summaries
+TRAINED, VALIDATED, TESTED = 320, 80, 200  # products
+PRODUCTS = 2  # of a step: some twenty stored summaries
 ASK = "\n\nSummary:"
+TEMPERATURE = 0.7  # of samples: at 1 so small a policy says much that is no language
 
 KNOWN: dict[tuple[str, str], np.ndarray] = {}
 
@@ -55,7 +56,7 @@ Score = Callable[[Sequence[str], Sequence[str]], np.ndarray]  # (reviews, summar
 class Numbers:
     """What was chosen on validation products."""
 
-    pretrain: int = 160
+    pretrain: int = 600
     sft_epochs: float = 2.0
     sft_lr: float = 2e-3
     epochs: float = 1.0
@@ -65,7 +66,7 @@ class Numbers:
     clip: float = 1.0
     best_epochs: float = 2.0
     best_lr: float = 5e-4
-    n: int = 2
+    n: int = 1
 
 
 def phi_of(pairs: pl.DataFrame) -> Score:
@@ -137,7 +138,7 @@ class Setting:
     def __init__(self, seed: int, numbers: Numbers, validate: bool) -> None:
         found = opinpref.read(Path(os.environ["ANTIVENOM_REAL_DATA"]) / "opinpref" / "annotations-train.jsonl.gz")
         pairs = found.pairs[np.random.default_rng(seed).permutation(len(found.pairs))]
-        parts = pairs[:TRAINED], pairs[TRAINED : TRAINED + VALIDATED], pairs[TRAINED + VALIDATED :]
+        parts = pairs[:TRAINED], pairs[-VALIDATED:], pairs[TRAINED : TRAINED + TESTED]
         self.seed, self.numbers = seed, numbers
         self.train, self.asked = parts[0], parts[1 if validate else 2]
         self.pool = pool_of(found, self.train, seed)
@@ -156,7 +157,7 @@ class Setting:
         """Pre-trained on reviews and summaries, then supervised on all of these alike."""
         numbers = self.numbers
         texts = [f"{text}{ASK}" for text in self.train["prompt"]] + self.table["response"]
-        made = policies.make(texts, width=128, layers=3, steps=numbers.pretrain, seed=self.seed)
+        made = policies.make(texts, width=96, layers=2, steps=numbers.pretrain, batch=8, seed=self.seed)
         base = dataclasses.replace(made, lengths=LENGTHS)
         sft = {"epochs": numbers.sft_epochs, "lr": numbers.sft_lr, "size": PRODUCTS, "seed": self.seed}
         return taught(base, supervised(self.table, base), "sft", **sft)
@@ -176,12 +177,12 @@ class Setting:
         print("best of n picks", candidates.shares(tiers, places), "of", candidates.shares(tiers, range(len(tiers))))
         chosen = {name: [texts[at] for at in places] for name, texts in self.table.items()}
         rows = supervised(chosen, start)
-        return taught(start, rows, "sft", epochs=numbers.best_epochs, lr=numbers.best_lr, size=32, seed=self.seed)
+        return taught(start, rows, "sft", epochs=numbers.best_epochs, lr=numbers.best_lr, size=8, seed=self.seed)
 
     def said(self, policy: Policy, start: Policy) -> tuple[summary_policy.Samples, dict[str, np.ndarray]]:
         """Samples to held-out products, and what every reward and judge says of them."""
         asked = [text + ASK for text in self.asked["prompt"]]
-        samples = summary_policy.draw(policy, start, asked, n=self.numbers.n, seed=self.seed)
+        samples = summary_policy.draw(policy, start, asked, n=self.numbers.n, temperature=TEMPERATURE, seed=self.seed)
         reviews = [text for text in self.asked["prompt"] for _ in range(self.numbers.n)]
         return samples, {name: each(reviews, samples.texts) for name, each in (self.rewards | self.judges).items()}
 

@@ -1,7 +1,8 @@
 """What a policy says to held-out prompts: its reward, how far it went from its reference, ROUGE-L, and length.
 
 Means over prompts with 95 % bootstrap intervals over them, and beside another policy's samples to the same prompts the paired
-difference. KL is the mean over samples of the summed log-ratio, unbiased at temperature 1 (Schulman, 2020, "k1").
+difference. KL is the mean over samples of the summed log-ratio (Schulman, 2020, "k1"), both policies at the temperature that
+the samples were drawn at: of other distributions it would be no KL.
 """
 
 from collections.abc import Sequence
@@ -46,13 +47,17 @@ class SummaryPolicy:
     gains: dict[str, Mean] = field(default_factory=dict)
 
 
-def draw(policy: Policy, reference: Policy, prompts: Sequence[str], *, n: int = 1, seed: int = 0) -> Samples:
-    """`n` responses to each prompt at temperature 1, with log-ratios of the very tokens that were drawn."""
+def draw(
+    policy: Policy, reference: Policy, prompts: Sequence[str], *, n: int = 1, temperature: float = 1.0, seed: int = 0
+) -> Samples:
+    """`n` responses to each prompt, with log-ratios of the very tokens that were drawn."""
+    if not temperature > 0:
+        raise TrainingError(f"temperature must be above 0, got {temperature:g}; the likeliest response alone has no KL")
     asked = [prompt for prompt in prompts for _ in range(n)]
     ids = prompt_ids(policy.tokenizer, asked, policy.lengths)
-    said = generate.draw(policy, ids, most=policy.lengths.response, seed=seed)
+    said = generate.draw(policy, ids, most=policy.lengths.response, temperature=temperature, seed=seed)
     grown = [Tree(prompt, (response,)) for prompt, response in zip(ids, said, strict=True)]
-    ratios = _logps(policy, grown) - _logps(reference, grown)
+    ratios = _logps(policy, grown, temperature) - _logps(reference, grown, temperature)
     return Samples(asked, policy.tokenizer.batch_decode(said, skip_special_tokens=True), ratios)
 
 
@@ -98,11 +103,12 @@ def _mean(values: np.ndarray) -> Mean:
     return Mean(float(values.mean()), *interval(values))
 
 
-def _logps(policy: Policy, grown: Sequence[Tree]) -> np.ndarray:
+def _logps(policy: Policy, grown: Sequence[Tree], temperature: float) -> np.ndarray:
     """[S] of each tree's one response."""
     found = np.zeros(len(grown))
     with generate.at_rest(policy.model), torch.no_grad():
         for batch in batches.in_order(batches.rows_of(grown, {})):
             tensors = batch.to(policy.model.device)
-            found[list(batch.places)] = inputs.sequence_logps(policy.model, tensors).double().cpu().numpy()
+            logps = inputs.sequence_logps(policy.model, tensors, temperature=temperature)
+            found[list(batch.places)] = logps.double().cpu().numpy()
     return found

@@ -97,7 +97,8 @@ def test_a_policy_is_no_nats_from_itself(asked):
     assert drawn.log_ratios.tolist() == [0.0] * 6
 
 
-def test_kl_is_that_of_the_distributions(asked):
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_kl_is_that_of_the_distributions(asked, temperature):
     """One token is drawn: its KL can be summed over the vocabulary."""
     moved = copy.deepcopy(asked.model)
     with torch.no_grad():
@@ -105,10 +106,11 @@ def test_kl_is_that_of_the_distributions(asked):
     short = Lengths(16, 1)
     policy, reference = Policy(moved, asked.tokenizer, short), Policy(asked.model, asked.tokenizer, short)
     prompt = "\n\nHuman: say 1\n\nAssistant:"
-    drawn = summary_policy.draw(policy, reference, [prompt], n=3000)
+    drawn = summary_policy.draw(policy, reference, [prompt], n=3000, temperature=temperature)
     ids = torch.tensor([asked.tokenizer(prompt)["input_ids"][-16:]])
     with torch.no_grad():
-        mine, its = (each.model(input_ids=ids).logits[0, -1].double().log_softmax(-1) for each in (policy, reference))
+        logits = [each.model(input_ids=ids).logits[0, -1].double() for each in (policy, reference)]
+    mine, its = ((part / temperature).log_softmax(-1) for part in logits)
     exact = (mine.exp() * (mine - its)).sum().item()
     low, high = interval(drawn.log_ratios, level=0.999)
     assert exact > 0.05
