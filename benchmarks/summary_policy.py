@@ -1,6 +1,6 @@
 """Do rewards of features teach a policy of summaries better than rewards of text, and at what price?
 
-    python benchmarks/summary_policy.py [--seeds 0 1] [--validate]
+    python benchmarks/summary_policy.py [--seeds 0 1] [--processes 2] [--validate]
 
 OpinPref's products are dealt out to training, validation and held-out ones. A tiny policy is pre-trained on reviews, then
 supervised on stored summaries of all tiers alike: rules' three a tier, and OpinPref's two. From there it learns off policy
@@ -18,6 +18,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ from pipelines.sources import opinpref
 from pipelines.summaries import building
 from rlhf_train import batches, candidates, precompute
 from rlhf_train.evals import summary_policy
+from rlhf_train.evals.summary_policy import Samples
 from rlhf_train.models import feature_rewards, policies
 from rlhf_train.models.policies import Policy
 from rlhf_train.objectives import OBJECTIVES
@@ -45,6 +49,7 @@ LENGTHS = Lengths(256, 160)
 TRAINED, VALIDATED, TESTED = 320, 80, 200  # products
 PRODUCTS = 2  # of a step: some twenty stored summaries
 ASK = "\n\nSummary:"
+EACH = 2  # samples of a product
 TEMPERATURE = 0.7  # of samples: at 1 so small a policy says much that is no language
 
 KNOWN: dict[tuple[str, str], np.ndarray] = {}
@@ -59,14 +64,13 @@ class Numbers:
     pretrain: int = 600
     sft_epochs: float = 2.0
     sft_lr: float = 2e-3
-    epochs: float = 1.0
+    epochs: float = 0.5
     lr: float = 5e-4
     likelihood: float = 0.1
     kl_weight: float = 0.1
     clip: float = 1.0
     best_epochs: float = 2.0
     best_lr: float = 5e-4
-    n: int = 1
 
 
 def phi_of(pairs: pl.DataFrame) -> Score:
@@ -179,17 +183,40 @@ class Setting:
         rows = supervised(chosen, start)
         return taught(start, rows, "sft", epochs=numbers.best_epochs, lr=numbers.best_lr, size=8, seed=self.seed)
 
-    def said(self, policy: Policy, start: Policy) -> tuple[summary_policy.Samples, dict[str, np.ndarray]]:
-        """Samples to held-out products, and what every reward and judge says of them."""
+    def said(self, policy: Policy, start: Policy) -> Samples:
+        """Samples to held-out products."""
         asked = [text + ASK for text in self.asked["prompt"]]
-        samples = summary_policy.draw(policy, start, asked, n=self.numbers.n, temperature=TEMPERATURE, seed=self.seed)
-        reviews = [text for text in self.asked["prompt"] for _ in range(self.numbers.n)]
-        return samples, {name: each(reviews, samples.texts) for name, each in (self.rewards | self.judges).items()}
+        return summary_policy.draw(policy, start, asked, n=EACH, temperature=TEMPERATURE, seed=self.seed)
+
+    def others(self) -> dict[str, Samples]:
+        """What no policy says: the preferred summaries, and good ones of products that were never asked about."""
+        asked = [text + ASK for text in self.asked["prompt"] for _ in range(EACH)]
+        good = self.pool.filter(pl.col("tier") == "good")["summary"]
+        astray = good.sample(len(asked), with_replacement=True, seed=self.seed)
+        preferred = self.asked["chosen"].gather(np.arange(len(asked)) // EACH)
+        texts = {"preferred by people": preferred, "good, of another product": astray}
+        return {name: Samples(asked, said.to_list(), np.zeros(len(asked))) for name, said in texts.items()}
+
+    def lines(self, name: str, samples: Samples, first: Samples) -> list[dict[str, Any]]:
+        """A row a reward, judge and other number, with the gain over the `first` samples."""
+        references = [[text] for text in self.asked["chosen"] for _ in range(EACH)]
+        rows = []
+        for what, reward in (self.rewards | self.judges).items():
+            scores = [reward([text.removesuffix(ASK) for text in each.prompts], each.texts) for each in (samples, first)]
+            found = summary_policy.measure(samples, scores[0], references, other=(first, scores[1]))
+            for of in found.means if what == "phi" else ("reward",):
+                mean, gain = found.means[of], found.gains[of]
+                told = {"seed": self.seed, "policy": name, "of": what if of == "reward" else of}
+                told |= {"mean": mean.mean, "low": mean.low, "high": mean.high}
+                rows.append(told | {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high})
+        return rows
 
 
-def measured(seed: int, numbers: Numbers, validate: bool) -> list[dict[str, Any]]:
-    """A row a policy and number of one seed, beside the supervised policy it came from."""
-    setting = Setting(seed, numbers, validate)
+def measured(seed: int, validate: bool) -> list[dict[str, Any]]:
+    """A row a policy and number of one seed, beside the supervised policy it came from; and what others say, for comparison."""
+    torch.set_num_threads(1)
+    begun = time.process_time()
+    setting = Setting(seed, Numbers(), validate)
     start = setting.started()
     refs = precompute.reference_token_logps(start, setting.table, LENGTHS, mixed_precision=fast_precision())
     arms: dict[str, Callable[[], Policy]] = {
@@ -198,26 +225,21 @@ def measured(seed: int, numbers: Numbers, validate: bool) -> list[dict[str, Any]
         "off policy, text": lambda: setting.off_policy(start, "text", refs),
         "best of n, phi": lambda: setting.best(start),
     }
-    references = [[text] for text in setting.asked["chosen"] for _ in range(numbers.n)]
-    first: tuple[summary_policy.Samples, dict[str, np.ndarray]] | None = None
-    rows = []
+    first, rows = None, []
     for name, learn in arms.items():
-        samples, scores = setting.said(learn(), start)
-        first = first or (samples, scores)
+        samples = setting.said(learn(), start)
+        first = first or samples
         print(f"{name}: {samples.texts[0]!r}", flush=True)
-        for what, rewards in scores.items():
-            found = summary_policy.measure(samples, rewards, references, other=(first[0], first[1][what]))
-            for of in ("reward", "kl", "rouge_l", "words") if what == "phi" else ("reward",):
-                told, gain = found.means[of], found.gains[of]
-                rows.append({"seed": seed, "policy": name, "of": what if of == "reward" else of, "mean": told.mean})
-                rows[-1] |= {"low": told.low, "high": told.high, "gain": gain.mean}
-                rows[-1] |= {"gain_low": gain.low, "gain_high": gain.high}
+        rows += setting.lines(name, samples, first)
+    for name, samples in setting.others().items():
+        rows += [row for row in setting.lines(name, samples, first) if row["of"] != "kl"]
+    print(f"seed {seed}: {time.process_time() - begun:.0f} seconds of a processor", flush=True)
     return rows
 
 
 def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
     """Gains over the supervised policy with their intervals, a panel a number."""
-    table = pl.DataFrame(rows).filter(pl.col("policy") != "supervised")
+    table = pl.DataFrame(rows).filter(pl.col("policy").str.contains("phi|text"))
     panels = []
     for of in table["of"].unique(maintain_order=True):
         base = alt.Chart(table.filter(pl.col("of") == of), width=110, title=of).encode(
@@ -229,19 +251,16 @@ def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
 
 
 def main() -> None:
-    """Prints a row a seed, policy and number, and writes them; of the seeds' gains the means."""
+    """Prints a row a seed, policy and number, and writes them; of means and gains the means over seeds."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    ask.add_argument("--processes", type=int, default=1)
     ask.add_argument("--validate", action="store_true")
     given = ask.parse_args()
     if not os.environ.get("ANTIVENOM_REAL_DATA"):
         sys.exit("summary_policy: set ANTIVENOM_REAL_DATA to the folder of real rows")
-    torch.set_num_threads(1)
-    rows = []
-    for seed in given.seeds:
-        begun = time.process_time()
-        rows += measured(seed, Numbers(), given.validate)
-        print(f"seed {seed}: {time.process_time() - begun:.0f} seconds of a processor", flush=True)
+    with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
+        rows = [row for found in pool.map(partial(measured, validate=given.validate), given.seeds) for row in found]
     with pl.Config(tbl_rows=-1):
         print(pl.DataFrame(rows).group_by("policy", "of", maintain_order=True).agg(pl.col("mean", "gain").mean()))
     if not given.validate:
