@@ -100,6 +100,8 @@ def _values(samples: Samples, rewards: np.ndarray, references: Sequence[Sequence
 
 
 def _mean(values: np.ndarray) -> Mean:
+    if np.ptp(values) == 0:  # none of these is a share, for which the interval of a constant 0 or 1 would be Wilson's
+        return Mean(*[float(values[0])] * 3)
     return Mean(float(values.mean()), *interval(values))
 
 

@@ -65,7 +65,14 @@ def test_means_are_of_prompts_and_so_are_their_intervals():
     assert list(found) == list(expected)
     for name, values in expected.items():
         assert found[name].mean == pytest.approx(np.mean(values)), name
-        assert (found[name].low, found[name].high) == pytest.approx(interval(np.array(values))), name
+        wanted = interval(np.array(values)) if np.ptp(values) else (values[0], values[0])
+        assert (found[name].low, found[name].high) == pytest.approx(wanted), name
+
+
+def test_a_policy_beside_itself_gains_nothing_for_certain():
+    """Whereas 0 of N as a share would be below something only."""
+    found = summary_policy.measure(SAMPLES, REWARDS, REFERENCES, other=(SAMPLES, REWARDS))
+    assert {(gain.mean, gain.low, gain.high) for gain in found.gains.values()} == {(0.0, 0.0, 0.0)}
 
 
 def test_gains_are_of_the_same_prompts():
