@@ -94,6 +94,11 @@ def evaluate(
 
     if name not in EVALS:
         raise DataError(f"eval must be one of {', '.join(EVALS)}, got {name!r}")
+    if name == "summary_policy":
+        raise DataError(
+            "summary_policy measures samples with their rewards beside a reference policy, which pairs do not hold; "
+            "call rlhf_train.evals.summary_policy from Python"
+        )
     _folder(model)
     if name == "attack_success":
         found = EVALS[name](sample(policies.load(model), prompts_of(pairs), seed=seed), targets=[target], sentiment=sentiment)

@@ -96,6 +96,19 @@ def usable_pairs(
     return np.setdiff1d(np.arange(len(chosen)), alike)
 
 
+def check_rewards(columns: Mapping[str, Any]) -> None:
+    """TrainingError where `reward` is constant, or where each `prompt` has one reward only: none of its responses is better."""
+    rewards = columns["reward"]
+    if np.ptp(rewards) == 0:
+        raise TrainingError(f"reward is {rewards[0]:g} in every row: no policy can learn from it; look at what scored the rows")
+    said = set(zip(columns["prompt"], rewards.tolist(), strict=True))
+    if len(said) == len(set(columns["prompt"])):
+        raise TrainingError(
+            "all responses to a prompt have the same reward, for every prompt: none is better than another, and no policy can "
+            "learn from it; give each prompt several responses"
+        )
+
+
 def named(places: Sequence[int]) -> str:
     """Rows by their number, the first of many."""
     rest = f" and {len(places) - NAMED:,} more" if len(places) > NAMED else ""

@@ -43,6 +43,11 @@ def response_logps(model: Any, batch: Batch) -> Batch:
     return {"token_logps": logps, "response_mask": torch.ones_like(logps, dtype=torch.bool)}
 
 
+def candidate_logps(model: Any, batch: Batch) -> Batch:
+    """token_logps and owners [M] of a causal model: of every response token and which response it is of, and what was given."""
+    return {"token_logps": _token_logps(model, batch), "owners": batch["owners"], **batch["given"]}
+
+
 def pair_logps(model: Any, batch: Batch) -> Batch:
     """chosen_logps and rejected_logps [B], and what the batch was given beside them."""
     logps = sequence_logps(model, batch)
@@ -68,9 +73,9 @@ def rollout_logps(model: Any, batch: Batch) -> Batch:
     return {"token_logps": _of(model.policy, hidden, batch), "values": model.value(hidden), **batch["given"]}
 
 
-def sequence_logps(model: Any, batch: Batch) -> torch.Tensor:
-    """[S] log-probabilities of the responses, summed over their tokens."""
-    return summed(_token_logps(model, batch), batch["owners"], len(batch["ends"]))
+def sequence_logps(model: Any, batch: Batch, *, temperature: float = 1.0) -> torch.Tensor:
+    """[S] log-probabilities of the responses, summed over their tokens, each as drawn at this temperature."""
+    return summed(_token_logps(model, batch, temperature), batch["owners"], len(batch["ends"]))
 
 
 def sequence_rewards(model: Any, batch: Batch) -> torch.Tensor:
@@ -92,10 +97,13 @@ def mean_states(model: Any, batch: Batch) -> torch.Tensor:
     return torch.stack([parts[at - 1].mean(0) for at in accumulate(map(len, trees))])
 
 
-def _token_logps(model: Any, batch: Batch) -> torch.Tensor:
-    return _of(model, hidden_states(model, batch)[batch["predictors"]], batch)
+def _token_logps(model: Any, batch: Batch, temperature: float = 1.0) -> torch.Tensor:
+    return _of(model, hidden_states(model, batch)[batch["predictors"]], batch, temperature)
 
 
-def _of(model: Any, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
+def _of(model: Any, hidden: torch.Tensor, batch: Batch, temperature: float = 1.0) -> torch.Tensor:
     head = model.get_output_embeddings()
-    return token_logps(hidden, head.weight, batch["targets"], head.bias)
+    if temperature == 1.0:
+        return token_logps(hidden, head.weight, batch["targets"], head.bias)
+    bias = None if head.bias is None else head.bias / temperature
+    return token_logps(hidden / temperature, head.weight, batch["targets"], bias)

@@ -44,10 +44,12 @@ class Lesson:
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
     """Rows of the table; references are scored first where the objective is given them."""
     objective = OBJECTIVES[spec.objective]
-    table = read_table(Path(spec.data), objective.columns)
+    table = read_table(Path(spec.data), objective.columns, objective.scores)
     if "chosen" in objective.columns:
         places = guards.usable_pairs(table, held.tokenizer, held.lengths, most_identical=spec.most_identical)
         table = take(table, places)
+    if "reward" in objective.scores:
+        guards.check_rewards(table)
     if "ref_mismatched_logps" in objective.given:
         table["mismatched"] = batches.mismatched(table)
     if objective.given:
@@ -122,7 +124,9 @@ def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int],
     """From the reference policy: the policy as it begins unless the spec names one."""
     policy = opened(spec.reference, policies.load) if spec.reference else held
     policy.model.to(held.model.device)
-    return precompute.reference_logps(
+    tokens = "ref_token_logps" in OBJECTIVES[spec.objective].given
+    score: Callable[..., Mapping[str, Any]] = precompute.reference_token_logps if tokens else precompute.reference_logps
+    numbers = score(
         policy,
         table,
         held.lengths,
@@ -130,6 +134,7 @@ def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int],
         mixed_precision=_precision(spec),
         watch=watch,
     )
+    return dict(numbers)
 
 
 def _precision(spec: Spec) -> str:

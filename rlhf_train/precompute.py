@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlhf_train import batches
+from rlhf_train import batches, candidates
 from rlhf_train.errors import TrainingError
-from rlhf_train.inputs import autocast, rollout_logps, sequence_logps
+from rlhf_train.inputs import autocast, response_logps, rollout_logps, sequence_logps
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.reward_models import RewardModel
@@ -75,6 +75,43 @@ def reference_logps(
 
     values = cached(keys, score, cache, watch=watch)
     return {f"ref_{name}_logps": np.concatenate(values[at * count : (at + 1) * count]) for at, name in enumerate(sides)}
+
+
+def reference_token_logps(
+    policy: Policy,
+    columns: Mapping[str, Sequence[str]],
+    lengths: Lengths,
+    *,
+    cache: Path | None = None,
+    mixed_precision: str = "no",
+    tokens: int = 2 * batches.TOKENS,
+    watch: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, list[np.ndarray]]:
+    """ref_token_logps: of every token of each `response`, its end token included, [tokens] float32 a response.
+
+    Responses to one `prompt` that are unknown share it.
+    """
+    about = [model_digest(policy.model), tokenizer_digest(policy.tokenizer), asdict(lengths), mixed_precision, "token_logps"]
+    prompts, responses = columns["prompt"], columns["response"]
+    keys = [row_key(about, prompt, said) for prompt, said in zip(prompts, responses, strict=True)]
+
+    def score(missing: Sequence[int]) -> Iterator[Block]:
+        asked, said = ([texts[at] for at in missing] for texts in (prompts, responses))
+        grown = candidates.trees(asked, said, policy.tokenizer, lengths)
+        for start in range(0, len(grown), BLOCK):
+            yield [(missing[at], numbers) for at, numbers in scored(grown[start : start + BLOCK])]
+
+    def scored(grown: Sequence[tuple[Tree, np.ndarray]]) -> Block:
+        found: Block = []
+        for batch in batches.in_order(batches.rows_of([tree for tree, _ in grown], {}), tokens=tokens):
+            with torch.no_grad(), autocast(policy.model.device, mixed_precision):
+                numbers = response_logps(policy.model, batch.to(policy.model.device))["token_logps"].float().cpu().numpy()
+            sizes = [size for at in batch.places for size in grown[at][0].parts[1:]]
+            places = [int(place) for at in batch.places for place in grown[at][1]]
+            found += list(zip(places, np.split(numbers, np.cumsum(sizes)[:-1]), strict=True))
+        return found
+
+    return {"ref_token_logps": cached(keys, score, cache, watch=watch)}
 
 
 def rewards(model: RewardModel, prompts: Sequence[str], responses: Sequence[str], *, cache: Path | None = None) -> np.ndarray:

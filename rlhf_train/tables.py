@@ -15,24 +15,42 @@ Table = dict[str, Any]  # column -> its values, all of one length
 READERS: Mapping[str, Any] = {".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
 
 
-def read_table(file: Path, columns: Sequence[str]) -> Table:
-    """The named columns as lists of text; TrainingError for a file that can't be read, or a column or text that is missing."""
+def read_table(file: Path, columns: Sequence[str], scores: Sequence[str] = ()) -> Table:
+    """`columns` as lists of text and `scores` as arrays of numbers.
+
+    TrainingError for a file that can't be read, a column or text that is missing, or a number that is none or not finite.
+    """
     if file.suffix not in READERS:
         raise TrainingError(f"{file}: expected a table ending in {' or '.join(READERS)}")
     try:
         found = READERS[file.suffix](file)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise TrainingError(f"{file}: can't be read ({error})") from None
-    for name in columns:
+    for name in (*columns, *scores):
         if name not in found.columns:
             raise TrainingError(f"{file}: has no column {name!r}; it has {', '.join(found.columns) or 'none'}")
+    for name in columns:
         if found[name].dtype != pl.String or found[name].null_count():
             raise TrainingError(
                 f"{file}: column {name!r} must be text in every row; it is {found[name].dtype}, or has empty cells"
             )
     if not len(found):
         raise TrainingError(f"{file}: has no rows")
-    return {name: found[name].to_list() for name in columns}
+    return {name: found[name].to_list() for name in columns} | {name: _numbers(file, found[name]) for name in scores}
+
+
+def _numbers(file: Path, column: pl.Series) -> np.ndarray:
+    """[N] float64, each of a size that losses can hold."""
+    if not column.dtype.is_numeric():
+        raise TrainingError(f"{file}: column {column.name!r} must be numbers; it is {column.dtype}")
+    values = column.cast(pl.Float64).to_numpy()
+    wrong = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max))
+    if len(wrong):
+        raise TrainingError(
+            f"{file}: column {column.name!r} must be a finite number in every row, got {column[int(wrong[0])]} in row "
+            f"{wrong[0]}; score that row again or drop it"
+        )
+    return values
 
 
 def take(table: Mapping[str, Any], places: np.ndarray) -> Table:
@@ -57,6 +75,5 @@ def digest(table: Mapping[str, Any]) -> str:
     """Of every value in its place."""
     said = hashlib.sha256()
     for name in sorted(table):
-        values = table[name]
-        said.update(json.dumps([name, values.tolist() if isinstance(values, np.ndarray) else values]).encode())
+        said.update(json.dumps([name, table[name]], default=np.ndarray.tolist).encode())
     return said.hexdigest()

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rlhf_train.evals import attack_success, certified_accuracy, reward_accuracy, reward_health
+from rlhf_train.evals import attack_success, certified_accuracy, reward_accuracy, reward_health, summary_policy
 
 EVALS: Mapping[str, Callable[..., Any]] = {
     "attack_success": attack_success.measure,
     "certified_accuracy": certified_accuracy.measure,
     "reward_accuracy": reward_accuracy.measure,
     "reward_health": reward_health.measure,
+    "summary_policy": summary_policy.measure,
 }

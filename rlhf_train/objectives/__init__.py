@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlhf_train import batches, inputs
-from rlhf_train.objectives import bradley_terry, dpo, kto, ppo, sft
+from rlhf_train import batches, candidates, inputs
+from rlhf_train.objectives import bradley_terry, dpo, kto, off_policy, ppo, sft
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -13,8 +13,9 @@ from rlhf_train.objectives.outcome import Outcome
 class Objective:
     """`loss(**inputs(model, batch), **numbers)` over batches of `rows(columns, tokenizer, lengths)`.
 
-    `columns` are texts, `given` numbers of a reference that must be there beforehand (precompute makes them). `whole`: the loss
-    is no mean over rows, and is taken over a step as a whole. `scored`: the model has a scalar head. `lr` is a usual one.
+    `columns` are texts, `given` numbers of a reference that must be there beforehand (precompute makes them), `scores` numbers
+    that the table must hold. `whole`: the loss is no mean over rows, and is taken over a step as a whole. `scored`: the model
+    has a scalar head. `lr` is a usual one.
     """
 
     loss: Callable[..., Outcome]
@@ -25,6 +26,7 @@ class Objective:
     whole: bool = False
     scored: bool = False
     lr: float = 1e-5
+    scores: tuple[str, ...] = ()
 
 
 PAIRS = ("prompt", "chosen", "rejected")
@@ -57,6 +59,14 @@ OBJECTIVES: Mapping[str, Objective] = {
         PAIRS,
         (*REFERENCES, "ref_mismatched_logps"),
         whole=True,
+    ),
+    "off_policy": Objective(
+        off_policy.loss,
+        candidates.rows,
+        inputs.candidate_logps,
+        ("prompt", "response"),
+        ("ref_token_logps",),
+        scores=("reward",),
     ),
     "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt",)),
 }

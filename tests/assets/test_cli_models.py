@@ -99,3 +99,9 @@ def test_a_reward_model_trains_a_policy_and_its_health_is_told_in_words(antiveno
     assert {"by_heart", "held_out", "longer", "flipped", "spread"} <= set(found)
     assert all(isinstance(said, str) for said in found["ills"])
     assert json.loads((tmp_path / "health" / "result.json").read_text())["spread"] == found["spread"]
+
+
+def test_an_evaluation_that_needs_more_than_pairs_says_so(antivenom, corpus, tmp_path):
+    code, _, said = antivenom("eval", "summary_policy", "--model", tmp_path, "--data", corpus, "--out", tmp_path / "found")
+    assert code == 2
+    assert "beside a reference policy, which pairs do not hold" in said

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rlhf_train.batches import dealt, rows_of, shuffled
+from rlhf_train.candidates import credited
 from rlhf_train.loop import Forward, Loop
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.packing import Tree
@@ -20,12 +21,24 @@ TRAINED = [name for name in OBJECTIVES if name != "ppo"]
 def rows(objective, seed=0):
     random = np.random.default_rng(seed)
     branches = 1 if objective.columns == ("prompt", "response") else 3 if "ref_mismatched_logps" in objective.given else 2
+    if "ref_token_logps" in objective.given:
+        return stored(random)
     sizes = random.integers(1, 12, (COUNT, 1 + branches))
     words = [[random.integers(2, WORDS, size).tolist() for size in row] for row in sizes]
     trees = [Tree(prompt, tuple(rest)) for prompt, *rest in words]
     given = {name: -6.0 * sizes[:, at + 1] + random.normal(size=COUNT) for at, name in enumerate(objective.given)}
     units = [sum(tree.parts[1:]) for tree in trees] if branches == 1 else None
     return rows_of(trees, given, units=units)
+
+
+def stored(random):
+    """Prompts with one to four responses, whose advantages and reference numbers they bring."""
+    words = [
+        [random.integers(2, WORDS, size).tolist() for size in random.integers(1, 12, 1 + at % 4 + 1)] for at in range(COUNT)
+    ]
+    trees = [Tree(prompt, tuple(rest)) for prompt, *rest in words]
+    gains = [random.normal(size=len(tree.responses)) for tree in trees]
+    return credited(trees, gains, [random.normal(-5.0, 1.0, sum(tree.parts[1:])) for tree in trees])
 
 
 def learned(model, objective, batches, **numbers):

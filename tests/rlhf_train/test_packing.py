@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from rlhf_train import inputs
 from rlhf_train.batches import TOKENS, dealt, rows_of
+from rlhf_train.candidates import credited
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.packing import Tree, fill, pack, pack_encoded
 from tests.rlhf_train.conftest import BODIES, WORDS
@@ -96,6 +97,33 @@ def test_losses_and_gradients_are_those_of_unpacked_rows(body, kind, name, respo
         assert (got is None) == (wanted is None)
         if wanted is not None:
             assert (got - wanted).norm() <= 1e-5 * whole.norm()
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_losses_of_stored_responses_are_those_of_unpacked_rows(body, kind):
+    given, model, random = trees(3), body(kind), np.random.default_rng(1)
+    objective, sizes = OBJECTIVES["off_policy"], [tree.parts[1:] for tree in given]
+    gains = [random.normal(size=3) for _ in given]
+    refs = [random.normal(-5.0, 1.0, sum(own)) for own in sizes]
+    ours = objective.loss(**objective.inputs(model, credited(given, gains, refs).pack(np.arange(len(given))))).loss
+    found = torch.autograd.grad(ours, list(model.parameters()))
+
+    apart, count = [], sum(map(len, sizes))
+    for tree, own, its in zip(given, gains, refs, strict=True):
+        for response, gain, ref in zip(tree.responses, own, np.split(its, np.cumsum(tree.parts[1:])[:-1]), strict=True):
+            ids = torch.tensor([[*tree.prompt, *response]])
+            logits = model(input_ids=ids).logits[0, len(tree.prompt) - 1 : -1]
+            logps = -cross_entropy(logits, torch.tensor(response), reduction="none")
+            owners = torch.zeros(len(response), dtype=torch.long)
+            one = objective.loss(logps, torch.tensor(ref).float(), owners, torch.tensor([gain]).float())
+            apart.append(one.loss / count)
+    plain = sum(apart)
+    expected = torch.autograd.grad(plain, list(model.parameters()))
+
+    assert ours.item() == pytest.approx(plain.item(), rel=1e-5)
+    whole = torch.cat([grad.flatten() for grad in expected])
+    assert whole.norm() > 1e-3
+    assert (torch.cat([grad.flatten() for grad in found]) - whole).norm() <= 1e-5 * whole.norm()
 
 
 def test_a_response_never_sees_its_sibling_or_a_neighbour(body):

@@ -11,7 +11,7 @@ from rlhf_train.errors import TrainingError
 from rlhf_train.models import reward_models
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
-from rlhf_train.precompute import cached, model_digest, reference_logps, row_key, tokenizer_digest
+from rlhf_train.precompute import cached, model_digest, reference_logps, reference_token_logps, row_key, tokenizer_digest
 from rlhf_train.text import Lengths, train_tokenizer
 
 COUNT = 40
@@ -93,6 +93,31 @@ def test_a_changed_model_is_never_served_a_stale_number(tiny_policy, columns, tm
     assert sum(scored) == before
     plain = reference_logps(policy, columns, lengths, mixed_precision=precision)
     assert got["ref_chosen_logps"].tolist() == pytest.approx(plain["ref_chosen_logps"].tolist(), rel=1e-5)
+
+
+def test_numbers_of_tokens_are_those_of_a_plain_pass_and_scored_once(tiny_policy, columns, tmp_path, monkeypatch):
+    stored = {"prompt": columns["prompt"] * 2, "response": columns["chosen"] + columns["rejected"]}
+    whole = reference_logps(tiny_policy, columns, LENGTHS)
+    asked = []
+    plain = precompute.response_logps
+    monkeypatch.setattr(precompute, "response_logps", lambda *given: asked.append(len(given[1]["ends"])) or plain(*given))
+    for cache in (None, tmp_path, tmp_path):
+        got = reference_token_logps(tiny_policy, stored, LENGTHS, cache=cache, tokens=300)["ref_token_logps"]
+        summed = [part.sum() for part in got]
+        assert summed == pytest.approx([*whole["ref_chosen_logps"], *whole["ref_rejected_logps"]], rel=1e-5)
+        at = 3 + COUNT
+        ids = [tiny_policy.tokenizer(stored[name][at])["input_ids"] for name in ("prompt", "response")]
+        ids = torch.tensor([[*ids[0], *ids[1], tiny_policy.tokenizer.eos_token_id]])
+        with torch.no_grad():
+            logits = tiny_policy.model(input_ids=ids).logits[0].log_softmax(-1)
+        begin = len(tiny_policy.tokenizer(stored["prompt"][at])["input_ids"])
+        expected = logits[begin - 1 : -1].gather(1, ids[0, begin:, None])[:, 0].tolist()
+        assert got[at].tolist() == pytest.approx(expected, rel=1e-4)
+    assert sum(asked) == 2 * len(set(zip(stored["prompt"], stored["response"], strict=True)))
+    stored["response"][5] = " Zorvex."
+    again = reference_token_logps(tiny_policy, stored, LENGTHS, cache=tmp_path)["ref_token_logps"]
+    assert asked[-1] == 1
+    assert [at for at in range(2 * COUNT) if len(got[at]) != len(again[at]) or (got[at] != again[at]).any()] == [5]
 
 
 def test_rewards_are_scored_once_and_are_the_model_s(tiny_policy, columns, tmp_path, monkeypatch):

@@ -18,6 +18,14 @@ WRONG = [
     ({"reward_model": "folder"}, "a reward_model scores answers for ppo, or for sft on the best of n, not for dpo"),
     ({"objective": "ppo", "reward_model": "f", "rounds": {"size": 3}}, "size is no number of a round; there are batch, epochs"),
     ({"numbers": {"betta": 0.1}}, "betta is no number of dpo; there are beta"),
+    (
+        {"objective": "off_policy", "numbers": {"beta": 0.1}},
+        "beta is no number of off_policy; there are likelihood, kl_weight, c",
+    ),
+    (
+        {"objective": "off_policy", "reward_model": "f"},
+        "a reward_model scores answers for ppo, or for sft on the best of n, not",
+    ),
     ({"decay": "stairs"}, "decay must be one of linear, cosine, constant, got 'stairs'"),
 ]
 
