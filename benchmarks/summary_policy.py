@@ -4,7 +4,9 @@
 
 OpinPref's products are dealt out to training, validation and held-out ones. A tiny policy is pre-trained on reviews, then
 supervised on stored summaries of all tiers alike: rules' three a tier, and OpinPref's two. From there it learns off policy
-from sigmoid(phi) of their features, from a text reward squashed alike, or imitates each product's best by phi. Samples to
+from sigmoid(phi) of their features, from a text reward squashed alike, or imitates each product's best by phi. Two policies
+learn nothing: of four answers the best by phi, and of nine stored summaries of a held-out product the best by phi or by text,
+beside any of the nine. Samples to
 held-out products are scored by the reward that was learned from and, as judges, by a phi and a text reward of the held-out
 products' own human pairs, which no reward saw. ROUGE-L is against the summary that people preferred there, since no rule wrote
 it. `--validate` asks the validation products instead and writes nothing: numbers were chosen there.
@@ -48,6 +50,7 @@ from rlhf_train.train import fast_precision, fit
 LENGTHS = Lengths(256, 160)
 TRAINED, VALIDATED, TESTED = 320, 80, 200  # products
 PRODUCTS = 2  # of a step: some twenty stored summaries
+CHOICE = 4  # answers of which the best is taken
 ASK = "\n\nSummary:"
 EACH = 2  # samples of a product
 TEMPERATURE = 0.7  # of samples: at 1 so small a policy says much that is no language
@@ -109,10 +112,13 @@ def spread_of(raw: Score, pool: pl.DataFrame) -> float:
     return float(raw(pool["prompt"].to_list(), pool["summary"].to_list()).std())
 
 
+def products_of(pairs: pl.DataFrame) -> pl.DataFrame:
+    return pairs.select(product_id="pair_id", row="row", prompt="prompt", name=pl.lit(None, pl.String), source="source")
+
+
 def pool_of(found: opinpref.Opinions, pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Stored summaries of these pairs' products: by rules, three a tier, and OpinPref's own."""
-    products = pairs.select(product_id="pair_id", row="row", prompt="prompt", name=pl.lit(None, pl.String), source="source")
-    built = building.build(products, seed=seed).summaries.select("prompt", "summary", "tier")
+    built = building.build(products_of(pairs), seed=seed).summaries.select("prompt", "summary", "tier")
     own = found.summaries.filter(pl.col("prompt").is_in(pairs["prompt"].implode())).select("prompt", "summary", "tier")
     return pl.concat([built, own])
 
@@ -188,6 +194,33 @@ class Setting:
         asked = [text + ASK for text in self.asked["prompt"]]
         return summary_policy.draw(policy, start, asked, n=EACH, temperature=TEMPERATURE, seed=self.seed)
 
+    def best_said(self, policy: Policy, start: Policy) -> Samples:
+        """Of CHOICE samples the best by phi; its divergence from one is ln n - (n - 1) / n more (Stiennon et al., 2020)."""
+        asked = [text + ASK for text in self.asked["prompt"] for _ in range(EACH)]
+        drawn = summary_policy.draw(policy, start, asked, n=CHOICE, temperature=TEMPERATURE, seed=self.seed)
+        scores = self.rewards["phi"]([text.removesuffix(ASK) for text in drawn.prompts], drawn.texts)
+        best = scores.reshape(-1, CHOICE).argmax(axis=1) + CHOICE * np.arange(len(asked))
+        further = np.log(CHOICE) - (CHOICE - 1) / CHOICE
+        return Samples(asked, [drawn.texts[at] for at in best], drawn.log_ratios[best] + further)
+
+    def stored_picks(self) -> dict[str, Samples]:
+        """Of a held-out product's nine stored summaries any, and the best by phi and by text: ln 9 nats from any."""
+        built = building.build(products_of(self.asked), seed=self.seed).summaries.sort("prompt", maintain_order=True)
+        nine, texts = built["prompt"].to_list(), built["summary"].to_list()
+        order = {prompt: at for at, prompt in enumerate(dict.fromkeys(nine))}
+        random = np.random.default_rng(self.seed)
+        picks = {"any of nine stored": [candidates.best(nine, random.random(len(nine))) for _ in range(EACH)]}
+        for name, reward in self.rewards.items():
+            picks[f"best of nine stored, {name}"] = [candidates.best(nine, reward(nine, texts))] * EACH
+        found = {}
+        for name, turns in picks.items():
+            said = {prompt: [texts[turn[at]] for turn in turns] for prompt, at in order.items()}
+            asked = [prompt for prompt in self.asked["prompt"] for _ in range(EACH)]
+            each = [said[prompt][at % EACH] for at, prompt in enumerate(asked)]
+            nats = np.full(len(asked), 0.0 if name.startswith("any") else np.log(9))
+            found[name] = Samples([prompt + ASK for prompt in asked], each, nats)
+        return found
+
     def others(self) -> dict[str, Samples]:
         """What no policy says: the preferred summaries, and good ones of products that were never asked about."""
         asked = [text + ASK for text in self.asked["prompt"] for _ in range(EACH)]
@@ -225,12 +258,18 @@ def measured(seed: int, validate: bool) -> list[dict[str, Any]]:
         "off policy, text": lambda: setting.off_policy(start, "text", refs),
         "best of n, phi": lambda: setting.best(start),
     }
-    first, rows = None, []
+    first, rows, learned = None, [], {}
     for name, learn in arms.items():
-        samples = setting.said(learn(), start)
+        learned[name] = learn()
+        samples = setting.said(learned[name], start)
         first = first or samples
         print(f"{name}: {samples.texts[0]!r}", flush=True)
         rows += setting.lines(name, samples, first)
+    samples = setting.best_said(learned["off policy, phi"], start)
+    rows += setting.lines(f"off policy, phi, best of {CHOICE} said", samples, first)
+    picks = setting.stored_picks()
+    for name, samples in picks.items():
+        rows += setting.lines(name, samples, picks["any of nine stored"])
     for name, samples in setting.others().items():
         rows += [row for row in setting.lines(name, samples, first) if row["of"] != "kl"]
     print(f"seed {seed}: {time.process_time() - begun:.0f} seconds of a processor", flush=True)
