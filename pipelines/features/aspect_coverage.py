@@ -24,6 +24,6 @@ def score(reading: Reading) -> np.ndarray:
 
 def _share(product: Product, said: Said) -> float:
     """Mentions of the aspects that are named, of those of the ROOM most mentioned aspects; at most 1."""
-    named = {aspect for clause in said for aspect in clause.aspects}
+    named = {aspect for clause in said if not clause.is_stray for aspect in clause.aspects}
     covered = sum(product.mentions.get(aspect, 0) for aspect in named)
     return min(covered / max(sum(nlargest(ROOM, product.mentions.values())), 1), 1.0)

@@ -15,7 +15,11 @@ COMPLAINT = 0.5  # a negation's own: less than any word of opinion, so that "not
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """`stems` stand in order, repeated where they are; `aspects` are those that reviewers judge, each once."""
+    """`stems` stand in order, repeated where they are; `aspects` are those that reviewers judge, each once.
+
+    `names` are the stems of words that a reader would take for a name: seldom written, or with a capital within a sentence.
+    `is_stray` says that one of them stands in no review: the clause is of something else.
+    """
 
     words: int
     stems: tuple[str, ...]
@@ -23,6 +27,8 @@ class Clause:
     praise: float
     blame: float
     is_personal: bool
+    names: tuple[str, ...] = ()
+    is_stray: bool = False
 
     @property
     def side(self) -> int:
@@ -32,26 +38,31 @@ class Clause:
 
 def clauses(text: str) -> list[Clause]:
     """All that hold a word."""
-    return [_clause(words) for words in _parted(text)]
+    return [_clause(*parts) for parts in _parted(text)]
 
 
-def _parted(text: str) -> Iterator[list[Word]]:
+def _parted(text: str) -> Iterator[tuple[list[Word], list[str]]]:
     words: list[Word] = []
-    for word in map(look_up, TOKEN.findall(text)):
+    names: list[str] = []
+    opens = True  # a sentence: its first word has a capital anyway
+    for token in TOKEN.findall(text):
+        word = look_up(token)
         if not word.ends:
             words.append(word)
+            names += [word.stem] if word.aspect and (word.is_rare or (token[0].isupper() and not opens)) else []
         elif words:
-            yield words
-            words = []
+            yield words, names
+            words, names = [], []
+        opens = not token[0].isalnum()
     if words:
-        yield words
+        yield words, names
 
 
-def _clause(words: Sequence[Word]) -> Clause:
+def _clause(words: Sequence[Word], names: Sequence[str]) -> Clause:
     praise, blame = _feeling(words)
     stems = tuple(word.stem for word in words if word.stem)
     aspects = tuple(dict.fromkeys(word.aspect for word in words if word.aspect))
-    return Clause(len(words), stems, aspects, praise, blame, any(word.is_personal for word in words))
+    return Clause(len(words), stems, aspects, praise, blame, any(word.is_personal for word in words), tuple(names))
 
 
 def _feeling(words: Sequence[Word]) -> tuple[float, float]:

@@ -18,7 +18,7 @@ def score(reading: Reading) -> np.ndarray:
 
 
 def _share(product: Product, said: Said) -> float:
-    borne_out = sum(_agrees(product, clause, stem) for clause in said for stem in clause.stems if stem in product.stems)
+    borne_out = sum(_agrees(product, clause, stem) for clause in said if not clause.is_stray for stem in clause.stems if stem in product.stems)
     return min(borne_out / max((1 - OWN) * sum(len(clause.stems) for clause in said), 1), 1.0)
 
 

@@ -20,6 +20,6 @@ def _share(product: Product, said: Said) -> float:
     faithful, felt = UNSAID / 2, UNSAID
     for clause in said:
         praised = of_one_mind(product.approves(clause.aspects))
-        faithful += clause.praise * praised + clause.blame * (1 - praised)
+        faithful += 0.0 if clause.is_stray else clause.praise * praised + clause.blame * (1 - praised)
         felt += clause.praise + clause.blame
     return faithful / felt

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,8 +52,15 @@ def read(prompts: Sequence[str], summaries: Sequence[str]) -> Reading:
     if len(prompts) != len(summaries):
         raise DataError(f"each summary needs the prompt it answers, got {len(prompts)} prompts and {len(summaries)} summaries")
     known = {prompt: product(opinions.reviews(prompt)) for prompt in dict.fromkeys(prompts)}
-    told = tuple(tuple(clauses(summary)) for summary in summaries)
+    told = tuple(placed(known[prompt], clauses(summary)) for prompt, summary in zip(prompts, summaries, strict=True))
     return Reading(tuple(summaries), told, tuple(known[prompt] for prompt in prompts))
+
+
+def placed(product: Product, said: Said) -> tuple[Clause, ...]:
+    """The clauses, with those marked that name what no review does."""
+    return tuple(
+        replace(clause, is_stray=True) if any(name not in product.stems for name in clause.names) else clause for clause in said
+    )
 
 
 def product(reviews: Sequence[str]) -> Product:
@@ -83,6 +90,7 @@ def of_one_mind(approval: float) -> float:
     return approval**2 / (approval**2 + (1 - approval) ** 2)
 
 
-def impersonal(said: Said) -> float:
-    """Share of words in clauses that speak of neither the writer nor the reader."""
-    return sum(clause.words for clause in said if not clause.is_personal) / sum(clause.words for clause in said)
+def to_the_point(said: Said) -> float:
+    """Share of words in clauses that speak of neither the writer nor the reader, nor of something else."""
+    near = sum(clause.words for clause in said if not clause.is_personal and not clause.is_stray)
+    return near / sum(clause.words for clause in said)

@@ -10,14 +10,14 @@ from math import log, sqrt
 
 import numpy as np
 
-from pipelines.features.reading import Product, Reading, Said, impersonal, marks
+from pipelines.features.reading import Product, Reading, Said, marks, to_the_point
 
 CLOSE = 0.5  # cosine of the closest summaries: sixty words can't be all of six hundred
 
 
 def score(reading: Reading) -> np.ndarray:
     """[N] in [0, 5]."""
-    return marks(reading, lambda product, said: min(_cosine(product, said) / CLOSE, 1.0) * impersonal(said))
+    return marks(reading, lambda product, said: min(_cosine(product, said) / CLOSE, 1.0) * to_the_point(said))
 
 
 def _cosine(product: Product, said: Said) -> float:

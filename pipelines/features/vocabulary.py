@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from pipelines import feelings
+from pipelines.features.english import is_rare
 
 #: a word with its apostrophe, a number, or what ends a clause; lengths have a bound, so that no text makes one long word
 TOKEN = re.compile(r"[^\W\d_]{1,40}(?:['’][^\W\d_]{1,8})?|\d{1,20}(?:[.,]\d{1,20}){0,3}|[.!?;:\n。！？]")
@@ -29,6 +30,7 @@ class Word:
     valence: float
     negates: bool
     is_personal: bool
+    is_rare: bool
     ends: bool  # a clause: a mark or a conjunction, and no word of it
 
 
@@ -46,7 +48,7 @@ def look_up(token: str) -> Word:
     ends = text in known["contrast"] or not text[:1].isalnum()
     stem = "" if silent or negates or ends else text[:STEM]
     named = "" if text in known["generic"] or text[:1].isdigit() else stem
-    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], ends)
+    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], bool(named) and is_rare(text), ends)
 
 
 def plain(token: str) -> str:
