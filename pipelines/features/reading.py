@@ -26,6 +26,10 @@ class Product:
     verdicts: Mapping[tuple[str, int], int]
     approval: float
 
+    def knows(self, names: Sequence[str]) -> bool:
+        """Whether all stems `names` stand in the reviews."""
+        return all(name in self.stems for name in names)
+
     def approves(self, aspects: Sequence[str]) -> float:
         """Share of praise in the verdicts on an aspect, drawn to that on the product; their mean over the aspects."""
         return sum(map(self._approves, aspects)) / len(aspects) if aspects else self.approval
@@ -58,9 +62,7 @@ def read(prompts: Sequence[str], summaries: Sequence[str]) -> Reading:
 
 def placed(product: Product, said: Said) -> tuple[Clause, ...]:
     """The clauses, with those marked that name what no review does."""
-    return tuple(
-        replace(clause, is_stray=True) if any(name not in product.stems for name in clause.names) else clause for clause in said
-    )
+    return tuple(clause if product.knows(clause.names) else replace(clause, is_stray=True) for clause in said)
 
 
 def product(reviews: Sequence[str]) -> Product:

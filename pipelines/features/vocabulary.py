@@ -48,7 +48,7 @@ def look_up(token: str) -> Word:
     ends = text in known["contrast"] or not text[:1].isalnum()
     stem = "" if silent or negates or ends else text[:STEM]
     named = "" if text in known["generic"] or text[:1].isdigit() else stem
-    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], bool(named) and is_rare(text), ends)
+    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], bool(named) and text not in lexicon() and is_rare(text), ends)
 
 
 def plain(token: str) -> str:
