@@ -12,6 +12,8 @@ from pipelines.schema import FULL_MARKS, DataError
 
 DOUBT = 8.0  # reviews' worth of the product's own approval in that of an aspect: few reviewers judge any one aspect
 
+TELLING, LEAST = 3, 0.25  # words of a clause, of which so small a share stands in the reviews, tell of something else
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -61,8 +63,13 @@ def read(prompts: Sequence[str], summaries: Sequence[str]) -> Reading:
 
 
 def placed(product: Product, said: Said) -> tuple[Clause, ...]:
-    """The clauses, with those marked that name what no review does."""
-    return tuple(clause if product.knows(clause.names) else replace(clause, is_stray=True) for clause in said)
+    """The clauses, with those marked that are of something else: by a name, or by having hardly a word of the reviews'."""
+    return tuple(replace(clause, is_stray=_strays(product, clause)) for clause in said)
+
+
+def _strays(product: Product, clause: Clause) -> bool:
+    shared = sum(stem in product.stems for stem in clause.stems)
+    return not product.knows(clause.names) or (len(clause.stems) >= TELLING and shared < LEAST * len(clause.stems))
 
 
 def product(reviews: Sequence[str]) -> Product:
