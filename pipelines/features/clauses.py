@@ -26,8 +26,8 @@ class Spelled(NamedTuple):
 class Clause:
     """`stems` stand in order, repeated where they are; `aspects` are those that reviewers judge, each once.
 
-    `names` are the stems of words that a reader would take for a name.
-    `is_stray` says that one of them stands in no review: the clause is of something else.
+    `names` are the stems of words that a reader would take for a name. `is_stray` is told of a summary's clauses only, where
+    the product is known: the clause is of something else.
     """
 
     words: int

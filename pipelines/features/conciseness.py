@@ -1,7 +1,7 @@
 """Conciseness: nothing essential is missing and nothing is padding, of which the first counts twice (feature 4).
 
 Essential is what many reviewers say alike, so an opinion counts by the square of those who hold it. Padding is a phrase said
-before and what tells of the writer.
+before and what tells of the writer or strays from the product.
 """
 
 from heapq import nlargest
@@ -28,6 +28,6 @@ def _essential(product: Product, said: Said) -> float:
 
 
 def _lean(said: Said) -> float:
-    """Share of words that tell of no writer, by the share of phrases of two words that are new."""
+    """Share of words to the point, by the share of phrases of two words that are new."""
     phrases = [phrase for clause in said for phrase in pairwise(clause.stems)]
     return to_the_point(said) * (len(set(phrases)) / len(phrases) if phrases else 1.0)

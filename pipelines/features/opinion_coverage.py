@@ -1,7 +1,7 @@
 """Opinion coverage: the share of reviewers' opinions, for and against, that the summary gives (feature 3).
 
 An opinion is an aspect and a side; it counts as often as reviewers hold it. An aspect that is named without a feeling gives
-half of each opinion on it.
+half of each opinion on it, and a clause that strays from the product gives none.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Opinion faithfulness: whether the summary praises what reviewers praise and blames what they blame (feature 2).
 
 An opinion is as faithful as it is likely that two reviewers who agree on its aspects hold it: of an aspect that four in five
-approve of, praise is worth 16 parts of 17 and blame one.
+approve of, praise is worth 16 parts of 17 and blame one. An opinion on something else, in a clause that strays, nobody holds.
 """
 
 import numpy as np

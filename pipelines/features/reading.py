@@ -1,4 +1,8 @@
-"""What several features ask of reviews and summaries, read once: the product of each prompt, the clauses of each summary."""
+"""What several features ask of reviews and summaries, read once: the product of each prompt, the clauses of each summary.
+
+A clause of a summary strays where it names what no review names, or where hardly a word of it is the reviewers': it is of
+something else, gives no aspect or opinion of this product, and can earn no mark. So more of it is never better.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +16,7 @@ from pipelines.schema import FULL_MARKS, DataError
 
 DOUBT = 8.0  # reviews' worth of the product's own approval in that of an aspect: few reviewers judge any one aspect
 
-TELLING, LEAST = 3, 0.25  # words of a clause, of which so small a share stands in the reviews, tell of something else
+TELLING, LEAST = 3, 0.25  # so many words, of which a smaller share stands in the reviews, are of something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def read(prompts: Sequence[str], summaries: Sequence[str]) -> Reading:
 
 
 def placed(product: Product, said: Said) -> tuple[Clause, ...]:
-    """The clauses, with those marked that are of something else: by a name, or by having hardly a word of the reviews'."""
+    """The clauses, with those marked that stray from the product."""
     return tuple(replace(clause, is_stray=_strays(product, clause)) for clause in said)
 
 

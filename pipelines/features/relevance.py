@@ -1,7 +1,8 @@
 """Relevance: whether the summary talks of what the reviews talk of, and of nothing else (feature 5).
 
-Cosine of their words (Salton and Buckley, 1988), counted as 1 + log n, by the share of words that tell of no writer or reader:
-a grandmother's records are no matter of the product's. Words rare among products don't count more: a record is scored alone.
+Cosine of their words (Salton and Buckley, 1988), counted as 1 + log n, by the share of words to the point: a
+grandmother's records and another product are no matter of this one. Words rare among products don't count more: a record is
+scored alone.
 """
 
 from collections import Counter

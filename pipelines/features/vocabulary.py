@@ -22,7 +22,10 @@ FELT = 1.5  # valence of the product's own words: what VADER's are on average
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`stem` is empty where the word says nothing by itself, `aspect` where it names nothing that reviewers judge."""
+    """`stem` is empty where the word says nothing by itself, `aspect` where it names nothing that reviewers judge.
+
+    `is_rare` tells a name that somebody made up, and some honest words with it.
+    """
 
     text: str
     stem: str
@@ -48,7 +51,8 @@ def look_up(token: str) -> Word:
     ends = text in known["contrast"] or not text[:1].isalnum()
     stem = "" if silent or negates or ends else text[:STEM]
     named = "" if text in known["generic"] or text[:1].isdigit() else stem
-    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], bool(named) and text not in lexicon() and is_rare(text), ends)
+    rare = bool(named) and text not in lexicon() and is_rare(text)
+    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], rare, ends)
 
 
 def plain(token: str) -> str:
