@@ -25,7 +25,7 @@ def is_rare(word: str) -> bool:
 
 
 def _forms(word: str) -> Iterator[str]:
-    """The word, and what it may be made of: "unscented" of "scent", "flattest" of "flat"."""
+    """The word, and what it may be made of: "unscented" of "scent", "dripped" of "drip"."""
     yield word
     for core in (word.removeprefix(before) for before in BEFORE if word.startswith(before)):
         for lost, endings in AFTER.items():

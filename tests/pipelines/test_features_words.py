@@ -27,8 +27,8 @@ def test_a_made_up_name_is_seldom_written(name):
 
 @pytest.mark.parametrize(
     "word",
-    ["kettle", "kettles", "scented", "unscented", "flattest", "reusable", "stickiness", "hurriedly", "lukewarm", "countertop",
-     "usability", "42", "b2b", "чайник", "café"],
+    ["kettle", "kettles", "scented", "unscented", "flattest", "dripped", "reusable", "stickiness", "hurriedly", "lukewarm",
+     "countertop", "usability", "42", "b2b", "чайник", "café"],
 )  # fmt: skip
 def test_forms_and_compounds_of_known_words_and_other_scripts_are_no_made_up_names(word):
     assert not is_rare(word)
