@@ -16,10 +16,12 @@ from rlhf_train.evals.intervals import interval
 from rlhf_train.models import feature_rewards
 from rlhf_train.models.hybrids import Capped
 
+PRIOR = 2 / 3  # of each feature: some four and a half together, as the weights that clean pairs teach
 PHIS: dict[str, tuple[str, dict[str, Any]]] = {
     "phi, linear": ("linear", {}),
     "phi, none below 0": ("linear", {"nonnegative": True}),
     "phi, monotone": ("monotone_additive", {}),
+    "phi, prior": ("linear", {"prior": PRIOR, "ridge": 0.1, "nonnegative": True}),
     "naive mean": ("naive_mean", {}),
 }
 FIRST = "phi, none below 0"  # of the hybrid

@@ -47,7 +47,7 @@ FLIPS: dict[str, tuple[str, dict[str, Any], tuple[float, ...]]] = {
     "flips by colluders": ("annotator_collusion", {}, (0.2, 0.3)),
 }
 SIDES = ("chosen", "rejected")
-SHOWN = ["text", "phi, none below 0", "naive mean", "hybrid"]
+SHOWN = ["text", "phi, none below 0", "phi, prior", "hybrid"]
 OBEYS = {"obeyed by none": 0.0, "obeyed by half": 0.5, "obeyed": 1.0}
 
 
@@ -208,24 +208,29 @@ def beside(lines: list[dict[str, Any]], number: str, low: str, high: str) -> lis
     return list(rows.values())
 
 
-def picture(lines: list[dict[str, Any]]) -> alt.Chart:
+def picture(lines: list[dict[str, Any]]) -> alt.HConcatChart:
     """What each judge gets right, and prefers wrongly, under each attack at its highest rate."""
     table = pl.DataFrame(lines, infer_schema_length=None)
-    table = table.filter(pl.col("rate") == pl.col("rate").max().over("features", "attack"), pl.col("judge").is_in(SHOWN))
+    hardest = pl.col("rate") == pl.col("rate").max().over("features", "attack")
+    table = table.filter(hardest, pl.col("judge").is_in(SHOWN), ~pl.col("attack").str.contains("none|half"))
+    table = table.with_columns(at=pl.format("{} {}, {}", "attack", pl.col("rate").cast(pl.String), "features"))
+    return alt.hconcat(
+        _points(table, "accuracy", "low", "high", "right on held-out pairs"),
+        _points(table.filter(pl.col("wrong").is_not_null()), "wrong", "wrong low", "wrong high", "wrong text preferred"),
+    )
+
+
+def _points(table: pl.DataFrame, number: str, low: str, high: str, title: str) -> alt.LayerChart:
     base = alt.Chart(table).encode(
-        y=alt.Y("attack:N", title=None, sort=None),
+        y=alt.Y("at:N", title=None, sort=None, axis=alt.Axis(labelLimit=300, grid=True)),
         yOffset=alt.YOffset("judge:N", sort=SHOWN),
         color=alt.Color("judge:N", title=None, sort=SHOWN),
     )
-    columns = []
-    for number, low, high, title in (
-        ("accuracy", "low", "high", "right on held-out pairs"),
-        ("wrong", "wrong low", "wrong high", "wrong text preferred"),
-    ):
-        axis = alt.X(f"{number}:Q", title=title, axis=alt.Axis(format="%")).scale(domain=[0, 1])
-        ends = base.mark_rule().encode(x=alt.X(f"{low}:Q", title=title), x2=f"{high}:Q")
-        columns.append((ends + base.mark_point(filled=True, size=22).encode(x=axis)).properties(width=260))
-    return alt.hconcat(*columns)
+    ends = base.mark_rule().encode(x=alt.X(f"{low}:Q", title=title), x2=f"{high}:Q")
+    dots = base.mark_point(filled=True, size=16).encode(
+        x=alt.X(f"{number}:Q", title=title, axis=alt.Axis(format="%")).scale(domain=[0, 1])
+    )
+    return (ends + dots).properties(width=260, height=20 * table["at"].n_unique())
 
 
 def main() -> None:
