@@ -24,8 +24,9 @@ PHIS: dict[str, tuple[str, dict[str, Any]]] = {
     "phi, prior": ("linear", {"prior": PRIOR, "ridge": 0.1, "nonnegative": True}),
     "naive mean": ("naive_mean", {}),
 }
-FIRST = "phi, none below 0"  # of the hybrid
-JUDGES = ("text", *PHIS, "hybrid")
+FIRST = "phi, none below 0"  # of the hybrids
+CAPS = {"hybrid": 0.25, "hybrid, cap .05": 0.05}
+JUDGES = ("text", *PHIS, *CAPS)
 SURE = 1e-9  # a lead of less is rounding
 
 Part = tuple[np.ndarray, str, str]  # places, and the variants that win and lose there
@@ -113,8 +114,10 @@ def judged(world: World, parts: Sequence[Part], variants: set[str]) -> dict[str,
     weights = proxy.fit(said[0] - said[1])
     heard = np.concatenate([side @ weights for side in said])
     text = {variant: (world.words[variant] @ weights - heard.mean()) / heard.std() for variant in variants}
-    both = {variant: Capped(Known(rewards[FIRST][variant]), Known(text[variant])).rewards((), ()) for variant in variants}
-    return {"text": text, **rewards, "hybrid": both}
+    for name, cap in CAPS.items():
+        hybrids = {variant: Capped(Known(rewards[FIRST][variant]), Known(text[variant]), cap=cap) for variant in variants}
+        rewards[name] = {variant: hybrid.rewards((), ()) for variant, hybrid in hybrids.items()}
+    return {"text": text, **rewards}
 
 
 def right(gaps: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ FLIPS: dict[str, tuple[str, dict[str, Any], tuple[float, ...]]] = {
     "flips by colluders": ("annotator_collusion", {}, (0.2, 0.3)),
 }
 SIDES = ("chosen", "rejected")
-SHOWN = ["text", "phi, none below 0", "phi, prior", "hybrid"]
+SHOWN = ["text", "phi, none below 0", "phi, prior", "hybrid", "hybrid, cap .05"]
 OBEYS = {"obeyed by none": 0.0, "obeyed by half": 0.5, "obeyed": 1.0}
 
 

@@ -1,8 +1,9 @@
 """Words that are seldom written: those of which MiniLM's vocabulary (Wang et al., 2020) holds no form. No model is loaded.
 
-It holds what English texts are full of, and no made-up name; nor does it hold each honest word, such as "exorbitant".
+It holds what English texts are full of, and no made-up name; nor does it hold each honest word, such as "snug".
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,11 +18,20 @@ AFTER = {
     "able": "ability",
 }
 SHORTEST = 3  # letters of a word that something may be put to
+#: endings by which a verb's form, a quality or a kind shows what it is, however seldom it is written
+TELLING = re.compile(
+    r"\w{3,}(?:ing|ed|ize|ly|ous|ive|[ai]ble|ish|ic|ical|less|ful|ness|[st]ions?|ment|[ae]n(?:t|ce|cy)|ity|ies|age)"
+)
 
 
 def is_rare(word: str) -> bool:
     """Whether it is of plain letters, and neither it nor what it is made of is known; `word` is in lower case."""
     return word.isalpha() and word.isascii() and not any(form in _known() or _is_compound(form) for form in _forms(word))
+
+
+def is_telling(word: str) -> bool:
+    """Whether its ending tells that a word without a capital is no name: "necessitating", "exorbitant"."""
+    return TELLING.fullmatch(word) is not None
 
 
 def _forms(word: str) -> Iterator[str]:

@@ -34,6 +34,13 @@ def test_forms_and_compounds_of_known_words_and_other_scripts_are_no_made_up_nam
     assert not is_rare(word)
 
 
+@pytest.mark.parametrize("word", ["necessitating", "exorbitant", "ergonomic", "clogged", "contraptions", "vibrancy"])
+def test_an_ending_tells_that_a_word_without_a_capital_is_no_name(word):
+    assert is_rare(word)
+    assert not look_up(word).is_rare
+    assert look_up(word.capitalize()).is_rare
+
+
 def test_a_word_of_opinion_is_known_as_one():
     """ "flimsy" is not in MiniLM's vocabulary."""
     assert is_rare("flimsy")
