@@ -93,8 +93,8 @@ def measured(world: World, case: Case, *, repeats: int) -> list[dict[str, Any]]:
         accuracy = lead(judge, case.told, right)
         wrong = lead(judge, case.wrong, lambda gaps: (gaps > SURE).astype(float)) if case.wrong else (None, None, None)
         line = {"features": world.scorer, "attack": case.attack, "rate": case.rate, "changed": float(np.mean(changed))}
-        refused = np.mean([not np.ptp(rewards[judge][case.told[0]]) for rewards in known.values()])
-        line |= {"judge": judge, "refused": float(refused)}
+        silent = np.mean([not np.ptp(rewards[judge][case.told[0]]) for rewards in known.values()])
+        line |= {"judge": judge, "silent": float(silent)}
         line |= {"accuracy": accuracy[0], "low": accuracy[1], "high": accuracy[2]}
         lines.append(line | dict(zip(("wrong", "wrong low", "wrong high"), wrong, strict=True)))
     return lines
