@@ -1,8 +1,8 @@
 """Aspect coverage: the share of what reviewers talk about that the summary names too (feature 1 of Nath et al., 2024).
 
 Aspects are the words of the reviews that are no function words, no talk of reviewing and no opinion that fits any product
-(Hu and Liu, 2004, took frequent nouns). One that five reviewers name counts five times. Whether a word of the summary's own is
-an invented aspect or a paraphrase no list of words can tell: that is left to `hallucination`.
+(Hu and Liu, 2004, took frequent nouns). One that five reviewers name counts five times. A clause that strays from the product
+names none of its aspects; whether a word of the summary's own is an invented aspect or a paraphrase is left to `hallucination`.
 """
 
 from heapq import nlargest
@@ -24,6 +24,6 @@ def score(reading: Reading) -> np.ndarray:
 
 def _share(product: Product, said: Said) -> float:
     """Mentions of the aspects that are named, of those of the ROOM most mentioned aspects; at most 1."""
-    named = {aspect for clause in said for aspect in clause.aspects}
+    named = {aspect for clause in said if not clause.is_stray for aspect in clause.aspects}
     covered = sum(product.mentions.get(aspect, 0) for aspect in named)
     return min(covered / max(sum(nlargest(ROOM, product.mentions.values())), 1), 1.0)

@@ -1,7 +1,7 @@
 """Conciseness: nothing essential is missing and nothing is padding, of which the first counts twice (feature 4).
 
 Essential is what many reviewers say alike, so an opinion counts by the square of those who hold it. Padding is a phrase said
-before and what tells of the writer.
+before and what tells of the writer or strays from the product.
 """
 
 from heapq import nlargest
@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipelines.features.opinion_coverage import given
-from pipelines.features.reading import Product, Reading, Said, impersonal, marks
+from pipelines.features.reading import Product, Reading, Said, marks, to_the_point
 
 ROOM = 20  # opinions that may be essential
 MISSING, PADDED = 2 / 3, 1 / 3  # shares of the marks
@@ -28,6 +28,6 @@ def _essential(product: Product, said: Said) -> float:
 
 
 def _lean(said: Said) -> float:
-    """Share of words that tell of no writer, by the share of phrases of two words that are new."""
+    """Share of words to the point, by the share of phrases of two words that are new."""
     phrases = [phrase for clause in said for phrase in pairwise(clause.stems)]
-    return impersonal(said) * (len(set(phrases)) / len(phrases) if phrases else 1.0)
+    return to_the_point(said) * (len(set(phrases)) / len(phrases) if phrases else 1.0)

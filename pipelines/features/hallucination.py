@@ -1,7 +1,7 @@
 """Hallucination, reversed: the share of the summary's words, numbers and names that the reviews bear out (feature 6).
 
 A word that no review holds is not borne out; one of a clause with a feeling is as far as reviewers share it, since "never
-leaks" is made up where all complain of leaks.
+leaks" is made up where all complain of leaks. Of a clause that strays nothing is: a name that no review has makes up the rest.
 """
 
 import numpy as np
@@ -18,7 +18,8 @@ def score(reading: Reading) -> np.ndarray:
 
 
 def _share(product: Product, said: Said) -> float:
-    borne_out = sum(_agrees(product, clause, stem) for clause in said for stem in clause.stems if stem in product.stems)
+    stems = [(clause, stem) for clause in said if not clause.is_stray for stem in clause.stems]
+    borne_out = sum(_agrees(product, clause, stem) for clause, stem in stems if stem in product.stems)
     return min(borne_out / max((1 - OWN) * sum(len(clause.stems) for clause in said), 1), 1.0)
 
 

@@ -1,7 +1,7 @@
 """Language correctness: how few of the faults that show without a parser each sentence has (feature 7).
 
 Faults are an opening without a capital, an end without a full stop, a fragment, a word said twice, markup, short forms that
-belong to speech, and I, we or you: in a summary of many voices these refer to nobody.
+belong to speech, I, we or you: in a summary of many voices these refer to nobody; and a name that no review has brought up.
 """
 
 import re
@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipelines.features.reading import Reading
-from pipelines.features.vocabulary import TOKEN, Word, look_up
+from pipelines.features.clauses import Spelled, read
+from pipelines.features.reading import Product, Reading
+from pipelines.features.vocabulary import TOKEN
 from pipelines.schema import FULL_MARKS
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"'”’)])\s+|\n+")
@@ -23,19 +24,21 @@ FAULT = 0.5  # a sentence with two faults is worth nothing
 
 def score(reading: Reading) -> np.ndarray:
     """[N] in [0, 5]: the mean of the sentences; 0 of a summary without a word."""
-    return FULL_MARKS * np.array([_correct(summary) for summary in reading.summaries], dtype=np.float64)
+    records = zip(reading.products, reading.summaries, strict=True)
+    return FULL_MARKS * np.array([_correct(product, summary) for product, summary in records], dtype=np.float64)
 
 
-def _correct(summary: str) -> float:
+def _correct(product: Product, summary: str) -> float:
     parts = [part.strip() for part in SENTENCE.split(summary)]
-    each = [(part, [look_up(token) for token in TOKEN.findall(part) if token[0].isalnum()]) for part in parts]
-    worth = [max(1 - FAULT * _faults(sentence, words), 0.0) for sentence, words in each if words]
+    each = [(part, [spelled for spelled in read(TOKEN.findall(part)) if spelled.token[0].isalnum()]) for part in parts]
+    worth = [max(1 - FAULT * _faults(product, sentence, words), 0.0) for sentence, words in each if words]
     return sum(worth) / len(worth) if worth else 0.0
 
 
-def _faults(sentence: str, words: Sequence[Word]) -> int:
-    """How many of the seven a sentence has."""
-    bare = sentence.strip(QUOTES)
+def _faults(product: Product, sentence: str, spelled: Sequence[Spelled]) -> int:
+    """How many of the eight a sentence has."""
+    words, bare = [each.word for each in spelled], sentence.strip(QUOTES)
+    names = [each.word.stem for each in spelled if each.is_name and each.token[0].isupper()]
     return sum(
         (
             not (bare[:1].isupper() or bare[:1].isdigit()),
@@ -45,5 +48,6 @@ def _faults(sentence: str, words: Sequence[Word]) -> int:
             MARKUP.search(sentence) is not None,
             any("'" in word.text and not word.is_personal for word in words),
             any(word.is_personal for word in words),
+            not product.knows(names),
         )
     )

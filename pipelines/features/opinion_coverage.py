@@ -1,7 +1,7 @@
 """Opinion coverage: the share of reviewers' opinions, for and against, that the summary gives (feature 3).
 
 An opinion is an aspect and a side; it counts as often as reviewers hold it. An aspect that is named without a feeling gives
-half of each opinion on it.
+half of each opinion on it, and a clause that strays from the product gives none.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def score(reading: Reading) -> np.ndarray:
 
 def given(opinions: Mapping[tuple[str, int], int], said: Said) -> float:
     """Share of the opinions that the summary gives, each by its weight; 0 where there are none."""
-    sides = {(aspect, clause.side) for clause in said for aspect in clause.aspects}
+    sides = {(aspect, clause.side) for clause in said if not clause.is_stray for aspect in clause.aspects}
     worth = sum(weight * _given(opinion, sides) for opinion, weight in opinions.items())
     return worth / max(sum(opinions.values()), 1)
 

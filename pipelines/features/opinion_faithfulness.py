@@ -1,7 +1,7 @@
 """Opinion faithfulness: whether the summary praises what reviewers praise and blames what they blame (feature 2).
 
 An opinion is as faithful as it is likely that two reviewers who agree on its aspects hold it: of an aspect that four in five
-approve of, praise is worth 16 parts of 17 and blame one.
+approve of, praise is worth 16 parts of 17 and blame one. An opinion on something else, in a clause that strays, nobody holds.
 """
 
 import numpy as np
@@ -20,6 +20,6 @@ def _share(product: Product, said: Said) -> float:
     faithful, felt = UNSAID / 2, UNSAID
     for clause in said:
         praised = of_one_mind(product.approves(clause.aspects))
-        faithful += clause.praise * praised + clause.blame * (1 - praised)
+        faithful += 0.0 if clause.is_stray else clause.praise * praised + clause.blame * (1 - praised)
         felt += clause.praise + clause.blame
     return faithful / felt

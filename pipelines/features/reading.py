@@ -1,8 +1,12 @@
-"""What several features ask of reviews and summaries, read once: the product of each prompt, the clauses of each summary."""
+"""What several features ask of reviews and summaries, read once: the product of each prompt, the clauses of each summary.
+
+A clause of a summary strays where it names what no review names, or where hardly a word of it is the reviewers': it is of
+something else, gives no aspect or opinion of this product, and can earn no mark. So more of it is never better.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +15,8 @@ from pipelines.features.clauses import Clause, clauses
 from pipelines.schema import FULL_MARKS, DataError
 
 DOUBT = 8.0  # reviews' worth of the product's own approval in that of an aspect: few reviewers judge any one aspect
+
+TELLING, LEAST = 3, 0.25  # so many words, of which a smaller share stands in the reviews, are of something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,10 @@ class Product:
     mentions: Mapping[str, int]
     verdicts: Mapping[tuple[str, int], int]
     approval: float
+
+    def knows(self, names: Sequence[str]) -> bool:
+        """Whether all stems `names` stand in the reviews."""
+        return all(name in self.stems for name in names)
 
     def approves(self, aspects: Sequence[str]) -> float:
         """Share of praise in the verdicts on an aspect, drawn to that on the product; their mean over the aspects."""
@@ -52,8 +62,18 @@ def read(prompts: Sequence[str], summaries: Sequence[str]) -> Reading:
     if len(prompts) != len(summaries):
         raise DataError(f"each summary needs the prompt it answers, got {len(prompts)} prompts and {len(summaries)} summaries")
     known = {prompt: product(opinions.reviews(prompt)) for prompt in dict.fromkeys(prompts)}
-    told = tuple(tuple(clauses(summary)) for summary in summaries)
+    told = tuple(placed(known[prompt], clauses(summary)) for prompt, summary in zip(prompts, summaries, strict=True))
     return Reading(tuple(summaries), told, tuple(known[prompt] for prompt in prompts))
+
+
+def placed(product: Product, said: Said) -> tuple[Clause, ...]:
+    """The clauses, with those marked that stray from the product."""
+    return tuple(replace(clause, is_stray=_strays(product, clause)) for clause in said)
+
+
+def _strays(product: Product, clause: Clause) -> bool:
+    shared = sum(stem in product.stems for stem in clause.stems)
+    return not product.knows(clause.names) or (len(clause.stems) >= TELLING and shared < LEAST * len(clause.stems))
 
 
 def product(reviews: Sequence[str]) -> Product:
@@ -83,6 +103,7 @@ def of_one_mind(approval: float) -> float:
     return approval**2 / (approval**2 + (1 - approval) ** 2)
 
 
-def impersonal(said: Said) -> float:
-    """Share of words in clauses that speak of neither the writer nor the reader."""
-    return sum(clause.words for clause in said if not clause.is_personal) / sum(clause.words for clause in said)
+def to_the_point(said: Said) -> float:
+    """Share of words in clauses that speak of neither the writer nor the reader, nor of something else."""
+    near = sum(clause.words for clause in said if not clause.is_personal and not clause.is_stray)
+    return near / sum(clause.words for clause in said)

@@ -1,7 +1,8 @@
 """Relevance: whether the summary talks of what the reviews talk of, and of nothing else (feature 5).
 
-Cosine of their words (Salton and Buckley, 1988), counted as 1 + log n, by the share of words that tell of no writer or reader:
-a grandmother's records are no matter of the product's. Words rare among products don't count more: a record is scored alone.
+Cosine of their words (Salton and Buckley, 1988), counted as 1 + log n, by the share of words to the point: a
+grandmother's records and another product are no matter of this one. Words rare among products don't count more: a record is
+scored alone.
 """
 
 from collections import Counter
@@ -10,14 +11,14 @@ from math import log, sqrt
 
 import numpy as np
 
-from pipelines.features.reading import Product, Reading, Said, impersonal, marks
+from pipelines.features.reading import Product, Reading, Said, marks, to_the_point
 
 CLOSE = 0.5  # cosine of the closest summaries: sixty words can't be all of six hundred
 
 
 def score(reading: Reading) -> np.ndarray:
     """[N] in [0, 5]."""
-    return marks(reading, lambda product, said: min(_cosine(product, said) / CLOSE, 1.0) * impersonal(said))
+    return marks(reading, lambda product, said: min(_cosine(product, said) / CLOSE, 1.0) * to_the_point(said))
 
 
 def _cosine(product: Product, said: Said) -> float:

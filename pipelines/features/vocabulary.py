@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from pipelines import feelings
+from pipelines.features.english import is_rare, is_telling
 
 #: a word with its apostrophe, a number, or what ends a clause; lengths have a bound, so that no text makes one long word
 TOKEN = re.compile(r"[^\W\d_]{1,40}(?:['’][^\W\d_]{1,8})?|\d{1,20}(?:[.,]\d{1,20}){0,3}|[.!?;:\n。！？]")
@@ -21,7 +22,10 @@ FELT = 1.5  # valence of the product's own words: what VADER's are on average
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`stem` is empty where the word says nothing by itself, `aspect` where it names nothing that reviewers judge."""
+    """`stem` is empty where the word says nothing by itself, `aspect` where it names nothing that reviewers judge.
+
+    `is_rare` is what a name that somebody made up is, and some honest words with it.
+    """
 
     text: str
     stem: str
@@ -29,6 +33,7 @@ class Word:
     valence: float
     negates: bool
     is_personal: bool
+    is_rare: bool
     ends: bool  # a clause: a mark or a conjunction, and no word of it
 
 
@@ -46,7 +51,9 @@ def look_up(token: str) -> Word:
     ends = text in known["contrast"] or not text[:1].isalnum()
     stem = "" if silent or negates or ends else text[:STEM]
     named = "" if text in known["generic"] or text[:1].isdigit() else stem
-    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], ends)
+    could_be_a_name = bool(named) and text not in lexicon() and (token[0].isupper() or not is_telling(text))
+    rare = could_be_a_name and is_rare(text)
+    return Word(text, stem, named, lexicon().get(text, 0.0), negates, text in known["personal"], rare, ends)
 
 
 def plain(token: str) -> str:

@@ -8,14 +8,25 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.models.linear_rewards import solve
 
 
-def fit(chosen: np.ndarray, rejected: np.ndarray, *, ridge: float = 0.01, nonnegative: bool = False) -> dict[str, np.ndarray]:
-    """`weights` [D] that minimise mean log(1 + exp(-gap w)) + ridge |w|^2 / 2; with `nonnegative` none is below 0."""
+def fit(
+    chosen: np.ndarray, rejected: np.ndarray, *, ridge: float = 0.01, prior: float = 0.0, nonnegative: bool = False
+) -> dict[str, np.ndarray]:
+    """`weights` [D] that minimise mean log(1 + exp(-gap w)) + ridge |w - prior|^2 / 2; with `nonnegative` none is below 0.
+
+    A `prior` above 0 is an expert's word that all features are good and alike: the more ridge, the nearer the phi is to the
+    naive mean, whatever the labels say.
+    """
+    if not np.isfinite(prior):
+        raise TrainingError(f"prior is the weight that each feature has before any pair is seen, a finite number, got {prior}")
     gaps = chosen - rejected
     penalty = ridge * len(gaps)
-    return {"weights": solved_above_zero(gaps, ridge=penalty) if nonnegative else solve(gaps, ridge=penalty)}
+    if nonnegative or prior:
+        return {"weights": descended(gaps, ridge=penalty, prior=prior, least=0.0 if nonnegative else None)}
+    return {"weights": solve(gaps, ridge=penalty)}
 
 
 def reward(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -23,14 +34,13 @@ def reward(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return features @ weights
 
 
-def solved_above_zero(gaps: np.ndarray, *, ridge: float) -> np.ndarray:
-    """[D], none below 0, that minimise sum log(1 + exp(-gap w)) + ridge |w|^2 / 2 over gaps [N, D]."""
+def descended(gaps: np.ndarray, *, ridge: float, prior: float = 0.0, least: float | None = 0.0) -> np.ndarray:
+    """[D], none below `least`, that minimise sum log(1 + exp(-gap w)) + ridge |w - prior|^2 / 2 over gaps [N, D]."""
 
     def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        margins = gaps @ weights
-        value = np.logaddexp(0, -margins).sum() + ridge * weights @ weights / 2
-        return float(value), ridge * weights - expit(-margins) @ gaps
+        margins, off = gaps @ weights, weights - prior
+        value = np.logaddexp(0, -margins).sum() + ridge * off @ off / 2
+        return float(value), ridge * off - expit(-margins) @ gaps
 
-    start = np.zeros(gaps.shape[1])
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start), options={"ftol": 1e-14})
-    return found.x
+    start = np.full(gaps.shape[1], prior, dtype=float)
+    return minimize(cost, start, jac=True, method="L-BFGS-B", bounds=[(least, None)] * len(start), options={"ftol": 1e-14}).x

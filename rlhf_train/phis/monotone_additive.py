@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlhf_train.phis.linear import solved_above_zero
+from rlhf_train.phis.linear import descended
 
 
 def fit(chosen: np.ndarray, rejected: np.ndarray, *, steps: int = 5, ridge: float = 0.01) -> dict[str, np.ndarray]:
@@ -11,7 +11,7 @@ def fit(chosen: np.ndarray, rejected: np.ndarray, *, steps: int = 5, ridge: floa
     They minimise mean log(1 + exp(-gap)) + ridge * steps |rises|^2 / 2, which of a straight curve is a linear phi's.
     """
     gaps = risen(chosen, steps) - risen(rejected, steps)
-    rises = solved_above_zero(gaps, ridge=ridge * steps * len(gaps))
+    rises = descended(gaps, ridge=ridge * steps * len(gaps))
     return {"rises": rises.reshape(-1, steps)}
 
 

@@ -35,6 +35,7 @@ HANDLE, LID = (2 + 8 * 0.6) / (2 + 8), (0 + 8 * 0.6) / (1 + 8)  # approval, with
         ("The lid, the handle and the spout.", 5.0),
         ("The lid.", 2.5 * 0.25 / 0.35),
         ("Great colour, great box!", 0.0),
+        ("The handle; the lid of Zorvex.", 3.0),
     ],
 )
 def test_aspect_coverage_is_the_share_of_mentions_by_the_bands(summary, expected):
@@ -57,6 +58,8 @@ def test_a_summary_has_room_for_twenty_aspects():
         ("Great colour.", 3.1 * of_one_mind(0.6), 3.1),
         ("Great handle; terrible lid.", 3.1 * of_one_mind(HANDLE) + 2.1 * (1 - of_one_mind(LID)), 3.1 + 2.1),
         ("It has a handle.", 0.0, 0.0),
+        ("Great handle, and a great Zorvex handle.", 0.0, 6.2),
+        ("Great handle; terrible zorvex.", 3.1 * of_one_mind(HANDLE), 3.1 + 2.1),
     ],
 )
 def test_opinions_are_as_faithful_as_reviewers_agree(summary, faithful, felt):
@@ -76,6 +79,7 @@ def test_praise_of_what_all_blame_is_unfaithful():
         ("The spout.", 0.5 / 4),
         ("The spout. Great spout.", 1 / 4),
         ("Terrible handle, lid.", 1 / 4),
+        ("Great spout; great Zorvex, great handle.", 1 / 4),
         ("Great spout; terrible lid.", 1.0),  # two of four, and a third is full marks
     ],
 )
@@ -93,6 +97,7 @@ def test_opinion_coverage_is_the_share_of_opinions_on_their_side(summary, share)
         ("Great spout. Great spout. Great spout.", 1 / 6, 1 / 3),
         ("Great spout and handle and lid; terrible lid.", 1.0, 1.0),
         ("Spout!", 0.5 / 6, 1.0),
+        ("Great spout. Great Zorvex, great handle.", 1 / 6, 2 / 6),
     ],
 )
 def test_what_is_missing_counts_twice_what_is_padding(summary, essential, lean):
@@ -114,6 +119,9 @@ def test_relevance_is_the_cosine_of_words_of_which_a_half_is_full_marks():
     assert scored("relevance", "The handle and the spout; my river.") == pytest.approx(
         5 * 5 / 7 * min(2 * (2 + log(2)) / (sqrt(3) * norm), 1)
     )
+    assert scored("relevance", "The handle and the spout; a Zorvex river.") == pytest.approx(
+        5 * 5 / 8 * min(2 * (2 + log(2)) / (sqrt(4) * norm), 1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,6 +132,7 @@ def test_relevance_is_the_cosine_of_words_of_which_a_half_is_full_marks():
         ("Great handle, weather, mountain.", of_one_mind(0.6) + of_one_mind(HANDLE), 4),
         ("Terrible handle, weather.", (1 - of_one_mind(0.6)) + (1 - of_one_mind(HANDLE)), 3),
         ("Unheard of.", 0.0, 1),
+        ("The handle. The lid of Zorvex.", 1.0, 3),
     ],
 )
 def test_what_no_review_bears_out_is_made_up(summary, borne_out, words):
@@ -158,6 +167,10 @@ def test_a_number_of_the_reviews_is_borne_out():
         ("1) The lid leaks a bit.", 2.5),
         ("The lid doesn't leak.", 2.5),
         ("The lid leaks on me.", 2.5),
+        ("The lid leaks as Zorvex does.", 2.5),
+        ("Zorvex leaks on its lid.", 2.5),
+        ("The lid leaks as zorvex does.", 5),
+        ("The Handle leaks a bit.", 5),
         ("I'm sure the lid leaks.", 2.5),
         ("The users' lid and the maker's leak a bit.", 5),
         ("The lid leaks a bit. The lid leaks a bit", 3.75),

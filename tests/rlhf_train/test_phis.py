@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.phis import PHIS, linear, monotone_additive
 from rlhf_train.phis.feed_forward import _rate
 
@@ -27,6 +28,44 @@ def test_one_weight_by_hand():
     chosen, rejected = np.array([[0.9], [0.2]]), np.array([[0.1], [0.5]])
     assert linear.fit(chosen, rejected, ridge=0.02)["weights"] == pytest.approx([root], abs=1e-8)
     assert linear.reward(chosen, np.array([root])) == pytest.approx([0.9 * root, 0.2 * root])
+
+
+@pytest.mark.parametrize("prior", [0.7, -0.4])
+def test_one_weight_drawn_to_a_prior_by_hand(prior):
+    root = brentq(lambda w: (-0.8 * expit(-0.8 * w) + 0.3 * expit(0.3 * w)) / 2 + 0.02 * (w - prior), -50, 50)
+    chosen, rejected = np.array([[0.9], [0.2]]), np.array([[0.1], [0.5]])
+    assert linear.fit(chosen, rejected, ridge=0.02, prior=prior)["weights"] == pytest.approx([root], abs=1e-5)
+
+
+def test_little_ridge_forgets_a_prior_and_much_is_the_naive_mean():
+    chosen, rejected = pairs()
+    free = linear.fit(chosen, rejected, ridge=1e-6)["weights"]
+    assert linear.fit(chosen, rejected, ridge=1e-6, prior=0.5)["weights"] == pytest.approx(free, rel=1e-2, abs=1e-2)
+    assert linear.fit(chosen, rejected, ridge=1e5, prior=0.5)["weights"] == pytest.approx([0.5] * 3, abs=1e-4)
+
+
+def test_a_prior_next_to_none_is_none():
+    chosen, rejected = pairs()
+    bare = linear.fit(chosen, rejected)["weights"]
+    assert linear.fit(chosen, rejected, prior=1e-12)["weights"] == pytest.approx(bare, abs=1e-4)
+    assert np.array_equal(linear.fit(chosen, rejected, prior=0.0)["weights"], bare)
+
+
+def test_a_prior_stands_against_labels_that_are_turned_round():
+    """And with a bound no weight is below 0 for all that they say."""
+    rejected, chosen = pairs()
+    free, drawn, both = (
+        linear.fit(chosen, rejected, ridge=0.3, **numbers)["weights"]
+        for numbers in ({}, {"prior": 1.0}, {"prior": 0.2, "nonnegative": True})
+    )
+    assert free[0] < -0.2 < free[0] + 0.8 < drawn[0]
+    assert both.min() == 0 < both.max()
+
+
+@pytest.mark.parametrize("prior", [float("nan"), float("inf")])
+def test_a_prior_that_is_no_number_is_refused(prior):
+    with pytest.raises(TrainingError, match="prior is the weight that each feature has before any pair is seen"):
+        linear.fit(*pairs(), prior=prior)
 
 
 def test_no_weight_is_below_zero_where_none_may_be():
