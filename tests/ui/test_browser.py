@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -89,7 +90,7 @@ def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) 
         "ANTIVENOM_HOME": str(folder / "tables"),
         "ANTIVENOM_EXPERIMENTS": str(folder / "experiments.toml"),
     }
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
@@ -101,12 +102,6 @@ def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) 
         yield found
     finally:
         _stop(server)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def _stop(server: subprocess.Popen) -> None:
