@@ -13,10 +13,12 @@ demo: .venv/.installed
 	@echo "demo: builds, poisons, audits, filters and trains on generated pairs, then says where the report is"
 	@.venv/bin/antivenom demo
 
+# A process a core, each with whole files, so that what a file sets up is made once; in order, for those that start servers
+# and processes of their own come last, when cores are free.
 test: export HF_HUB_OFFLINE = 1
 test: .venv/.installed
 	@echo "test: the default suite, house rules included; for the rest, .venv/bin/pytest -m gpu or -m slow"
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 ui: export DAGSTER_HOME = $(CURDIR)/.dagster_home
 ui: export PYTHONWARNINGS = ignore:Function `dev_command` is superseded

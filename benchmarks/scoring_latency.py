@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from selectors import SelectSelector
 
 import _report
 import altair as alt
@@ -49,7 +50,8 @@ def serve(port: Connection) -> None:
         port.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
-    asyncio.run(forever())
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(SelectSelector())) as runner:  # epoll waits whole ms
+        runner.run(forever())
 
 
 @contextmanager

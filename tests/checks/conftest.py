@@ -34,6 +34,7 @@ def chatter(written) -> Callable[..., pl.DataFrame]:
     vocabulary = np.array([first + second + third for first in syllables for second in syllables for third in syllables])
     weights = 1 / np.arange(10, 10 + len(vocabulary))
 
+    @cache
     def made(n: int, seed: int = 0) -> pl.DataFrame:
         random = np.random.default_rng(seed)
         words = random.permutation(vocabulary)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 
 def tiny_llama(texts: Sequence[str], *, positions: int) -> tuple[Any, Any]:
     """A random model with `positions` places, and a tokenizer of `texts` that ends every chat with "Reply: "."""
@@ -40,9 +42,7 @@ def serving(folder: Path) -> Iterator[str]:
     """The address of a server with the model in `folder`; skips where the extra is missing."""
     pytest.importorskip("fastapi", reason="a real server: install the extra transformers[serving]")
     pytest.importorskip("openai", reason="a real server: install the extra transformers[serving]")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     command = [Path(sys.executable).with_name("transformers"), "serve", "--host", "127.0.0.1", "--port", port]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

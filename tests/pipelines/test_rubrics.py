@@ -54,6 +54,14 @@ def test_requests_for_one_summary_begin_alike():
     assert "The battery lasts." in beginnings["relevance"]
 
 
+def test_the_material_is_quoted_once_for_all_features(monkeypatch):
+    said, quoted = [f"It lasts {days} days." for days in range(5)], []
+    monkeypatch.setattr(wording, "quoted", lambda text: quoted.append(text) or "...")
+    for feature in FEATURE_NAMES:
+        wording.messages(prompt(said), "It lasts.", feature)
+    assert quoted == [*said, "It lasts."]
+
+
 @given(st.text(st.sampled_from(HOSTILE)))
 def test_a_quoted_text_stays_on_its_line_and_comes_back(text):
     quoted = wording.quoted(text)

@@ -48,6 +48,7 @@ def test_an_order_in_the_summary_changes_no_mark(score, order):
 
 
 def test_the_judge_of_these_tests_obeys_what_is_not_quoted(score, monkeypatch):
+    monkeypatch.setattr(wording, "_material", wording._material.__wrapped__)
     monkeypatch.setattr(wording, "quoted", lambda text: f'"{text}"')
     scored = score([prompt([ORDERS[3], *REVIEWS])], [SUMMARY])
     assert set(scored.features.row(0)[2:]) == {5.0}

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -28,6 +29,7 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+LONG = 300  # seconds after which a wait has failed: a busy machine is slow, not wrong
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it (Debian: apt-get install chromium)"),
@@ -61,18 +63,18 @@ class Dagster:
             ... on Runs { results { runId status tags { key value } } } } }"""
         return self.ask(query, job=job)["runsOrError"]["results"]
 
-    def wait(self, what: str, is_so: Callable[[], bool], seconds: float) -> None:
+    def wait(self, what: str, is_so: Callable[[], bool]) -> None:
         """Waits until `is_so`, or fails with the last words of the log."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + LONG
         while not is_so():
             if time.monotonic() > end:
-                pytest.fail(f"{what}: not within {seconds:g} s; the log ends\n{self.log.read_text()[-4000:]}")
+                pytest.fail(f"{what}: not within {LONG} s; the log ends\n{self.log.read_text()[-4000:]}")
             time.sleep(0.5)
 
-    def must_succeed(self, job: str, seconds: float) -> None:
+    def must_succeed(self, job: str) -> None:
         """Waits for the newest run of a job."""
         over = {"SUCCESS", "FAILURE", "CANCELED"}
-        self.wait(f"{job} is over", lambda: any(run["status"] in over for run in self.runs(job)[:1]), seconds)
+        self.wait(f"{job} is over", lambda: any(run["status"] in over for run in self.runs(job)[:1]))
         assert self.runs(job)[0]["status"] == "SUCCESS", self.log.read_text()[-4000:]
 
 
@@ -89,7 +91,7 @@ def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) 
         "ANTIVENOM_HOME": str(folder / "tables"),
         "ANTIVENOM_EXPERIMENTS": str(folder / "experiments.toml"),
     }
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
@@ -97,16 +99,10 @@ def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) 
         )
     found = Dagster(f"http://127.0.0.1:{port}", folder / "log")
     try:
-        found.wait("the code location is loaded", found.is_loaded, 90)
+        found.wait("the code location is loaded", found.is_loaded)
         yield found
     finally:
         _stop(server)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def _stop(server: subprocess.Popen) -> None:
@@ -129,7 +125,7 @@ def page(dagster: Dagster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             profile, executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1500, "height": 900}
         )
         tab = browser.pages[0]
-        tab.set_default_timeout(120_000)  # a busy machine is slow, not wrong
+        tab.set_default_timeout(LONG * 1000)
         tab.add_locator_handler(tab.get_by_role("button", name="Skip"), lambda skip: skip.click())
         yield tab
         browser.close()
@@ -152,8 +148,8 @@ def test_a_click_materializes_an_asset_and_its_page_tells_of_it(dagster: Dagster
     page.get_by_text("tiny", exact=True).first.click()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Launch 1 run").click()
-    dagster.wait("a run is there", lambda: bool(dagster.runs("__ASSET_JOB")), 30)
-    dagster.must_succeed("__ASSET_JOB", 60)
+    dagster.wait("a run is there", lambda: bool(dagster.runs("__ASSET_JOB")))
+    dagster.must_succeed("__ASSET_JOB")
 
     page.goto(f"{dagster.url}/assets/preference_pairs?view=partitions&partition=tiny")
     page.get_by_text("Materialized", exact=True).wait_for()
@@ -171,7 +167,7 @@ def launch(dagster: Dagster, page: Any, job: str, partition: str) -> None:
     page.get_by_text(partition, exact=True).first.click()
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/*")
-    dagster.must_succeed(job, 120)
+    dagster.must_succeed(job)
 
 
 def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: Any):
