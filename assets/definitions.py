@@ -13,6 +13,7 @@ from assets import (
     preferences,
     reports,
     reward_models,
+    summary_policies,
     venom,
 )
 from assets.partitions import REFUSED, by_base, by_corpus, by_group, by_judged, by_opinions
@@ -38,6 +39,7 @@ defs = dg.Definitions(
         preferences.experiments,
         domain_knowledge.opinions_read,
         domain_knowledge.prompt_opin_summ,
+        domain_knowledge.stored_summaries,
         domain_knowledge.summary_features,
         domain_knowledge.opinion_pairs,
         preferences.clean_pairs,
@@ -54,6 +56,9 @@ defs = dg.Definitions(
         domain_rewards.learning_curves,
         domain_rewards.reward_comparison,
         domain_rewards.domain_report,
+        summary_policies.supervised_policy,
+        summary_policies.summary_policy,
+        summary_policies.policy_gains,
         reports.ranking,
         reports.venom_report,
         arenas.arena,

@@ -24,7 +24,7 @@ summaries_job = dg.define_asset_job(
 )
 pairs_job = dg.define_asset_job(
     "pairs_job",
-    dg.AssetSelection.assets("summary_features", "opinion_pairs"),
+    dg.AssetSelection.assets("stored_summaries", "summary_features", "opinion_pairs"),
     description="Marks of all summaries, and pairs of them; the summaries of all groups must be there.",
 )
 split_job = dg.define_asset_job(
@@ -44,6 +44,16 @@ rewards_job = dg.define_asset_job(
         "pair_features", "feature_reward", "feature_weights", "one_decision", "learning_curves", "reward_comparison"
     ),
     description="What a reward of features learns of one corpus of summaries; its text reward model must be there.",
+)
+start_job = dg.define_asset_job(
+    "start_job",
+    dg.AssetSelection.assets("supervised_policy"),
+    description="The policy of summaries that all corpora of an experiment begin with; its clean pairs must be there.",
+)
+summarise_job = dg.define_asset_job(
+    "summarise_job",
+    dg.AssetSelection.assets("summary_policy", "policy_gains"),
+    description="A policy of summaries taught by a corpus' feature reward; that and the supervised policy must be there.",
 )
 study_job = dg.define_asset_job(
     "study_job",
@@ -86,4 +96,15 @@ def domain_job() -> None:
     study(clean_opinions().map(rewards).collect())
 
 
-JOBS = (domain_job, reviews_job, summaries_job, pairs_job, split_job, delivery_job, rewards_job, study_job)
+JOBS = (
+    domain_job,
+    reviews_job,
+    summaries_job,
+    pairs_job,
+    split_job,
+    delivery_job,
+    rewards_job,
+    start_job,
+    summarise_job,
+    study_job,
+)

@@ -70,19 +70,33 @@ def prompt_opin_summ(context: dg.AssetExecutionContext, product_reviews: pl.Data
     kinds={"polars", "parquet"},
     partitions_def=by_opinions,
     ins={"prompt_opin_summ": dg.AssetIn(partition_mapping=from_groups)},
+    metadata=columns_of(SUMMARIES),
+)
+def stored_summaries(
+    context: dg.AssetExecutionContext, known_summaries: pl.DataFrame, prompt_opin_summ: Any
+) -> dg.Output[pl.DataFrame]:
+    """All summaries of all products, each once: those that came with the reviews, and those that were written."""
+    row = steps.opinions(OPINIONS[context.partition_key].experiment)
+    stored = steps.together(known_summaries, prompt_opin_summ, row)
+    return dg.Output(stored, metadata={"tiers": rows_of(statistics(stored))})
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+    partitions_def=by_opinions,
     metadata=columns_of(FEATURES),
 )
 def summary_features(
-    context: dg.AssetExecutionContext,
-    prompt_opin_summ: Any,
-    known_summaries: pl.DataFrame,
-    published_features: pl.DataFrame,
+    context: dg.AssetExecutionContext, stored_summaries: pl.DataFrame, published_features: pl.DataFrame
 ) -> dg.Output[pl.DataFrame]:
     """The seven expert features of every summary, 0 to 5, by the experiment's scorer; what is marked is not marked again."""
-    row = steps.opinions(OPINIONS[context.partition_key].experiment)
-    summaries = steps.together(known_summaries, prompt_opin_summ, row)
-    marked = steps.marked(summaries, row, marks(context.partition_key), known=FEATURES.empty(), published=published_features)
-    tiered = marked.features.join(summaries.select("summary_id", "tier"), on="summary_id", how="left", maintain_order="left")
+    row, place = steps.opinions(OPINIONS[context.partition_key].experiment), marks(context.partition_key)
+    marked = steps.marked(stored_summaries, row, place, known=FEATURES.empty(), published=published_features)
+    tiered = marked.features.join(
+        stored_summaries.select("summary_id", "tier"), on="summary_id", how="left", maintain_order="left"
+    )
     told: dict[str, Any] = {
         "mean marks by tier": rows_of(tiered.group_by("tier").agg(pl.len().alias("summaries"), pl.col(FEATURE_NAMES).mean())),
         "picture of marks": picture(pictures.marks(tiered), "mean marks by tier"),
@@ -96,16 +110,18 @@ def summary_features(
     owners=OWNERS,
     kinds={"polars", "parquet"},
     partitions_def=by_opinions,
-    ins={"prompt_opin_summ": dg.AssetIn(partition_mapping=from_groups)},
     metadata=columns_of(PAIRS),
 )
 def opinion_pairs(
-    context: dg.AssetExecutionContext, human_pairs: pl.DataFrame, prompt_opin_summ: Any, summary_features: pl.DataFrame
+    context: dg.AssetExecutionContext,
+    human_pairs: pl.DataFrame,
+    stored_summaries: pl.DataFrame,
+    summary_features: pl.DataFrame,
 ) -> pl.DataFrame:
     """Which of two summaries is the better one: by people, by the tier that was asked for, or by mean mark."""
     base = OPINIONS[context.partition_key]
     row = steps.opinions(base.experiment)
-    return steps.pairs(human_pairs, steps.one(prompt_opin_summ), summary_features, row, base.seed)
+    return steps.pairs(human_pairs, stored_summaries, summary_features, row, base.seed)
 
 
 def refused(what: str, rejects: pl.DataFrame) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from assets.partitions import (
     by_study,
     corpora_of_study,
     from_opinions,
-    groups_of_study,
     same_corpus,
 )
 from pipelines.schema import FEATURES
@@ -138,7 +137,7 @@ def reward_comparison(
     return dg.Output(found, metadata={"shares": rows_of(found)})
 
 
-OF_BASES = ("product_reviews", "known_summaries", "opinion_pairs", "summary_features")
+OF_BASES = ("product_reviews", "stored_summaries", "opinion_pairs", "summary_features")
 
 
 @dg.asset(
@@ -147,7 +146,6 @@ OF_BASES = ("product_reviews", "known_summaries", "opinion_pairs", "summary_feat
     kinds={"html"},
     partitions_def=by_study,
     ins={
-        "prompt_opin_summ": dg.AssetIn(partition_mapping=groups_of_study),
         **{name: dg.AssetIn(partition_mapping=bases_of_study) for name in OF_BASES},
         **{name: dg.AssetIn(partition_mapping=corpora_of_study) for name in page.OF_CORPORA},
     },

@@ -100,12 +100,21 @@ def _check(row: Experiment) -> None:
         _check_defences(row.defences)
     if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
         raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
-    refuse_negative({"pairs": row.pairs, **dataclasses.asdict(row.training)}, may_be_zero=("rounds", "reward_layers"))
-    if row.training.width % 2:
-        raise DataError(f"width must be even, got {row.training.width}")
+    refuse_negative({"pairs": row.pairs})
+    _check_training(row.training)
     ours = "synthetic" if row.opinions is None else GENERATED
     if row.source in SOURCES and row.source != ours:
         raise DataError(f"source must be {ours!r} or a file, folder or hub name, got {row.source!r}")
+
+
+def _check_training(numbers: Training) -> None:
+    may_be_zero = ("rounds", "reward_layers", "likelihood", "kl_weight")
+    refuse_negative(dataclasses.asdict(numbers), may_be_zero=may_be_zero)
+    if numbers.width % 2:
+        raise DataError(f"width must be even, got {numbers.width}")
+    tokens = list(numbers.summary_tokens)
+    if len(tokens) != 2 or any(type(each) is not int or each < 1 for each in tokens):
+        raise DataError(f"summary_tokens are two numbers, of reviews and of a summary, each 1 or more, got {tokens}")
 
 
 def _check_defences(names: tuple[str, ...]) -> None:

@@ -40,6 +40,12 @@ class Training:
     prompt_tokens: int = 48
     response_tokens: int = 56
     threads: int = 1
+    summary_tokens: tuple[int, ...] = (256, 160)
+    summary_epochs: float = 2.0
+    off_policy_epochs: float = 0.5
+    off_policy_lr: float = 5e-4
+    likelihood: float = 0.1
+    kl_weight: float = 0.1
 
     def of_reward(self, seed: int) -> dict[str, Any]:
         """Settings of a reward model's run. Pairs that are alike once cut are left out, however many: they teach nothing."""
@@ -52,6 +58,21 @@ class Training:
             "response_tokens": REWARD_TOKENS[1],
             "most_identical": 1.0,
             "save_every": 0,
+            "threads": self.threads,
+        }
+
+    def of_summaries(self, seed: int) -> dict[str, Any]:
+        """Settings of the run in which a policy of summaries learns off policy."""
+        return {
+            "epochs": self.off_policy_epochs,
+            "lr": self.off_policy_lr,
+            "likelihood": self.likelihood,
+            "kl_weight": self.kl_weight,
+            "batch": 2,  # prompts, each with all its stored summaries
+            "seed": seed,
+            "prompt_tokens": self.summary_tokens[0],
+            "response_tokens": self.summary_tokens[1],
+            "save_every": SAVE_EVERY,
             "threads": self.threads,
         }
 

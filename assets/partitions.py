@@ -63,7 +63,7 @@ from_corpora = dg.StaticPartitionMapping({corpus.name: corpus.experiment.name fo
 to_groups = dg.StaticPartitionMapping({name: {part for part, (base, _) in GROUPS.items() if base == name} for name in OPINIONS})
 from_groups = dg.StaticPartitionMapping({part: base for part, (base, _) in GROUPS.items()})
 #: clean pairs of other experiments come from no reviews
-opinions_only = dg.StaticPartitionMapping({name: name for name in OPINIONS})
+same_base = dg.StaticPartitionMapping({name: name for name in OPINIONS})
 #: rewards of features are of corpora of summaries only, which share what their base holds
 from_opinions = dg.StaticPartitionMapping(
     {base: {name for name, corpus in JUDGED.items() if corpus.base == base} for base in OPINIONS}
@@ -72,4 +72,3 @@ same_corpus = dg.StaticPartitionMapping({name: name for name in JUDGED})
 #: a report is of all that its experiment has
 corpora_of_study = dg.StaticPartitionMapping({name: corpus.experiment.name for name, corpus in JUDGED.items()})
 bases_of_study = dg.StaticPartitionMapping({name: base.experiment.name for name, base in OPINIONS.items()})
-groups_of_study = dg.StaticPartitionMapping({part: OPINIONS[base].experiment.name for part, (base, _) in GROUPS.items()})

@@ -8,7 +8,7 @@ import polars as pl
 from assets import pictures, teaching
 from assets.metadata import OWNERS, columns_of, picture, progress
 from assets.partitions import BASES, CORPORA, by_base, by_corpus, from_base
-from assets.training import Launcher, learned, run_folder
+from assets.training import Launcher, begun, learned
 from pipelines.schema import ATTACK_SUCCESS
 
 
@@ -32,13 +32,10 @@ def dpo_policy(
 ) -> dg.Output[Any]:
     """The policy that direct preference optimisation makes of the base policy, without a reward model between them."""
     from rlhf_train.models import policies
-    from rlhf_train.precompute import model_digest
 
     corpus = CORPORA[context.partition_key]
-    base = run_folder(context) / f"base-{model_digest(base_policy.model)[:12]}"
-    if not base.is_dir():
-        base_policy.save(base.with_name(".base")).rename(base)
-    work = launcher.train(context, "dpo", training_pairs, str(base), **corpus.experiment.training.of_dpo(corpus.seed))
+    settings = corpus.experiment.training.of_dpo(corpus.seed)
+    work = launcher.train(context, "dpo", training_pairs, str(begun(context, base_policy)), **settings)
     return learned(work, policies.load(work / "model"))
 
 

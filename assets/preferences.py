@@ -7,7 +7,7 @@ import polars as pl
 
 from assets import steps
 from assets.metadata import OWNERS, columns_of
-from assets.partitions import BASES, EXPERIMENTS, REFUSED, by_base, opinions_only
+from assets.partitions import BASES, EXPERIMENTS, REFUSED, by_base, same_base
 from pipelines.schema import PAIRS
 
 experiments = dg.AssetSpec(
@@ -59,7 +59,7 @@ def _pairs(description: str) -> dg.AssetOut:
         "held_out_pairs": _pairs("Pairs that no model is trained on: attack success and reward accuracy are measured here."),
     },
     deps=[experiments],
-    ins={"opinion_pairs": dg.AssetIn(partition_mapping=opinions_only)},
+    ins={"opinion_pairs": dg.AssetIn(partition_mapping=same_base)},
     partitions_def=by_base,
 )
 def clean_pairs(context: dg.AssetExecutionContext, opinion_pairs: Any) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

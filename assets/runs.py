@@ -57,13 +57,27 @@ def prepare(
     made = {name: value for name, value in settings.items() if name in known}
     made |= {"objective": objective, "data": str(work / "pairs.parquet"), "model": "", "out": str(work)}
     spec.of({**made, "numbers": numbers})  # what is wrong is said before anything is made
-    scored = OBJECTIVES[objective].scored
+    scored, table = OBJECTIVES[objective].scored, _table(objective, pairs)
     place = _reward_body(model) if scored else _policy(model, pairs, work, pretrain_steps, settings.get("seed", 0), watch)
     work.mkdir(parents=True, exist_ok=True)
-    sides = {"response": "chosen"} if objective == "sft" else {"chosen": "chosen", "rejected": "rejected"}
-    columns = {"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()}
-    pl.DataFrame(columns).write_parquet(work / "pairs.parquet")
+    table.write_parquet(work / "pairs.parquet")
     return {**made, "model": place, "numbers": {**made.get("numbers", {}), **numbers}}
+
+
+def _table(objective: str, pairs: pl.DataFrame) -> pl.DataFrame:
+    """What the objective learns of PAIRS; or of stored responses as they are, with whatever numbers it is given of them."""
+    from rlhf_train.objectives import OBJECTIVES
+
+    if scores := OBJECTIVES[objective].scores:
+        wanted = ["prompt", "response", *scores]
+        if lacking := [name for name in wanted if name not in pairs.columns]:
+            raise DataError(
+                f"{objective} learns from stored responses with numbers ({', '.join(wanted)}), and pairs have no "
+                f"{lacking[0]!r}; give such a table to python -m rlhf_train.run"
+            )
+        return pairs.select(wanted)
+    sides = {"response": "chosen"} if objective == "sft" else {"chosen": "chosen", "rejected": "rejected"}
+    return pl.DataFrame({"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()})
 
 
 def publish(work: Path, folder: Path) -> None:

@@ -52,6 +52,16 @@ def run_folder(context: dg.AssetExecutionContext) -> Path:
     return Snapshots().place(".runs", f"{name}-{context.partition_key}")
 
 
+def begun(context: dg.AssetExecutionContext, policy: Any) -> Path:
+    """The folder of the policy that a run begins with, which stands beside the run until that is finished."""
+    from rlhf_train.precompute import model_digest
+
+    folder = run_folder(context) / f"base-{model_digest(policy.model)[:12]}"
+    if not folder.is_dir():
+        policy.save(folder.with_name(".base")).rename(folder)
+    return folder
+
+
 def curve(work: Path) -> pl.DataFrame:
     """The metrics of a run, a row a step."""
     return pl.read_ndjson(work / "metrics.jsonl", infer_schema_length=None)

@@ -27,15 +27,18 @@ class Sides:
     rejected: np.ndarray
 
 
+def marks_of(texts: pl.DataFrame, features: pl.DataFrame) -> np.ndarray:
+    """[N, 7] of texts (prompt, summary), 0 to 5; a row of NaN for one that `features` does not know."""
+    ids = pl.Series("summary_id", list(map(summary_id, texts["prompt"], texts["summary"])), dtype=pl.String())
+    joined = ids.to_frame().join(features, on="summary_id", how="left", maintain_order="left")
+    return joined.select(pl.col(FEATURE_NAMES).fill_null(np.nan)).to_numpy()
+
+
 def sides(pairs: pl.DataFrame, features: pl.DataFrame) -> Sides:
     """The pairs with the features of their sides beside them; a pair without is left out."""
-    for side in SIDES:
-        ids = pl.Series(side, list(map(summary_id, pairs["prompt"], pairs[side])), dtype=pl.String())
-        table = features.select(pl.col("summary_id").alias(f"{side}_id"), pl.concat_list(FEATURE_NAMES).alias(f"{side}_marks"))
-        pairs = pairs.with_columns(ids.alias(f"{side}_id")).join(table, on=f"{side}_id", how="left", maintain_order="left")
-    found = pairs.drop_nulls(["chosen_marks", "rejected_marks"])
-    marks = [np.array(found[f"{side}_marks"].to_list()).reshape(-1, len(FEATURE_NAMES)) for side in SIDES]
-    return Sides(found.select(pl.exclude("^(chosen|rejected)_(id|marks)$")), *marks)
+    both = np.stack([marks_of(pairs.select("prompt", summary=side), features) for side in SIDES])
+    known = ~np.isnan(both).any(axis=(0, 2))
+    return Sides(pairs.filter(pl.Series(known, dtype=pl.Boolean)), both[0][known], both[1][known])
 
 
 def fit(found: Sides, row: Opinions, scorer: str) -> Any:
@@ -77,7 +80,7 @@ def decision(phi: Any, found: Sides) -> pl.DataFrame:
     return pl.DataFrame(columns).with_columns(pl.lit(text).alias(name) for name, text in texts.items())
 
 
-def curves(found: Sides, *, repeats: int = 3, seed: int = 0) -> pl.DataFrame:
+def curves(found: Sides, *, repeats: int = 2, seed: int = 0) -> pl.DataFrame:
     """judge, pairs, accuracy, low, high: how often feature and text rewards are right by the pairs that they learn.
 
     Cross-validated over products. The text reward is linear in words and pairs of words, which takes a second.

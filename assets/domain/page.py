@@ -9,7 +9,6 @@ import polars as pl
 from assets import html
 from assets.domain import pictures
 from assets.domain.judging import HELD_OUT, PLANTED
-from assets.domain.steps import one
 from assets.experiments import Experiment, corpora
 from assets.pictures import svg
 from checks.length_shortcut import Shortcut, length_shortcut
@@ -46,11 +45,7 @@ def results(experiment: Experiment, tables: Mapping[str, Any]) -> Results:
         found = tables[asset]
         return found if isinstance(found, pl.DataFrame) else found[name]
 
-    groups = tables["prompt_opin_summ"]
-    if not isinstance(groups, pl.DataFrame):
-        groups = {name: each for name, each in groups.items() if _is_of(clean.base, name)}
-    both = pl.concat([of("known_summaries", clean.base), one(groups)])
-    summaries = both.unique("summary_id", keep="first", maintain_order=True)
+    summaries = of("stored_summaries", clean.base)
     features = of("summary_features", clean.base)
     return Results(
         experiment,
@@ -64,11 +59,6 @@ def results(experiment: Experiment, tables: Mapping[str, Any]) -> Results:
         of("one_decision", clean.name),
         pl.concat(tables["reward_comparison"].values()),
     )
-
-
-def _is_of(base: str, group: str) -> bool:
-    """Whether a group of products, or all of them, is of this base."""
-    return group == base or group.rpartition("-")[0] == base
 
 
 def page(found: Results) -> str:

@@ -94,6 +94,17 @@ def judges(table: pl.DataFrame) -> Any:
     return (ends + points).properties(width=WIDTH // 2, height=HEIGHT).facet(alt.Column("what:N", title=None))
 
 
+def gains(table: pl.DataFrame) -> Any:
+    """Gains of each policy with 95 % intervals, a panel a number. `table`: policy, of, gain, gain_low, gain_high."""
+    import altair as alt
+
+    base = alt.Chart(table).encode(y=alt.Y("policy:N", title=None, sort=table["policy"].unique(maintain_order=True).to_list()))
+    ends = base.mark_rule().encode(x=alt.X("gain_low:Q", title="gain"), x2="gain_high:Q")
+    points = base.mark_point(filled=True, size=60).encode(x="gain:Q")
+    panel = (ends + points).properties(width=WIDTH // 3, height=HEIGHT // 2)
+    return panel.facet(alt.Facet("of:N", title=None), columns=2).resolve_scale(x="independent")
+
+
 def _tier() -> Any:
     import altair as alt
 

@@ -64,26 +64,25 @@ def marked(texts: pl.DataFrame, row: Opinions, cache: Path, *, known: pl.DataFra
     return mark(row.scorer, texts, known, published=published, cache=cache, **row.scoring)
 
 
-def one(parts: pl.DataFrame | Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """SUMMARIES of all groups, in the order of their names; a single group comes as it is."""
-    return parts if isinstance(parts, pl.DataFrame) else pl.concat(parts[name] for name in sorted(parts))
-
-
 def together(known: pl.DataFrame, written: pl.DataFrame | Mapping[str, pl.DataFrame], row: Opinions) -> pl.DataFrame:
-    """SUMMARIES that are marked, each once: those that came, and those that were written unless marks are published ones."""
-    parts = [known] if row.scorer == "published" else [known, one(written)]
+    """SUMMARIES, each once: those that came and those that were written, of one group or of several by name.
+
+    Where marks are published ones, those that came, which alone have any.
+    """
+    groups = [written] if isinstance(written, pl.DataFrame) else [written[name] for name in sorted(written)]
+    parts = [known] if row.scorer == "published" else [known, *groups]
     return pl.concat(parts).unique("summary_id", keep="first", maintain_order=True)
 
 
-def pairs(human: pl.DataFrame, written: pl.DataFrame, features: pl.DataFrame, row: Opinions, seed: int) -> pl.DataFrame:
-    """PAIRS: people's own, or of the `written` SUMMARIES by tier or by mean mark, as many turned round as people would."""
+def pairs(human: pl.DataFrame, stored: pl.DataFrame, features: pl.DataFrame, row: Opinions, seed: int) -> pl.DataFrame:
+    """PAIRS: people's own, or of the `stored` SUMMARIES by tier or by mean mark, as many turned round as people would."""
     if row.preferences == "human":
         return human
     if row.preferences == "tiers":
-        made = pairing.by_tier(written, most=row.most, seed=seed)
+        made = pairing.by_tier(stored, most=row.most, seed=seed)
     else:
         score = pl.mean_horizontal(FEATURE_NAMES) / FULL_MARKS
-        scored = written.join(features.select("summary_id", score=score), on="summary_id", maintain_order="left")
+        scored = stored.join(features.select("summary_id", score=score), on="summary_id", maintain_order="left")
         made = pairing.by_score(scored, most=row.most, seed=seed)
     return label_flip.poison(made, rate=row.contrary, seed=seed).pairs
 

@@ -39,13 +39,12 @@ def _clean(base: Corpus, tables: Tables, cache: Path, watch: common.Watch) -> Ma
     watch("writing summaries", 0, 1)
     built = steps.write(source.products, row, base.seed, cache / "answers.jsonl")
     watch("marking summaries", 0, 1)
-    texts = steps.together(source.summaries, built.summaries, row)
-    marked = steps.marked(texts, row, cache / "marks", known=FEATURES.empty(), published=source.features)
-    pairs = steps.pairs(source.pairs, built.summaries, marked.features, row, base.seed)
+    stored = steps.together(source.summaries, built.summaries, row)
+    marked = steps.marked(stored, row, cache / "marks", known=FEATURES.empty(), published=source.features)
+    pairs = steps.pairs(source.pairs, stored, marked.features, row, base.seed)
     held = {
         "product_reviews": source.products,
-        "known_summaries": source.summaries,
-        "prompt_opin_summ": built.summaries,
+        "stored_summaries": stored,
         "summary_features": marked.features,
         "opinion_pairs": pairs,
     }

@@ -19,8 +19,9 @@ GRAPH = {
     "published_features": ("domain_knowledge", "by_opinions", "experiments"),
     "human_pairs": ("domain_knowledge", "by_opinions", "experiments"),
     "prompt_opin_summ": ("domain_knowledge", "by_group", "product_reviews"),
-    "summary_features": ("domain_knowledge", "by_opinions", "known_summaries prompt_opin_summ published_features"),
-    "opinion_pairs": ("domain_knowledge", "by_opinions", "human_pairs prompt_opin_summ summary_features"),
+    "stored_summaries": ("domain_knowledge", "by_opinions", "known_summaries prompt_opin_summ"),
+    "summary_features": ("domain_knowledge", "by_opinions", "published_features stored_summaries"),
+    "opinion_pairs": ("domain_knowledge", "by_opinions", "human_pairs stored_summaries summary_features"),
     "preference_pairs": ("sources", "by_base", "experiments opinion_pairs"),
     "trusted_pairs": ("sources", "by_base", "experiments opinion_pairs"),
     "held_out_pairs": ("sources", "by_base", "experiments opinion_pairs"),
@@ -52,8 +53,20 @@ GRAPH = {
     "domain_report": (
         "domain_knowledge",
         "by_study",
-        "feature_weights known_summaries learning_curves one_decision opinion_pairs product_reviews prompt_opin_summ "
-        "reward_comparison summary_features",
+        "feature_weights learning_curves one_decision opinion_pairs product_reviews reward_comparison stored_summaries "
+        "summary_features",
+    ),
+    "supervised_policy": ("domain_knowledge", "by_opinions", "preference_pairs stored_summaries"),
+    "summary_policy": (
+        "domain_knowledge",
+        "by_judged",
+        "feature_reward preference_pairs published_features stored_summaries summary_features supervised_policy",
+    ),
+    "policy_gains": (
+        "domain_knowledge",
+        "by_judged",
+        "feature_reward held_out_pairs preference_pairs published_features stored_summaries summary_features "
+        "summary_policy supervised_policy",
     ),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
@@ -81,7 +94,8 @@ CHECKS = {
 
 JOBS = {
     "venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job", "arena_job",
-    "domain_job", "reviews_job", "summaries_job", "pairs_job", "split_job", "delivery_job", "rewards_job", "study_job",
+    "domain_job", "reviews_job", "summaries_job", "pairs_job", "split_job", "delivery_job", "rewards_job", "start_job",
+    "summarise_job", "study_job",
 }  # fmt: skip
 
 WRONG = """

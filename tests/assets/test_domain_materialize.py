@@ -1,6 +1,7 @@
 """The chain of an experiment of opinions on a tiny one: from reviews to the report, what is kept, and what is refused."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 
 from pipelines.schema import FEATURE_NAMES, PAIRS, REJECTS, SUMMARIES, require
 
-CLEAN = ("product_reviews", "known_summaries", "published_features", "human_pairs", "summary_features", "opinion_pairs")
+CLEAN = (
+    "product_reviews", "known_summaries", "published_features", "human_pairs", "stored_summaries", "summary_features",
+    "opinion_pairs",
+)  # fmt: skip
 JUDGED = ("pair_features", "feature_reward", "feature_weights", "one_decision", "learning_curves", "reward_comparison")
 ARMS = {f"told-{arm}" for arm in ("clean", "poisoned", "filtered")}
 
@@ -151,6 +155,24 @@ def test_people_are_told_tiers_marks_weights_and_a_decision_in_pictures(chain: P
     for words in ("Who is right", "The corpus", "What more pairs teach", "What features are worth", "One decision", "Limits"):
         assert words in page
     assert "<script" not in page
+
+
+def test_a_policy_learns_from_what_is_stored_and_is_asked_about_other_products(chain: Place):
+    assert chain.run("start_job", "told").success
+    done = chain.run("summarise_job", "told-clean")
+    assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+    table = chain.table("policy_gains", "told-clean")
+    assert table["policy"].unique(maintain_order=True).to_list() == [
+        "supervised", "off policy", "any of what is stored", "best of what is stored",
+    ]  # fmt: skip
+    rows = {(row["policy"], row["of"]): row for row in table.iter_rows(named=True)}
+    assert rows["supervised", "kl"]["mean"] == 0
+    assert rows["off policy", "kl"]["mean"] != 0
+    assert rows["best of what is stored", "kl"]["mean"] == pytest.approx(math.log(4), rel=1e-6)  # gold and three tiers
+    assert rows["best of what is stored", "reward"]["gain_low"] > 0.05
+    assert "data:image/png" in chain.metadata("policy_gains", "told-clean")["picture of gains"].value
+    assert "data:image/png" in chain.metadata("summary_policy", "told-clean")["learning curve"].value
+    assert not list((chain.tables / ".runs").iterdir())
 
 
 def test_a_scorer_whose_marks_are_all_alike_stops_all_that_would_follow(chain: Place, monkeypatch):
