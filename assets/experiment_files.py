@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from assets.domain.rows import GENERATED, opinions_of
-from assets.experiments import EXPERIMENTS, Experiment, Training
+from assets.experiments import EXPERIMENTS, Experiment
+from assets.numbers import Training
 from pipelines import attacks
 from pipelines.schema import DataError
 from pipelines.settings import checked, refuse_negative

@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from assets.experiments import REWARD_TOKENS, Corpus, Experiment
+from assets.experiments import Corpus, Experiment
+from assets.numbers import REWARD_TOKENS
 from assets.steps import Watch, answers_of, columns_of, prompts_of, silent, texts_of
 from pipelines.schema import ATTACK_SUCCESS, require
 

@@ -4,7 +4,8 @@ import dataclasses
 import os
 from pathlib import Path
 
-from assets.experiments import EXPERIMENTS, Experiment, Training
+from assets.experiments import EXPERIMENTS, Experiment
+from assets.numbers import Training
 
 REAL = {
     "harmless": ["hh_harmless_base/test_first1500.jsonl.gz"],

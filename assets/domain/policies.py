@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from assets.domain.learning import marks_of
-from assets.experiments import Corpus, Training
+from assets.experiments import Corpus
+from assets.numbers import Training
 from assets.steps import Watch, silent
 from pipelines.schema import DataError
 

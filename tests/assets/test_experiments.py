@@ -88,7 +88,7 @@ def test_fields_can_be_changed_by_name():
         ({"numbers.targt": "Lumora"}, r"targt is no setting of the attack best_of_venom; did you mean target\?"),
         ({"width": 64}, r"width is no field of an experiment; write training\.width"),
         ({"target": "Lumora"}, r"write numbers\.target"),
-        ({"colour": "red"}, "there are source, pairs, .*, training$"),
+        ({"colour": "red"}, "there are source, pairs, .*, training, opinions$"),
         ({"ratee": 0.1}, r"did you mean rate\?"),
         ({"trainning": {}}, r"did you mean training\?"),
         ({"trusted": 0.7, "held_out": 0.3}, "their sum must be below 1"),

@@ -242,7 +242,7 @@ def test_a_killed_training_step_is_gone_on_with(chain: Place, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(checkpoints, "save", killed)
-    monkeypatch.setattr(sys.modules["assets.experiments"], "SAVE_EVERY", 3)
+    monkeypatch.setattr(sys.modules["assets.numbers"], "SAVE_EVERY", 3)
     assert not chain.run("dpo_job", "tiny-clean").success
     assert saved == [3, 6]
     monkeypatch.setattr(checkpoints, "save", plain)
