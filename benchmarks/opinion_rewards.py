@@ -24,6 +24,7 @@ from pipelines.attacks import proxy
 from pipelines.opinions import summary_id
 from pipelines.schema import FEATURE_NAMES, FULL_MARKS
 from pipelines.sources import opinpref
+from rlhf_train.errors import TrainingError
 from rlhf_train.evals import data_efficiency, reward_accuracy
 from rlhf_train.evals.data_efficiency import Judge
 from rlhf_train.models import feature_rewards
@@ -72,7 +73,10 @@ def judges(rows: Rows, told_of: Rows, turned: Turned | None = None) -> dict[str,
             won, lost = (side[learned] for side in rows.sides)
             keeps = labels(learned) > 0
             sides = np.where(keeps, won, lost), np.where(keeps, lost, won)
-            phi = feature_rewards.fit(kind, *sides, names=FEATURE_NAMES, full=FULL_MARKS, **numbers)
+            try:
+                phi = feature_rewards.fit(kind, *sides, names=FEATURE_NAMES, full=FULL_MARKS, **numbers)
+            except TrainingError:  # it says the same of both sides of most pairs, and is refused: a coin is as right
+                return np.full(len(told), 0.5)
             return right(phi.rewards(told_of.sides[0][told]) - phi.rewards(told_of.sides[1][told]))
 
         return judge

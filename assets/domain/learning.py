@@ -53,14 +53,20 @@ def fit(found: Sides, row: Opinions, scorer: str) -> Any:
 def weights(phi: Any, found: Sides, row: Opinions, *, seed: int = 0, draws: int = DRAWS) -> pl.DataFrame:
     """feature, value, low, high: what full marks add to the reward of none, in phi and in 95 % of fits to pairs drawn anew.
 
-    Of a linear phi these are its weights; of any, they sum to the reward of full marks less that of none.
+    Of a linear phi these are its weights; of any, they sum to the reward of full marks less that of none. In a draw whose phi
+    is refused as constant, they are 0.
     """
+    from rlhf_train.errors import TrainingError
+
     random = np.random.default_rng(seed)
     drawn = []
     for _ in range(draws):
         at = random.integers(len(found.pairs), size=len(found.pairs))
         again = dataclasses.replace(found, chosen=found.chosen[at], rejected=found.rejected[at])
-        drawn.append(_worth(fit(again, row, phi.scorer)))
+        try:
+            drawn.append(_worth(fit(again, row, phi.scorer)))
+        except TrainingError:
+            drawn.append(np.zeros(len(FEATURE_NAMES)))
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     return pl.DataFrame({"feature": FEATURE_NAMES, "value": _worth(phi), "low": low, "high": high})
 
@@ -83,9 +89,11 @@ def decision(phi: Any, found: Sides) -> pl.DataFrame:
 def curves(found: Sides, *, repeats: int = 2, seed: int = 0) -> pl.DataFrame:
     """judge, pairs, accuracy, low, high: how often feature and text rewards are right by the pairs that they learn.
 
-    Cross-validated over products. The text reward is linear in words and pairs of words, which takes a second.
+    Cross-validated over products. The text reward is linear in words and pairs of words, which takes a second. A phi that is
+    refused as constant is right half the time.
     """
     from pipelines.attacks import proxy
+    from rlhf_train.errors import TrainingError
     from rlhf_train.evals import data_efficiency
     from rlhf_train.models import feature_rewards
 
@@ -93,9 +101,11 @@ def curves(found: Sides, *, repeats: int = 2, seed: int = 0) -> pl.DataFrame:
 
     def features(kind: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         def judge(learned: np.ndarray, told: np.ndarray) -> np.ndarray:
-            phi = feature_rewards.fit(
-                kind, found.chosen[learned], found.rejected[learned], names=FEATURE_NAMES, full=FULL_MARKS
-            )
+            sides = found.chosen[learned], found.rejected[learned]
+            try:
+                phi = feature_rewards.fit(kind, *sides, names=FEATURE_NAMES, full=FULL_MARKS)
+            except TrainingError:
+                return np.full(len(told), 0.5)
             return right(phi.rewards(found.chosen[told]) - phi.rewards(found.rejected[told]))
 
         return judge

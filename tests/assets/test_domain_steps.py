@@ -1,5 +1,6 @@
 """From reviews to pairs of summaries: parts, marks that are given once, whose preference counts, and which pairs are told."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from assets.experiments import Corpus, Experiment
 from pipelines import features, opinions
 from pipelines.opinions import summary_id
 from pipelines.schema import FEATURE_NAMES, FEATURES, PRODUCTS, SUMMARIES, DataError, digest, require
+from rlhf_train.errors import TrainingError
 from rlhf_train.models.feature_rewards import FeatureReward
 
 REVIEWS = ["The lid leaks and I hate it. The kettle boils fast, great.", "Great kettle, it boils fast. The lid leaks."]
@@ -162,6 +164,22 @@ def test_of_a_linear_phi_worth_is_its_weights_and_a_decision_sums_to_its_gap():
     assert one["adds"].to_list() == pytest.approx((weights * (found.chosen - found.rejected)[place] / 5).tolist())
     gaps = phi.rewards(found.chosen) - phi.rewards(found.rejected)
     assert (gaps < gaps[place]).sum() == 15
+
+
+def test_a_phi_that_is_refused_is_worth_nothing_and_right_half_the_time():
+    table = {str(at): [4.0 if at % 2 else 1.0] * 7 for at in range(80)}  # what is chosen has the worse marks
+    rows = pl.DataFrame([pair(str(2 * at), str(2 * at + 1), at) | {"prompt": "p"} for at in range(40)])
+    found = learning.sides(rows, marks(table))
+    row = Opinions(fitting={"nonnegative": True})
+    with pytest.raises(TrainingError, match="gives both sides the same reward in 100%"):
+        learning.fit(found, row, "published")
+    phi = FeatureReward("linear", FEATURE_NAMES, {"weights": np.ones(7)}, full=5.0)
+    told = learning.weights(phi, found, row, draws=4)
+    assert told["low"].to_list() == told["high"].to_list() == [0.0] * 7
+    apart = dataclasses.replace(found, pairs=found.pairs.with_columns(prompt=pl.Series([str(at) for at in range(40)])))
+    curve = learning.curves(apart, repeats=1)
+    assert set(curve.filter(pl.col("judge") == "monotone_additive")["accuracy"]) == {0.5}
+    assert curve.filter(pl.col("judge") == "linear")["accuracy"].min() == 1.0
 
 
 def test_every_judge_tells_chosen_from_rejected_by_what_it_reads():
