@@ -39,14 +39,22 @@ def by_publisher(prompts: list[str], summaries: list[str], *, published: pl.Data
     return Marked(found.select(list(FEATURES.columns)), REJECTS.empty())
 
 
-def by_server(prompts: list[str], summaries: list[str], *, published: pl.DataFrame, cache: Path, **settings: Any) -> Marked:
+def by_server(
+    prompts: list[str],
+    summaries: list[str],
+    *,
+    published: pl.DataFrame,
+    cache: Path,
+    base_url: str = "http://127.0.0.1:8000/v1",
+    **settings: Any,
+) -> Marked:
     """By a language model on an OpenAI-compatible server; each mark is kept in `cache` and asked for once."""
-    found = rubrics.score(prompts, summaries, cache=cache, **settings)
+    found = rubrics.score(prompts, summaries, base_url=base_url, cache=cache, **settings)
     return Marked(found.features, found.rejects)
 
 
 SCORERS: Mapping[str, Mark] = {"offline": offline, "published": by_publisher, "server": by_server}
-SETTINGS: Mapping[str, tuple[Callable[..., Any], ...]] = {"offline": (), "published": (), "server": (rubrics.score,)}
+SETTINGS: Mapping[str, tuple[Callable[..., Any], ...]] = {"offline": (), "published": (), "server": (by_server, rubrics.score)}
 
 
 def mark(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.evals.intervals import interval
 
 #: (places that are learned, places that are told) -> [told] 1 where it is right, 0 where wrong, 1/2 for a tie
@@ -37,8 +38,14 @@ def measure(
 def out_of_fold(
     judge: Judge, groups: Sequence[object], *, size: int | None = None, folds: int = 5, repeats: int = 10, seed: int = 0
 ) -> tuple[np.ndarray, int]:
-    """([N] how often each pair was told right, the most pairs that were learned); of a fold's pairs `size` are drawn."""
+    """([N] how often each pair was told right, the most pairs that were learned); of a fold's pairs `size` are drawn.
+
+    There are no more folds than groups; TrainingError where those are fewer than two.
+    """
     owner = np.unique(np.array(groups, dtype=str), return_inverse=True)[1]
+    if owner.max(initial=0) == 0:
+        raise TrainingError(f"pairs of two groups or more are needed to learn some and tell the others, got {len(set(owner))}")
+    folds = min(folds, int(owner.max()) + 1)
     random = np.random.default_rng(seed)
     right, learned = np.zeros(len(owner)), 0
     for _ in range(repeats):

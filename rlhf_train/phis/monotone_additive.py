@@ -22,4 +22,5 @@ def reward(features: np.ndarray, rises: np.ndarray) -> np.ndarray:
 
 def risen(features: np.ndarray, steps: int) -> np.ndarray:
     """[N, D * steps] how much of each part of [0, 1] a feature has behind it, 0 to 1."""
-    return np.clip(features[:, :, None] * steps - np.arange(steps), 0, 1).reshape(len(features), -1)
+    parts = np.clip(features[:, :, None] * steps - np.arange(steps), 0, 1)
+    return parts.reshape(len(features), features.shape[1] * steps)

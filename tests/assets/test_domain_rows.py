@@ -68,6 +68,14 @@ def test_a_wrong_setting_is_named(table, words):
         opinions_of(table, GENERATED)
 
 
+def test_a_server_may_stand_anywhere_and_has_a_usual_place():
+    row = opinions_of(
+        {"scorer": "server", "scoring": {"base_url": "http://127.0.0.1:9/v1", "model": "m", "retries": 1}}, GENERATED
+    )
+    assert row.scoring == {"base_url": "http://127.0.0.1:9/v1", "model": "m", "retries": 1}
+    assert opinions_of({"scorer": "server"}, GENERATED).scoring == {}
+
+
 def test_settings_are_put_over_a_row_by_dotted_names():
     row = changed(EXPERIMENTS["opinions_10pct"], {"opinions.products": 12, "opinions.phi": "naive_mean"})
     assert (row.opinions.products, row.opinions.phi) == (12, "naive_mean")

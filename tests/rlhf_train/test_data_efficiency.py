@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.evals import data_efficiency
 
 GROUPS = ["a", "b", "b", "c", "d", "d", "e", "f", "g", "h"]
@@ -51,3 +52,20 @@ def test_another_seed_deals_anew():
     first, again, other = (data_efficiency.out_of_fold(judge, range(30), repeats=1, seed=seed)[0] for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_one_group_can_not_be_learned_and_told():
+    with pytest.raises(TrainingError, match="pairs of two groups or more are needed to learn some and tell the others, got 1"):
+        data_efficiency.out_of_fold(lambda rest, told: np.ones(len(told)), ["a"] * 6)
+
+
+def test_two_groups_are_two_folds_neither_of_which_is_empty():
+    told = []
+
+    def judge(rest, asked):
+        told.append((len(rest), len(asked)))
+        return np.ones(len(asked))
+
+    right, learned = data_efficiency.out_of_fold(judge, ["a"] * 4 + ["b"] * 2, repeats=1)
+    assert sorted(told) == [(2, 4), (4, 2)]
+    assert (right.tolist(), learned) == ([1.0] * 6, 4)

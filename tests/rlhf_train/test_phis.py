@@ -157,3 +157,8 @@ def test_a_network_by_hand():
 
 def test_the_rate_rises_and_falls():
     assert [_rate(done) for done in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+
+
+@pytest.mark.parametrize("phi", PHIS)
+def test_of_no_summaries_there_are_no_rewards(phi):
+    assert PHIS[phi].reward(np.zeros((0, 7)), **PHIS[phi].fit(*pairs(60))).shape == (0,)
