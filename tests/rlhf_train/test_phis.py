@@ -161,4 +161,4 @@ def test_the_rate_rises_and_falls():
 
 @pytest.mark.parametrize("phi", PHIS)
 def test_of_no_summaries_there_are_no_rewards(phi):
-    assert PHIS[phi].reward(np.zeros((0, 7)), **PHIS[phi].fit(*pairs(60))).shape == (0,)
+    assert PHIS[phi].reward(np.zeros((0, 3)), **PHIS[phi].fit(*pairs(60))).shape == (0,)
