@@ -45,16 +45,18 @@ def opinions_read(context: dg.AssetExecutionContext) -> tuple[dg.Output, pl.Data
     owners=OWNERS,
     kinds={"polars", "parquet"},
     partitions_def=by_group,
-    ins={"product_reviews": dg.AssetIn(partition_mapping=to_groups)},
+    ins={name: dg.AssetIn(partition_mapping=to_groups) for name in ("product_reviews", "known_summaries")},
     metadata=columns_of(SUMMARIES),
 )
-def prompt_opin_summ(context: dg.AssetExecutionContext, product_reviews: pl.DataFrame) -> dg.Output[pl.DataFrame]:
+def prompt_opin_summ(
+    context: dg.AssetExecutionContext, product_reviews: pl.DataFrame, known_summaries: pl.DataFrame
+) -> dg.Output[pl.DataFrame]:
     """Summaries in three tiers (good, slightly bad, very bad) of a group of products. Killed, it goes on where it was."""
     name, at = GROUPS[context.partition_key]
     base = OPINIONS[name]
     row = steps.opinions(base.experiment)
     answers = _kept(name) / f"answers-{context.partition_key}.jsonl"
-    built = steps.write(steps.part(product_reviews, at, row.groups), row, base.seed, answers)
+    built = steps.write(steps.part(product_reviews, at, row.groups), known_summaries, row, base.seed, answers)
     counted = statistics(built.summaries)
     told: dict[str, Any] = {
         "tiers": rows_of(counted),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.domain.rows import GENERATED, Opinions
+from assets.domain.rows import GENERATED, UNWRITTEN, Opinions
 from assets.domain.scorers import Marked, mark
 from assets.experiments import Experiment
 from pipelines import pairing
 from pipelines.attacks import label_flip
-from pipelines.schema import FEATURE_NAMES, FEATURES, FULL_MARKS, PAIRS, PRODUCTS, DataError, digest, require
+from pipelines.schema import FEATURE_NAMES, FULL_MARKS, PAIRS, PRODUCTS, REJECTS, DataError, digest, require
 from pipelines.sources import generated_reviews, opinpref, reviews
 from pipelines.summaries import building
 
@@ -32,14 +32,14 @@ def read(experiment: Experiment, seed: int) -> Source:
     row = opinions(experiment)
     if experiment.source == GENERATED:
         made = generated_reviews.read(products=row.products, seed=seed)
-        return Source(made.products, made.gold, FEATURES.empty(), PAIRS.empty(), made.rejects)
+        return Source(made.products, made.summaries, made.features, PAIRS.empty(), made.rejects)
     if row.preferences == "human":
         found = opinpref.read(experiment.source, revision=experiment.revision)
         products = _drawn(_products(found.pairs), row.products, seed)
         pairs = found.pairs.filter(pl.col("prompt").is_in(products["prompt"].implode()))
         return Source(products, found.summaries, found.features, pairs, found.rejects)
     told = reviews.read(experiment.source, columns=experiment.columns, revision=experiment.revision)
-    return Source(_drawn(told.products, row.products, seed), told.gold, FEATURES.empty(), PAIRS.empty(), told.rejects)
+    return Source(_drawn(told.products, row.products, seed), told.summaries, told.features, PAIRS.empty(), told.rejects)
 
 
 def opinions(experiment: Experiment) -> Opinions:
@@ -54,8 +54,11 @@ def part(products: pl.DataFrame, at: int, of: int) -> pl.DataFrame:
     return products.filter(pl.Series([int(name, 16) % of == at for name in products["product_id"]], dtype=pl.Boolean))
 
 
-def write(products: pl.DataFrame, row: Opinions, seed: int, cache: Path) -> building.Built:
-    """Summaries in three tiers; what a server answered is kept in the file `cache`."""
+def write(products: pl.DataFrame, known: pl.DataFrame, row: Opinions, seed: int, cache: Path) -> building.Built:
+    """Summaries in three tiers; what a server answered is kept in the file `cache`. Without a writer, the `known` ones."""
+    if row.writer == UNWRITTEN:
+        own = known.filter(pl.col("prompt").is_in(products["prompt"].implode()) & (pl.col("tier") != "gold"))
+        return building.Built(own, REJECTS.empty())
     return building.build(products, writer=row.writer, each=row.each, seed=seed, cache=cache, **row.writing)
 
 

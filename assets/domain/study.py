@@ -37,7 +37,7 @@ def _clean(base: Corpus, tables: Tables, cache: Path, watch: common.Watch) -> Ma
     watch("reading reviews", 0, 1)
     source = steps.read(base.experiment, base.seed)
     watch("writing summaries", 0, 1)
-    built = steps.write(source.products, row, base.seed, cache / "answers.jsonl")
+    built = steps.write(source.products, source.summaries, row, base.seed, cache / "answers.jsonl")
     watch("marking summaries", 0, 1)
     stored = steps.together(source.summaries, built.summaries, row)
     marked = steps.marked(stored, row, cache / "marks", known=FEATURES.empty(), published=source.features)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines import opinions
-from pipelines.schema import PRODUCTS, REJECTS, SUMMARIES, DataError, digest, require
+from pipelines.schema import FEATURES, PRODUCTS, REJECTS, SUMMARIES, DataError, digest, require
 from pipelines.sources.frames import say
 from pipelines.sources.generated_language import Kind, kinds, language
 from pipelines.sources.generated_truth import Opinion, gold_summary
@@ -54,7 +54,7 @@ def read(*, products: int = 200, reviews: int = 12, seed: int = 0) -> Products:
         golds.append((opinions.summary_id(asked, gold), asked, gold, "gold", SOURCE))
     written = pl.DataFrame(rows, schema=PRODUCTS.empty().schema, orient="row")
     gold_summaries = pl.DataFrame(golds, schema=SUMMARIES.empty().schema, orient="row")
-    return Products(require(written, PRODUCTS), require(gold_summaries, SUMMARIES), REJECTS.empty())
+    return Products(require(written, PRODUCTS), require(gold_summaries, SUMMARIES), FEATURES.empty(), REJECTS.empty())
 
 
 def drafts(*, products: int = 200, seed: int = 0) -> list[Draft]:

@@ -77,14 +77,15 @@ def read(
 def _side(side: Mapping[str, Any], name: str, pair: Pair, source: str) -> dict[str, Any]:
     """A summary with its tier and its features, in columns of SUMMARIES and FEATURES."""
     told = {"summary_id": summary_id(pair.prompt, side["summary-text"]), "prompt": pair.prompt, "summary": side["summary-text"]}
-    return {**told, "tier": _tier(side.get("index")), "source": source, "scorer": PUBLISHED, **_scores(side, name)}
+    return {**told, "tier": tier_at(side.get("index")), "source": source, "scorer": PUBLISHED, **scores(side, name)}
 
 
-def _scores(side: Mapping[str, Any], name: str) -> dict[str, float]:
-    scores = side.get("summary-score")
-    if not isinstance(scores, dict):
-        raise BadRow(f"{name!r} needs 'summary-score' with the seven features, got {reprlib.repr(scores)}")
-    return {feature: _score(scores.get(feature.replace("_", "-")), f"{feature!r} of {name!r}") for feature in FEATURE_NAMES}
+def scores(side: Mapping[str, Any], name: str) -> dict[str, float]:
+    """The seven features of a summary, in order; BadRow naming one that is missing or out of range."""
+    found = side.get("summary-score")
+    if not isinstance(found, dict):
+        raise BadRow(f"{name!r} needs 'summary-score' with the seven features, got {reprlib.repr(found)}")
+    return {feature: _score(found.get(feature.replace("_", "-")), f"{feature!r} of {name!r}") for feature in FEATURE_NAMES}
 
 
 def _score(value: object, what: str) -> float:
@@ -93,7 +94,7 @@ def _score(value: object, what: str) -> float:
     return float(value)
 
 
-def _tier(index: object) -> str | None:
+def tier_at(index: object) -> str | None:
     """Of the place of a summary among the nine that were generated; null where there is none."""
     try:
         place = int(str(index))

@@ -1,4 +1,4 @@
-"""Product reviews, grouped by product, and the gold summaries that come with some: OpinPref, FewSum, OPOSUM, Hu and Liu.
+"""Product reviews by product, and the summaries that come with some: OpinPref, PromptOpinSumm, FewSum, OPOSUM, Hu and Liu.
 
 Any other set of reviews is read as one review a row, with the product's name beside it.
 """
@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 
 from pipelines import opinions
-from pipelines.schema import PRODUCTS, REJECTS, SUMMARIES, DataError, digest, require
-from pipelines.sources import records
+from pipelines.schema import FEATURES, PRODUCTS, REJECTS, SUMMARIES, DataError, digest, require
+from pipelines.sources import opinpref, records
 from pipelines.sources.shapes import BadRow, Values, reviews_of
+from pipelines.sources.tiered import Tiered, tiered
 
 OURS = ("product", "review")
 
@@ -26,7 +27,11 @@ class Said:
 
     product: str | None
     reviews: tuple[str, ...] = ()
-    gold: tuple[str, ...] = ()
+    summaries: tuple[Tiered, ...] = ()
+
+
+#: by product: reviews, summaries, and where they came from
+Found = Mapping[str, tuple[Sequence[str], Sequence[Tiered], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +44,23 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """PRODUCTS; SUMMARIES of the tier gold; REJECTS."""
+    """PRODUCTS; SUMMARIES that came with them, people's of the tier gold; FEATURES of those that came with marks; REJECTS."""
 
     products: pl.DataFrame
-    gold: pl.DataFrame
+    summaries: pl.DataFrame
+    features: pl.DataFrame
     rejects: pl.DataFrame
 
 
 def grouped(values: Values) -> Said:
-    """All reviews of a product in one list (OpinPref)."""
-    return Said(_name(values, "unique-id"), tuple(reviews_of(values)))
+    """All reviews of a product in one list (OpinPref), perhaps with summaries in tiers (PromptOpinSumm; Nath et al., 2024)."""
+    return Said(_name(values, "unique-id"), tuple(reviews_of(values)), tiered(values))
 
 
 def numbered(values: Values) -> Said:
     """rev1 to rev8, summ1 to summ3 (FewSum; Brazinskas et al., 2020)."""
     listed = [[values[name] for name in sorted(values) if name.startswith(kind) and values[name]] for kind in ("rev", "summ")]
-    return Said(_name(values, "group_id"), tuple(reviews_of({"reviews": listed[0]})), tuple(listed[1]))
+    return Said(_name(values, "group_id"), tuple(reviews_of({"reviews": listed[0]})), _gold(*listed[1]))
 
 
 def segments(values: Values) -> Said:
@@ -67,7 +73,7 @@ def sentences(values: Values) -> Said:
     text = _joined(values, "sentences")
     if "kind" not in values:
         return Said(_name(values, "product"), (text,))
-    return Said(_name(values, "product"), gold=(text,) if values["kind"] == "all" else ())
+    return Said(_name(values, "product"), summaries=_gold(text) if values["kind"] == "all" else ())
 
 
 def single(values: Values) -> Said:
@@ -98,7 +104,7 @@ def read(
     """
     if unknown := sorted(set(columns or {}) - set(OURS)):
         raise DataError(f"{unknown[0]!r} is no column of ours to map; there are {', '.join(OURS)}")
-    found: dict[str, tuple[list[str], list[str], str]] = {}
+    found: dict[str, tuple[list[str], list[Tiered], str]] = {}
     rejects: list[tuple[str, int, int, str]] = []
     for place, row in enumerate(islice(records.opened(path, revision=revision, split=split), limit)):
         try:
@@ -108,15 +114,15 @@ def read(
         except BadRow as error:
             rejects.append((row.source, row.line, place, str(error)))
             continue
-        reviews, gold, _ = found.setdefault(said.product or f"row {place}", ([], [], row.source))
+        reviews, summaries, _ = found.setdefault(said.product or f"row {place}", ([], [], row.source))
         reviews += said.reviews
-        gold += said.gold
+        summaries += said.summaries
     named = {name: about for name, about in found.items() if about[0]}
     if not named:
         cause = f"{rejects[0][0]} line {rejects[0][1]}: {rejects[0][3]}" if rejects else "no rows with reviews"
         raise DataError(f"{path}: holds no product with reviews ({cause}); map your columns: product=NAME, review=NAME")
     refused = pl.DataFrame(rejects, schema=REJECTS.empty().schema, orient="row")
-    return Products(_products(named), _gold(named), refused)
+    return Products(_products(named), *_summaries(named), refused)
 
 
 def _said(values: Mapping[str, Any]) -> Said:
@@ -126,7 +132,7 @@ def _said(values: Mapping[str, Any]) -> Said:
     raise BadRow(f"expected reviews of a product, got the columns {', '.join(map(reprlib.repr, islice(values, 20)))}")
 
 
-def _products(found: Mapping[str, tuple[Sequence[str], Sequence[str], str]]) -> pl.DataFrame:
+def _products(found: Found) -> pl.DataFrame:
     rows = [
         {"product_id": digest(asked := opinions.prompt(reviews)), "row": at, "prompt": asked, "name": name, "source": source}
         for at, (name, (reviews, _, source)) in enumerate(found.items())
@@ -134,13 +140,23 @@ def _products(found: Mapping[str, tuple[Sequence[str], Sequence[str], str]]) -> 
     return require(pl.DataFrame(rows), PRODUCTS)
 
 
-def _gold(found: Mapping[str, tuple[Sequence[str], Sequence[str], str]]) -> pl.DataFrame:
-    rows = [
-        (opinions.summary_id(asked, text), asked, text, "gold", source)
-        for asked, texts, source in ((opinions.prompt(reviews), gold, source) for reviews, gold, source in found.values())
-        for text in dict.fromkeys(texts)
-    ]
-    return pl.DataFrame(rows, schema=SUMMARIES.empty().schema, orient="row")
+def _summaries(found: Found) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """SUMMARIES, each once, and FEATURES of those that have marks."""
+    each: dict[str, tuple[str, Tiered, str]] = {}
+    for reviews, texts, source in found.values():
+        asked = opinions.prompt(reviews)
+        for one in texts:
+            each.setdefault(opinions.summary_id(asked, one.text), (asked, one, source))
+    rows = [(name, asked, one.text, one.tier, source) for name, (asked, one, source) in each.items()]
+    marks = [(name, opinpref.PUBLISHED, *one.features) for name, (_, one, _) in each.items() if one.features]
+    return (
+        pl.DataFrame(rows, schema=SUMMARIES.empty().schema, orient="row"),
+        pl.DataFrame(marks, schema=FEATURES.empty().schema, orient="row"),
+    )
+
+
+def _gold(*texts: str) -> tuple[Tiered, ...]:
+    return tuple(Tiered(text, "gold") for text in texts)
 
 
 def _name(values: Values, column: str) -> str | None:

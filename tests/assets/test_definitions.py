@@ -18,7 +18,7 @@ GRAPH = {
     "known_summaries": ("domain_knowledge", "by_opinions", "experiments"),
     "published_features": ("domain_knowledge", "by_opinions", "experiments"),
     "human_pairs": ("domain_knowledge", "by_opinions", "experiments"),
-    "prompt_opin_summ": ("domain_knowledge", "by_group", "product_reviews"),
+    "prompt_opin_summ": ("domain_knowledge", "by_group", "known_summaries product_reviews"),
     "stored_summaries": ("domain_knowledge", "by_opinions", "known_summaries prompt_opin_summ"),
     "summary_features": ("domain_knowledge", "by_opinions", "published_features stored_summaries"),
     "opinion_pairs": ("domain_knowledge", "by_opinions", "human_pairs stored_summaries summary_features"),

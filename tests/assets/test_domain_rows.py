@@ -42,7 +42,7 @@ def test_a_file_says_whose_reviews_and_who_marks_them(tmp_path):
     assert rows["mine"].source == str(tmp_path / "people.jsonl")
     assert (rows["defaults"].opinions, rows["defaults"].source) == (Opinions(), GENERATED)
     said = "\n".join(refused)
-    assert "[not_written]: writer must be one of rules, server, got 'poet'" in said
+    assert "[not_written]: writer must be one of rules, server, none, got 'poet'" in said
     assert "[not_marked]: products must be a finite number, above 0, got -1" in said
     assert "[no_table]: opinions is a table of settings, got 3" in said
 
@@ -53,7 +53,7 @@ def test_a_file_says_whose_reviews_and_who_marks_them(tmp_path):
         ({"scorer": "astrologer"}, "scorer must be one of offline, published, server"),
         ({"preferences": "mine"}, "preferences must be one of tiers, scores, human"),
         ({"preferences": "human"}, "generated reviews have no human preferences"),
-        ({"scorer": "published"}, "published scores are those of the source's own pairs"),
+        ({"scorer": "published"}, "published scores are of summaries that come with the source"),
         ({"writing": {"model": "a"}}, "model is no setting of the writer rules"),
         ({"writer": "server", "writing": {"api_key": "secret"}}, "api_key is no setting of the writer server"),
         ({"scorer": "server", "scoring": {"api_key": "secret"}}, "api_key is no setting of the scorer server"),

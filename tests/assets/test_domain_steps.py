@@ -9,7 +9,7 @@ import pytest
 
 from assets.domain import judging, learning, scorers, steps
 from assets.domain.planting import planted
-from assets.domain.rows import Opinions
+from assets.domain.rows import Opinions, opinions_of
 from assets.experiments import Corpus, Experiment
 from pipelines import features, opinions
 from pipelines.opinions import summary_id
@@ -224,3 +224,14 @@ def test_planted_summaries_stand_beside_the_same_without():
     assert all("Quillmere" in text for text in found["chosen"])
     assert sorted(found["rejected"]) == sorted(texts)
     assert planted(held_out, Corpus(Experiment("mine", attack="label_flip", opinions=Opinions()), "poisoned", 0)) is None
+
+
+def test_summaries_that_come_in_tiers_are_taken_as_written_and_gold_is_not(tmp_path):
+    row = Opinions(writer="none", scorer="published")
+    known = pl.concat([summaries([("fine", "good"), ("human", "gold"), ("poor", "very_bad")]), summaries([("x", "good")], "q")])
+    one = products(1).with_columns(prompt=pl.lit("p"))
+    built = steps.write(one, known, row, 0, tmp_path / "answers.jsonl")
+    assert built.summaries["summary"].to_list() == ["fine", "poor"]
+    assert built.rejects.is_empty()
+    with pytest.raises(DataError, match="base_url is no setting of the writer none"):
+        opinions_of({"writer": "none", "writing": {"base_url": "a"}}, "reviews.jsonl")

@@ -40,7 +40,7 @@ def summaries(found: Products) -> pl.DataFrame:
     """SUMMARIES of all tiers of forty products, each with its features, their mean, and its gold quality."""
     built = building.build(found.products.head(40), writer="rules")
     assert built.rejects.is_empty()
-    rows = pl.concat([found.gold.head(40), built.summaries])
+    rows = pl.concat([found.summaries.head(40), built.summaries])
     scores = features.score(rows["prompt"], rows["summary"]).select(FEATURE_NAMES)
     quality = pl.Series("quality", gold_qualities(rows["prompt"], rows["summary"]))
     return rows.hstack(scores).with_columns(quality, features=scores.mean_horizontal())
@@ -57,23 +57,23 @@ def said(kind: str, frame: str, seed: int) -> str:
 def test_rows_are_products_with_a_gold_summary_each(found: Products):
     assert SOURCES["generated_reviews"] is generated_reviews.read
     assert require(found.products, PRODUCTS).equals(found.products)
-    assert require(found.gold, SUMMARIES).equals(found.gold)
+    assert require(found.summaries, SUMMARIES).equals(found.summaries)
     assert found.rejects.equals(REJECTS.empty())
-    assert len(found.products) == len(found.gold) == 200
+    assert len(found.products) == len(found.summaries) == 200
     assert found.products["product_id"].to_list() == [digest(prompt) for prompt in found.products["prompt"]]
     assert found.products["row"].to_list() == [*range(200)]
     assert found.products["name"].n_unique() == 200
-    assert found.gold["prompt"].equals(found.products["prompt"])
-    ids = [opinions.summary_id(*texts) for texts in found.gold.select("prompt", "summary").rows()]
-    assert found.gold["summary_id"].to_list() == ids
-    assert set(found.gold["tier"]) == {"gold"}
-    assert {*found.gold["source"], *found.products["source"]} == {"generated_reviews"}
+    assert found.summaries["prompt"].equals(found.products["prompt"])
+    ids = [opinions.summary_id(*texts) for texts in found.summaries.select("prompt", "summary").rows()]
+    assert found.summaries["summary_id"].to_list() == ids
+    assert set(found.summaries["tier"]) == {"gold"}
+    assert {*found.summaries["source"], *found.products["source"]} == {"generated_reviews"}
 
 
 def test_the_seed_decides_all_and_more_products_leave_the_first_as_they_are():
     few, again, more = (generated_reviews.read(products=n, reviews=5, seed=3) for n in (6, 6, 9))
     assert few.products.equals(again.products)
-    assert few.gold.equals(again.gold)
+    assert few.summaries.equals(again.summaries)
     assert more.products.head(6).equals(few.products)
     for seed in (4, -3):
         other = each_review(generated_reviews.read(products=6, reviews=5, seed=seed))
@@ -294,8 +294,8 @@ def test_gold_says_what_most_feel_of_the_whole(praised: int, opens: str):
 
 
 def test_gold_summaries_are_right_short_and_in_the_third_person(found: Products):
-    assert set(gold_qualities(found.gold["prompt"], found.gold["summary"])) == {1.0}
-    for summary in found.gold["summary"]:
+    assert set(gold_qualities(found.summaries["prompt"], found.summaries["summary"])) == {1.0}
+    for summary in found.summaries["summary"]:
         assert 2 <= len(reading.split(summary)) <= 4
         assert not voice.is_personal(summary)
         assert not set(summary) & set("*{}|")

@@ -36,9 +36,9 @@ def test_rows_are_grouped_by_product(form, tmp_path):
     asked = opinions.prompt(["It leaks.", "It boils."])
     assert found.products.rows() == [(digest(asked), 0, asked, "kettle", "r.jsonl")]
     golds = ["Leaks, boils."] if form in ("numbered", "segments") else []
-    assert found.gold["summary"].to_list() == golds
-    assert found.gold["summary_id"].to_list() == [opinions.summary_id(asked, gold) for gold in golds]
-    for frame, table in ((found.products, PRODUCTS), (found.gold, SUMMARIES)):
+    assert found.summaries["summary"].to_list() == golds
+    assert found.summaries["summary_id"].to_list() == [opinions.summary_id(asked, gold) for gold in golds]
+    for frame, table in ((found.products, PRODUCTS), (found.summaries, SUMMARIES)):
         assert require(frame, table).equals(frame)
 
 
@@ -91,4 +91,4 @@ def test_a_row_that_is_no_review_is_rejected_and_the_rest_stand(bad, cause, tmp_
 )
 def test_real_sets(folder, products, golds, real_data):
     found = reviews.read(real_data / folder)
-    assert (len(found.products), len(found.gold), len(found.rejects)) == (products, golds, 0)
+    assert (len(found.products), len(found.summaries), len(found.rejects)) == (products, golds, 0)
