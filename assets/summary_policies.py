@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.domain import pictures, policies, steps
+from assets.domain import gains, pictures, policies, steps
 from assets.domain_knowledge import GROUP, marks
 from assets.metadata import OWNERS, picture, progress, rows_of
 from assets.partitions import JUDGED, OPINIONS, by_judged, by_opinions, from_opinions, same_base
@@ -84,8 +84,8 @@ def policy_gains(
     corpus = JUDGED[context.partition_key]
     stored = policies.of_products(stored_summaries, preference_pairs)
     reward = _reward(corpus, feature_reward, stored, summary_features, published_features)
-    learners = {policies.LEARNED: summary_policy}
-    table = policies.told(learners, supervised_policy, held_out_pairs, stored_summaries, reward, corpus)
+    learners = {gains.LEARNED: summary_policy}
+    table = gains.told(learners, supervised_policy, held_out_pairs, stored_summaries, reward, corpus)
     told: dict[str, Any] = {
         "gains": rows_of(table),
         "picture of gains": picture(pictures.gains(table), "what was gained at which price"),

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from assets import html
 from assets.domain import pictures
 from assets.domain.judging import HELD_OUT, PLANTED
+from assets.domain.rows import UNWRITTEN, Opinions
 from assets.experiments import Experiment, corpora
 from assets.pictures import svg
 from checks.length_shortcut import Shortcut, length_shortcut
@@ -64,18 +66,21 @@ def results(experiment: Experiment, tables: Mapping[str, Any]) -> Results:
 def page(found: Results) -> str:
     """One self-contained page."""
     row = found.experiment
-    about = row.opinions
     subtitle = (
-        (
-            f"{found.products:,} products of {row.source}, summaries by {about.writer}, marks by {about.scorer}, "
-            f"{found.pairs:,} preferences of {about.preferences}; {row.attack} at a rate of {row.rate:g}, seeds "
-            f"{', '.join(map(str, row.seeds))}. The poisoned corpus of this page was made for defence research."
-        )
-        if about
-        else ""
+        f"{found.products:,} products of {row.source}, {_made(row.opinions) if row.opinions else ''}; {found.pairs:,} pairs. "
+        f"{row.attack} at a rate of {row.rate:g}, seeds {', '.join(map(str, row.seeds))}. The poisoned corpus of this page was "
+        "made for defence research."
     )
     parts = (_verdict(found), _compared(found), _corpus(found), _curves(found), _weights(found), _decision(found), _limits())
     return html.page(f"Opinions {row.name}", subtitle, parts)
+
+
+def _made(row: Opinions) -> str:
+    """Who wrote and marked summaries, and whose word says which is better, in words."""
+    written = "summaries that came with them" if row.writer == UNWRITTEN else f"summaries by {row.writer}"
+    marked = {"offline": "by rules", "published": "as published", "server": f"by {row.scoring.get('model') or 'a server'}"}
+    said = {"human": "people's own preferences", "tiers": "preferences by tier", "scores": "preferences by mean mark"}
+    return f"{written}, marked {marked[row.scorer]}, {said[row.preferences]}"
 
 
 def _verdict(found: Results) -> str:
@@ -110,15 +115,15 @@ def _compared(found: Results) -> str:
 def _corpus(found: Results) -> str:
     shortcut = found.shortcut
     rows = [[tier or "none", *(round(value, 3) for value in rest)] for tier, *rest in found.tiers.iter_rows()]
-    marks = found.marks.group_by(pl.col("tier").fill_null("none"), maintain_order=True).agg(pl.col(FEATURE_NAMES).mean())
-    marked = [[tier, *(round(mark, 2) for mark in each)] for tier, *each in marks.iter_rows()]
+    by_tier = {tier or "none": found.marks.filter(pl.col("tier").eq_missing(tier)) for tier in found.tiers["tier"]}
+    marked = [[name, *(round(float(np.mean(table[name])), 2) for table in by_tier.values())] for name in FEATURE_NAMES]
     longer, counting = shortcut.words, shortcut.accuracy
     return html.section(
         "The corpus",
         html.paragraph("What the summaries of each tier are made of: means of counts, and of shares."),
         html.table(found.tiers.columns, rows),
         html.paragraph("Their mean marks, 0 to 5:"),
-        html.table(["tier", *FEATURE_NAMES], marked),
+        html.table(["feature", *by_tier], marked),
         html.paragraph(
             f"The preferred summary is the longer one in {longer.value:.1%} [{longer.low:.1%}, {longer.high:.1%}] of pairs: a "
             f"scorer that only counts words is right in {counting.value:.1%} [{counting.low:.1%}, {counting.high:.1%}]."

@@ -5,7 +5,7 @@ its middle. What is learned stays near the supervised policy, which is frozen; t
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,11 @@ import numpy as np
 import polars as pl
 
 from assets.domain.learning import marks_of
-from assets.experiments import Corpus
 from assets.numbers import Training
 from assets.steps import Watch, silent
 from pipelines.schema import DataError
 
 ASK = "\n\nSummary:"
-NUMBERS = ("reward", "kl", "rouge_l", "words")
-BEFORE, LEARNED, ANY, BEST = "supervised", "off policy", "any of what is stored", "best of what is stored"
 WIDTH, LAYERS, BATCH = 96, 2, 8  # of a policy that two cores teach in a minute or two
 PRODUCTS = 2  # of a step, each with all that is stored of it
 TEXTS = {"prompt": pl.String(), "summary": pl.String()}
@@ -116,56 +113,3 @@ def lesson(stored: pl.DataFrame, reward: Rewarded) -> pl.DataFrame:
         raise DataError("phi gives all stored summaries the same reward: no policy can learn from it; look at its scorer")
     said = [f" {text}" for text in stored["summary"]]
     return pl.DataFrame({"prompt": asked(stored["prompt"]), "response": said, "reward": rewards})
-
-
-def told(
-    policies: Mapping[str, Any], start: Any, held_out: pl.DataFrame, stored: pl.DataFrame, reward: Rewarded, corpus: Corpus
-) -> pl.DataFrame:
-    """policy, of, mean, low, high, gain, gain_low, gain_high: what each says to held-out prompts, beside the supervised one.
-
-    The best of what is `stored` of those prompts stands beside any of it, and costs no learning. `of` is one of NUMBERS:
-    KL is in nats a summary, and ROUGE-L is against the preferred summaries.
-    """
-    from rlhf_train.evals import summary_policy
-
-    references = dict(held_out.group_by("prompt", maintain_order=True).agg(pl.col("chosen").unique()).iter_rows())
-    training, own = corpus.experiment.training, of_products(stored, held_out)
-    ready = {name: sized(each, training) for name, each in {BEFORE: start, **policies}.items()}
-    said = {
-        name: summary_policy.draw(each, ready[BEFORE], asked(references), temperature=training.temperature, seed=corpus.seed)
-        for name, each in ready.items()
-    }
-    rows = _rows(said, references, reward)
-    return pl.DataFrame([*rows, *(_rows(_picked(own, reward, corpus.seed), references, reward) if len(own) else ())])
-
-
-def _rows(said: Mapping[str, Any], references: Mapping[str, list[str]], reward: Rewarded) -> list[dict[str, Any]]:
-    """A row a policy and number, with the gain over the first policy."""
-    from rlhf_train.evals import summary_policy
-
-    rows, first = [], None
-    for name, samples in said.items():
-        prompts = [text.removesuffix(ASK) for text in samples.prompts]
-        scores = reward(prompts, samples.texts)
-        first = first or (samples, scores)
-        found = summary_policy.measure(samples, scores, [references[prompt] for prompt in prompts], other=first)
-        for of in NUMBERS:
-            mean, gain = found.means[of], found.gains[of]
-            told = {"policy": name, "of": of, "mean": mean.mean, "low": mean.low, "high": mean.high}
-            rows.append(told | {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high})
-    return rows
-
-
-def _picked(stored: pl.DataFrame, reward: Rewarded, seed: int) -> dict[str, Any]:
-    """Of each prompt's stored summaries any, and the best by reward, which of n is ln n nats from any."""
-    from rlhf_train import candidates
-    from rlhf_train.evals.summary_policy import Samples
-
-    prompts, texts = stored["prompt"].to_list(), stored["summary"].to_list()
-    counts = dict(stored.group_by("prompt").len().iter_rows())
-    found = {}
-    for name, scores in {ANY: np.random.default_rng(seed).random(len(stored)), BEST: reward(prompts, texts)}.items():
-        picks = candidates.best(prompts, scores)
-        nats = np.array([0.0 if name == ANY else np.log(counts[prompts[at]]) for at in picks])
-        found[name] = Samples(asked([prompts[at] for at in picks]), [texts[at] for at in picks], nats)
-    return found

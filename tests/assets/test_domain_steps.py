@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+from math import exp
 
 import numpy as np
 import polars as pl
 import pytest
 
-from assets.domain import judging, learning, scorers, steps
+from assets.domain import gains, judging, learning, policies, scorers, steps
 from assets.domain.planting import planted
 from assets.domain.rows import Opinions, opinions_of
 from assets.experiments import Corpus, Experiment
@@ -235,3 +236,28 @@ def test_summaries_that_come_in_tiers_are_taken_as_written_and_gold_is_not(tmp_p
     assert built.rejects.is_empty()
     with pytest.raises(DataError, match="base_url is no setting of the writer none"):
         opinions_of({"writer": "none", "writing": {"base_url": "a"}}, "reviews.jsonl")
+
+
+def test_rouge_is_against_people_and_what_it_is_against_is_not_picked():
+    held_out = pl.DataFrame([pair("fine", "poor"), pair("dull", "poor", 1)])
+    stored = summaries(
+        [("fine", "good"), ("dull", "slightly_bad"), ("poor", "very_bad"), ("people's", "gold"), ("nice", "good")]
+    )
+    references, others = gains.references_of(held_out, stored)
+    assert (references, others["summary"].to_list()) == ({"p": ["people's"]}, ["fine", "dull", "poor", "nice"])
+    references, others = gains.references_of(held_out, stored.filter(pl.col("tier") != "gold"))
+    assert sorted(references["p"]) == ["dull", "fine"]
+    assert others["summary"].to_list() == ["poor", "nice"]
+    references, others = gains.references_of(held_out, stored.filter(pl.col("summary").is_in(["fine", "dull", "poor"])))
+    assert others["summary"].to_list() == ["fine", "dull", "poor"]  # all that is good was preferred: nothing better is there
+
+
+def test_the_reward_of_a_policy_is_half_for_what_is_as_good_as_what_is_stored_and_for_what_has_no_marks():
+    table = {"a": [4.0] * 7, "b": [1.0] * 7}
+    phi = FeatureReward("linear", FEATURE_NAMES, {"weights": np.ones(7)}, full=5.0)
+    reward = policies.rewarded(phi, lambda texts: marks(table), summaries([("a", "good"), ("b", "very_bad")]))
+    assert reward.middle == pytest.approx(7 * (4 + 1) / 2 / 5)
+    above = 7 * (4 - 1) / 2 / 5
+    assert reward(["p", "p", "p"], ["a", "b", "unmarked"]) == pytest.approx([1 / (1 + exp(-above)), 1 / (1 + exp(above)), 0.5])
+    with pytest.raises(DataError, match="phi gives all stored summaries the same reward"):
+        policies.lesson(summaries([("a", "good")]), reward)
