@@ -35,11 +35,9 @@ def read(experiment: Experiment, seed: int) -> Source:
         return Source(made.products, made.summaries, made.features, PAIRS.empty(), made.rejects)
     if row.preferences == "human":
         found = opinpref.read(experiment.source, revision=experiment.revision)
-        products = _drawn(_products(found.pairs), row.products, seed)
-        pairs = found.pairs.filter(pl.col("prompt").is_in(products["prompt"].implode()))
-        return Source(products, found.summaries, found.features, pairs, found.rejects)
+        return _drawn(Source(_products(found.pairs), found.summaries, found.features, found.pairs, found.rejects), row, seed)
     told = reviews.read(experiment.source, columns=experiment.columns, revision=experiment.revision)
-    return Source(_drawn(told.products, row.products, seed), told.summaries, told.features, PAIRS.empty(), told.rejects)
+    return _drawn(Source(told.products, told.summaries, told.features, PAIRS.empty(), told.rejects), row, seed)
 
 
 def opinions(experiment: Experiment) -> Opinions:
@@ -103,6 +101,15 @@ def _products(pairs: pl.DataFrame) -> pl.DataFrame:
     return require(each.with_columns(product_id=ids, name=pl.lit(None, pl.String())), PRODUCTS)
 
 
-def _drawn(products: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
-    drawn = products.sample(min(most, len(products)), seed=seed, shuffle=True).sort("row")
-    return drawn.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64()))
+def _drawn(source: Source, row: Opinions, seed: int) -> Source:
+    """At most as many products as the row asks for, and what the source says of those."""
+    drawn = source.products.sample(min(row.products, len(source.products)), seed=seed, shuffle=True).sort("row")
+    own = pl.col("prompt").is_in(drawn["prompt"].implode())
+    summaries = source.summaries.filter(own)
+    return Source(
+        drawn.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64())),
+        summaries,
+        source.features.filter(pl.col("summary_id").is_in(summaries["summary_id"].implode())),
+        source.pairs.filter(own),
+        source.rejects,
+    )
