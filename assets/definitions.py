@@ -41,6 +41,7 @@ defs = dg.Definitions(
         domain_knowledge.prompt_opin_summ,
         domain_knowledge.stored_summaries,
         domain_knowledge.summary_features,
+        domain_knowledge.second_marks,
         domain_knowledge.opinion_pairs,
         preferences.clean_pairs,
         venom.venom,

@@ -24,7 +24,7 @@ summaries_job = dg.define_asset_job(
 )
 pairs_job = dg.define_asset_job(
     "pairs_job",
-    dg.AssetSelection.assets("stored_summaries", "summary_features", "opinion_pairs"),
+    dg.AssetSelection.assets("stored_summaries", "second_marks", "summary_features", "opinion_pairs"),
     description="Marks of all summaries, and pairs of them; the summaries of all groups must be there.",
 )
 split_job = dg.define_asset_job(

@@ -10,6 +10,7 @@ from assets.domain import pictures, steps
 from assets.metadata import OWNERS, columns_of, picture, rows_of
 from assets.partitions import GROUPS, OPINIONS, by_group, by_opinions, from_groups, to_groups
 from assets.resources import Snapshots
+from pipelines import features
 from pipelines.schema import FEATURE_NAMES, FEATURES, PAIRS, PRODUCTS, SUMMARIES, Table
 from pipelines.summaries.statistics import statistics
 
@@ -105,6 +106,18 @@ def summary_features(
         **refused("summaries without marks", marked.rejects),
     }
     return dg.Output(marked.features, metadata=told)
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+    partitions_def=by_opinions,
+    metadata=columns_of(FEATURES),
+)
+def second_marks(context: dg.AssetExecutionContext, stored_summaries: pl.DataFrame) -> pl.DataFrame:
+    """The same summaries marked by rules, which obey nobody: what a scorer's or a cache's own marks are held against."""
+    return features.score(stored_summaries["prompt"].to_list(), stored_summaries["summary"].to_list())
 
 
 @dg.asset(

@@ -33,6 +33,7 @@ BLOCKING: Mapping[str, tuple[str, str]] = {
 #: what is said of a corpus of summaries beside its suites: verdict(of the tables that its parameters name) -> the asset
 TOLD: Mapping[Callable[..., Verdict], str] = {
     opinions.the_scorer_tells_summaries_apart: "summary_features",
+    opinions.no_mark_is_far_above_a_second_scorers: "summary_features",
     opinions.length_is_no_shortcut: "opinion_pairs",
     opinions.annotators_judge_alike: "opinion_pairs",
 }

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from checks import scorer_disagreement
 from checks.groups import REASONS, surprises
 from checks.length_shortcut import length_shortcut
 from pipelines.schema import FEATURE_NAMES, digest
 
 MOST = 0.9  # of the summaries with one and the same mark, beyond which a feature tells nothing
 COUNTING = 0.6  # of the pairs told right by their length, beyond which a judge may live on it
+FAR, FEW = 5.0, 0.005  # spreads above a second scorer, and the share of summaries that may lie so far without suspicion
+NAMED = 10
 CHANCE = 0.01  # of any honest annotator to be this far off, beyond which one is named
 
 
@@ -40,6 +43,37 @@ def the_scorer_tells_summaries_apart(summary_features: pl.DataFrame) -> Verdict:
         return Verdict(True, f"each feature has several marks in {len(summary_features):,} summaries", rows)
     words = f"{', '.join(same)}: the same mark in more than {MOST:.0%} of {len(summary_features):,} summaries"
     return Verdict(False, words, rows, is_grave=len(same) == len(FEATURE_NAMES))
+
+
+def no_mark_is_far_above_a_second_scorers(summary_features: pl.DataFrame, second_marks: pl.DataFrame) -> Verdict:
+    """Hardly any summary has marks far better than a second scorer's lead one to expect: a sign of orders, or of tampering."""
+    ours, others, names = _side_by_side(summary_features, second_marks)
+    if len(names) <= 2 * len(FEATURE_NAMES) or np.array_equal(ours, others):
+        alike = "the marks are the second scorer's own" if len(names) else "no summary is marked by both"
+        return Verdict(True, f"{alike}: there is nothing to hold against one another")
+    above = _in_spreads(scorer_disagreement.inflated(ours, others))
+    apart = _in_spreads(scorer_disagreement.either_way(ours, others))
+    first = np.argsort(-above, kind="stable")[:NAMED]
+    rows = [
+        {"summary_id": names[at], "above the second scorer": float(above[at]), "apart either way": float(apart[at])}
+        for at in first
+    ]
+    far = int((above > FAR).sum())
+    words = f"{far:,} of {len(names):,} summaries have marks {FAR:g} spreads or more above what a second scorer's tell"
+    return Verdict(far <= FEW * len(names), words, rows)
+
+
+def _side_by_side(features: pl.DataFrame, others: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """([N, 7], [N, 7], ids) marks of the summaries that both know."""
+    both = features.join(others, on="summary_id", suffix="_second", maintain_order="left")
+    second = [f"{name}_second" for name in FEATURE_NAMES]
+    return both.select(FEATURE_NAMES).to_numpy(), both.select(second).to_numpy(), both["summary_id"].to_list()
+
+
+def _in_spreads(values: np.ndarray) -> np.ndarray:
+    """How far each lies above the middle, in units of the usual distance from it, which a minority moves little."""
+    away = values - np.median(values)
+    return away / max(scorer_disagreement.NORMAL * float(np.median(np.abs(away))), 1e-9)
 
 
 def length_is_no_shortcut(opinion_pairs: pl.DataFrame) -> Verdict:

@@ -14,7 +14,7 @@ from pipelines.schema import FEATURE_NAMES, PAIRS, REJECTS, SUMMARIES, require
 
 CLEAN = (
     "product_reviews", "known_summaries", "published_features", "human_pairs", "stored_summaries", "summary_features",
-    "opinion_pairs",
+    "second_marks", "opinion_pairs",
 )  # fmt: skip
 JUDGED = ("pair_features", "feature_reward", "feature_weights", "one_decision", "learning_curves", "reward_comparison")
 ARMS = {f"told-{arm}" for arm in ("clean", "poisoned", "filtered")}
@@ -131,6 +131,7 @@ def test_checks_speak_of_the_corpus(chain: Place):
         ("prompt_opin_summ", "summaries_are_well_formed"),
         ("summary_features", "features_are_well_formed"),
         ("summary_features", "the_scorer_tells_summaries_apart"),
+        ("summary_features", "no_mark_is_far_above_a_second_scorers"),
         ("opinion_pairs", "opinion_pairs_are_well_formed"),
         ("opinion_pairs", "annotators_judge_alike"),
         ("pair_features", "pair_features_are_well_formed"),

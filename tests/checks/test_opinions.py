@@ -4,7 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from checks.opinions import annotators_judge_alike, length_is_no_shortcut, the_scorer_tells_summaries_apart
+from checks.opinions import (
+    annotators_judge_alike,
+    length_is_no_shortcut,
+    no_mark_is_far_above_a_second_scorers,
+    the_scorer_tells_summaries_apart,
+)
 from pipelines.schema import FEATURE_NAMES, digest
 
 
@@ -109,3 +114,42 @@ def test_without_two_annotators_there_is_nothing_to_compare(who):
     found = annotators_judge_alike(pairs(["0", "1", "2", "3"], ["1", "2", "3", "0"], who), features(random_marks(4)))
     assert found.passed
     assert "nobody to compare" in found.words
+
+
+def two_scorers(rows=400, seed=0):
+    """Marks of two scorers who see the same with noise of their own."""
+    random = np.random.default_rng(seed)
+    seen = random.uniform(1, 4, (rows, 7))
+    return [np.clip(seen + random.normal(0, 0.3, seen.shape), 0, 5) for _ in range(2)]
+
+
+def test_two_honest_scorers_pass_and_those_that_differ_most_are_listed():
+    ours, others = two_scorers()
+    found = no_mark_is_far_above_a_second_scorers(features(ours), features(others))
+    assert found.passed, found.words
+    assert len(found.rows) == 10
+    gaps = [row["above the second scorer"] for row in found.rows]
+    assert gaps == sorted(gaps, reverse=True)
+
+
+def test_full_marks_out_of_nowhere_are_named_first():
+    ours, others = two_scorers()
+    poor = np.flatnonzero(others.mean(axis=1) < 2.4)[:8]
+    ours[poor] = 5.0
+    found = no_mark_is_far_above_a_second_scorers(features(ours), features(others))
+    assert not found.passed
+    assert found.words.startswith(f"{len(poor)} of 400 summaries have marks 5 spreads or more above")
+    assert {row["summary_id"] for row in found.rows[: len(poor)]} == {digest("p", str(at)) for at in poor}
+
+
+def test_marks_that_are_low_out_of_nowhere_are_not_above():
+    ours, others = two_scorers()
+    ours[:8] = 0.0
+    assert no_mark_is_far_above_a_second_scorers(features(ours), features(others)).passed
+
+
+def test_marks_of_the_second_scorer_itself_are_not_compared_nor_are_those_of_others():
+    ours, others = two_scorers(40)
+    assert "own" in no_mark_is_far_above_a_second_scorers(features(ours), features(ours)).words
+    strangers = features(others).with_columns(summary_id=pl.lit("other") + pl.col("summary_id"))
+    assert "no summary is marked by both" in no_mark_is_far_above_a_second_scorers(features(ours), strangers).words
