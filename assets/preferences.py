@@ -52,7 +52,10 @@ def _pairs(description: str) -> dg.AssetOut:
 
 @dg.multi_asset(
     outs={
-        "preference_pairs": _pairs("The clean pairs that models are trained on, and that an attacker may add to."),
+        "preference_pairs": _pairs(
+            "The clean pairs that models are trained on, and that an attacker may add to. Only experiments of opinions take "
+            "them from opinion_pairs; for all others nothing must be there before."
+        ),
         "trusted_pairs": _pairs(
             "Pairs that no attacker could touch: the audit's reference. Empty where the experiment has none."
         ),

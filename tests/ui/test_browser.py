@@ -144,6 +144,8 @@ def test_a_click_materializes_an_asset_and_its_page_tells_of_it(dagster: Dagster
     page.goto(f"{dagster.url}/assets/preference_pairs")
     page.get_by_role("button", name="Materialize").first.click()
     page.get_by_role("button", name="Confirm").click()  # the three tables of one step are made together
+    page.get_by_text("opinion_pairs", exact=True).first.wait_for()  # which this experiment does not need
+    page.get_by_role("button", name="Confirm").click()
     page.get_by_text("Select a partition or create one").click()
     page.get_by_text("tiny", exact=True).first.click()
     page.keyboard.press("Escape")
@@ -196,6 +198,7 @@ def test_the_graph_unfolds_and_an_audit_shows_its_numbers(dagster: Dagster, page
     page.get_by_text("reports", exact=True).first.wait_for()
     page.mouse.click(900, 1300, button="right")
     page.get_by_role("menuitem", name="Expand all groups").click()
+    page.set_viewport_size({"width": 1500, "height": 2200})  # what is out of sight is not drawn
     audited = ("preference_pairs", "poisoned_pairs", "suspicion_scores")
     for asset in (*audited, "reward_model", "dpo_policy", "attack_success", "venom_report"):
         page.get_by_text(asset, exact=True).first.wait_for()
