@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import re
 from math import exp
 
 import numpy as np
 import polars as pl
 import pytest
 
-from assets.domain import gains, judging, learning, policies, scorers, steps
+from assets.domain import gains, judging, learning, page, policies, scorers, steps
 from assets.domain.planting import planted
 from assets.domain.rows import Opinions, opinions_of
 from assets.experiments import Corpus, Experiment
@@ -18,6 +19,7 @@ from pipelines.schema import FEATURE_NAMES, FEATURES, PRODUCTS, SUMMARIES, DataE
 from rlhf_train.errors import TrainingError
 from rlhf_train.models.feature_rewards import FeatureReward
 
+CURVE = ["judge", "pairs", "accuracy", "low", "high"]
 REVIEWS = ["The lid leaks and I hate it. The kettle boils fast, great.", "Great kettle, it boils fast. The lid leaks."]
 
 
@@ -237,6 +239,43 @@ def test_summaries_that_come_in_tiers_are_taken_as_written_and_gold_is_not(tmp_p
     assert built.rejects.is_empty()
     with pytest.raises(DataError, match="base_url is no setting of the writer none"):
         opinions_of({"writer": "none", "writing": {"base_url": "a"}}, "reviews.jsonl")
+
+
+def test_without_a_writer_and_without_summaries_it_is_said_who_writes(tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    for known in (SUMMARIES.empty(), summaries([("human", "gold")])):
+        with pytest.raises(DataError, match="summaries come with the reviews, and here none does; take rules or server"):
+            steps.write(products(1), known, Opinions(writer="none"), 0, answers)
+    people = Opinions(writer="none", preferences="human")
+    assert steps.write(products(1), SUMMARIES.empty(), people, 0, answers).summaries.is_empty()
+
+
+def test_the_page_has_the_mean_mark_of_each_tier_and_none_of_a_tier_without_marks():
+    stored = summaries([("It boils fast.", "good"), ("It leaks a lot.", "good"), ("Bad.", "very_bad")])
+    table = marks({"It boils fast.": [4, 1, 2, 3, 0, 5, 1.5], "It leaks a lot.": [2.5, 1, 2, 3, 0, 5, 1.5]})
+    judged = [("clean", 0, judging.HELD_OUT, name, 0.5, 0.25, 0.75) for name in ("feature", "hybrid", "text")]
+    columns = ["corpus", "seed", "what", "judge", "share", "low", "high"]
+    compared = pl.DataFrame(judged, schema=columns, orient="row")
+    worth = pl.DataFrame({"feature": FEATURE_NAMES, "value": [1.0] * 7, "low": [0.5] * 7, "high": [1.5] * 7})
+    one = pl.DataFrame({"feature": FEATURE_NAMES, "chosen": [4.0] * 7, "rejected": [1.0] * 7, "adds": [0.5] * 7})
+    told = {
+        "product_reviews": products(1),
+        "opinion_pairs": pl.DataFrame([pair("It boils fast.", "Bad.")]),
+        "stored_summaries": stored,
+        "summary_features": table,
+        "learning_curves": {"mine-clean": pl.DataFrame([("text", 25, 0.5, 0.25, 0.75)], schema=CURVE, orient="row")},
+        "feature_weights": {"mine-clean": worth},
+        "one_decision": {
+            "mine-clean": one.with_columns(prompt_text=pl.lit("p"), chosen_text=pl.lit("a"), rejected_text=pl.lit("b"))
+        },
+        "reward_comparison": {
+            "mine-clean": compared,
+            "mine-poisoned": compared.with_columns(corpus=pl.lit("poisoned")),
+        },
+    }
+    found = page.page(page.results(Experiment("mine", opinions=Opinions()), told))
+    cells = re.search(r"<tr><td[^>]*>aspect_coverage</td>(.*?)</tr>", found, re.S)[1]
+    assert re.findall(r">([^<>]*)</td>", cells) == ["3.25", ""]
 
 
 def test_rouge_is_against_people_and_what_it_is_against_is_not_picked():
