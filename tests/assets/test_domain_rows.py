@@ -82,6 +82,17 @@ def test_settings_are_put_over_a_row_by_dotted_names():
     assert EXPERIMENTS["opinions_10pct"].opinions.products > 12
 
 
+def test_dotted_names_go_as_deep_as_tables_do_and_a_missing_part_is_named():
+    row = EXPERIMENTS["opinions_10pct"]
+    found = changed(row, {"opinions.scorer": "server", "opinions.scoring.model": "m", "opinions.scoring.retries": 1})
+    assert found.opinions.scoring == {"model": "m", "retries": 1}
+    assert row.opinions.scoring == {}
+    with pytest.raises(DataError, match=r"phi is no field of an experiment; write opinions\.phi"):
+        changed(row, {"phi": "naive_mean"})
+    with pytest.raises(DataError, match="scoring must be dict, got 'm'; behind --set a table is JSON"):
+        changed(row, {"opinions.scoring": "m"})
+
+
 def test_partitions_are_of_experiments_of_opinions_alone(location, tmp_path):
     with location("[plain]\npairs = 100\n[several]\nseeds = [0, 1]\nopinions = { groups = 3 }\n", tmp_path / "home"):
         partitions = sys.modules["assets.partitions"]
