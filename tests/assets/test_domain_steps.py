@@ -301,3 +301,36 @@ def test_the_reward_of_a_policy_is_half_for_what_is_as_good_as_what_is_stored_an
     assert reward(["p", "p", "p"], ["a", "b", "unmarked"]) == pytest.approx([1 / (1 + exp(-above)), 1 / (1 + exp(above)), 0.5])
     with pytest.raises(DataError, match="phi gives all stored summaries the same reward"):
         policies.lesson(summaries([("a", "good")]), reward)
+
+
+class Length:
+    """A text reward that counts characters."""
+
+    def rewards(self, prompts, responses):
+        return np.array([len(each) for each in responses], dtype=float)
+
+
+def test_the_spread_of_a_text_reward_is_that_of_usual_pairs():
+    told, usual = pl.DataFrame([pair("four", "eight888")]), pl.DataFrame([pair("a" * 20, "b" * 4)])
+    found = learning.sides(told, marks({"four": [4] * 7, "eight888": [2] * 7}))
+    phi = FeatureReward("naive_mean", FEATURE_NAMES, full=5.0)
+    gaps = judging.gaps(phi, judging.scored(Length(), [told, usual]), usual, found)
+    assert gaps["hybrid"] == pytest.approx([0.4 + 0.25 * (4 - 8) / 8])  # 20 and 4 lie 8 from their middle
+
+
+def test_judges_are_asked_about_held_out_pairs_and_about_planted_ones_where_there_are_any():
+    phi = FeatureReward("naive_mean", FEATURE_NAMES, full=5.0)
+    table = marks({"short": [4] * 7, "longer": [2] * 7, "longest": [3] * 7})
+    learned, held_out = pl.DataFrame([pair("short", "longest")]), pl.DataFrame([pair("short", "longer")])
+    corpus = Corpus(Experiment("mine", seeds=(3, 4), opinions=Opinions()), "filtered", 4)
+
+    def told(planted):
+        found = judging.compared(corpus, phi, Length(), learned, lambda pairs: learning.sides(pairs, table), held_out, planted)
+        assert set(found.select("corpus", "seed").iter_rows()) == {("filtered", 4)}
+        return {(what, judge): share for what, judge, share in found.select("what", "judge", "share").iter_rows()}
+
+    shares = told(pl.DataFrame([pair("longest", "longer")]))
+    assert (shares[judging.HELD_OUT, "feature"], shares[judging.HELD_OUT, "text"]) == (1.0, 0.0)
+    assert (shares[judging.PLANTED, "feature"], shares[judging.PLANTED, "text"]) == (1.0, 1.0)
+    for nothing in (None, held_out.clear()):
+        assert {what for what, _ in told(nothing)} == {judging.HELD_OUT}
