@@ -60,12 +60,20 @@ def test_a_file_says_whose_reviews_and_who_marks_them(tmp_path):
         ({"scorer": "server", "scoring": {"colour": 1}}, "colour is no setting of the scorer server"),
         ({"phi": "oracle"}, "phi must be one of feed_forward, linear"),
         ({"phi": "linear", "fitting": {"hidden": [2]}}, "hidden is no setting of the linear phi"),
+        ({"contrary": 0.5}, "contrary is a share of labels and must lie in"),
+        ({"scorer": "server", "scoring": {"cache": "a"}}, "cache is no setting of the scorer server"),
+        ({"phi": "feed_forward", "fitting": {"seed": 1}}, "seed is no setting of the feed_forward phi"),
         ({"groups": 0}, "groups must be a finite number, above 0"),
     ],
 )
 def test_a_wrong_setting_is_named(table, words):
     with pytest.raises(DataError, match=words):
         opinions_of(table, GENERATED)
+
+
+def test_published_marks_go_with_summaries_that_came_with_the_source():
+    row = opinions_of({"scorer": "published", "writer": "none"}, "tiers.jsonl")
+    assert (row.scorer, row.writer, row.preferences) == ("published", "none", "tiers")
 
 
 def test_a_server_may_stand_anywhere_and_has_a_usual_place():

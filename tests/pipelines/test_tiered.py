@@ -52,6 +52,7 @@ def test_a_name_without_anything_under_it_gives_way_to_the_next():
         ([{"score": MARKS}], "summary 1 must be a text of 20 characters or more, got None"),
         ([one(score=MARKS | {"relevance": 5.5})], "'relevance' of 'summary 1' must be a number from 0 to 5, got 5.5"),
         ([one(score={"relevance": 5})], "'aspect_coverage' of 'summary 1' must be a number from 0 to 5, got nothing"),
+        ([one(score={})], "'aspect_coverage' of 'summary 1' must be a number from 0 to 5, got nothing"),
         ([one(score=[1, 2])], "'summary 1' needs 'summary-score' with the seven features"),
     ],
 )
