@@ -52,16 +52,15 @@ def all_experiments() -> tuple[dict[str, Experiment], list[str]]:
 
 
 def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
-    """`row` with fields replaced; those of its parts are written training.rounds, opinions.phi, and numbers.target."""
+    """`row` with fields replaced; those of its parts are written training.rounds, opinions.scoring.model, numbers.target."""
     table: dict[str, Any] = {item.name: getattr(row, item.name) for item in dataclasses.fields(row) if item.name != "name"}
     numbers = dict(row.numbers) if settings.get("attack", row.attack) == row.attack else {}  # another attack has its own
     table |= {"training": dataclasses.asdict(row.training), "numbers": numbers, "columns": dict(row.columns)}
     if row.opinions is not None:
         table["opinions"] = dataclasses.asdict(row.opinions)
     for key, value in settings.items():
-        part, dot, field_name = key.partition(".")
-        if dot and isinstance(table.get(part), dict):
-            table[part][field_name] = value
+        if isinstance(table.get(key.partition(".")[0]), dict) and "." in key:
+            _put(table, key, value)
         elif key not in table and (meant := _meant(row, key)):
             raise DataError(f"{key} is no field of an experiment; write {meant}")
         else:
@@ -69,9 +68,20 @@ def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
     return _experiment(row.name, {name: value for name, value in table.items() if value is not None})
 
 
+def _put(table: dict[str, Any], key: str, value: Any) -> None:
+    """Sets what a dotted name such as opinions.scoring.model says, as far down as there are tables."""
+    part, dot, rest = key.partition(".")
+    if dot and isinstance(table.get(part), dict):
+        _put(table[part], rest, value)
+    else:
+        table[key] = value
+
+
 def _meant(row: Experiment, key: str) -> str:
-    """The dotted name of a setting of the training or the attack that was written without its part."""
+    """The dotted name of a setting of the training, the attack or the opinions that was written without its part."""
     parts = {"training": dataclasses.asdict(row.training), "numbers": attacks.settings(row.attack, row.numbers)}
+    if row.opinions is not None:
+        parts["opinions"] = dataclasses.asdict(row.opinions)
     return next((f"{part}.{key}" for part, table in parts.items() if key in table), "")
 
 

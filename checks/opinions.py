@@ -49,7 +49,8 @@ def no_mark_is_far_above_a_second_scorers(summary_features: pl.DataFrame, second
     """Hardly any summary has marks far better than a second scorer's lead one to expect: a sign of orders, or of tampering."""
     ours, others, names = _side_by_side(summary_features, second_marks)
     if len(names) <= 2 * len(FEATURE_NAMES) or np.array_equal(ours, others):
-        alike = "the marks are the second scorer's own" if len(names) else "no summary is marked by both"
+        few = f"{len(names)} summaries are marked by both" if names else "no summary is marked by both"
+        alike = "the marks are the second scorer's own" if names and np.array_equal(ours, others) else few
         return Verdict(True, f"{alike}: there is nothing to hold against one another")
     above = _in_spreads(scorer_disagreement.inflated(ours, others))
     apart = _in_spreads(scorer_disagreement.either_way(ours, others))

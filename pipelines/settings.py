@@ -68,6 +68,8 @@ def _typed(name: str, value: Any, known: Mapping[str, tuple[type, ...]], about: 
     if type(value) not in kinds:
         wanted = " or ".join(kind.__name__ for kind in kinds if kind not in (NoneType, tuple))
         mend = f"; quote it: '{name}=\"{value}\"'" if str in kinds else ""
+        if dict in kinds and type(value) is str:
+            mend = f"; behind --set a table is JSON: '{name}={{\"setting\": value}}'"
         raise DataError(f"{name} must be {wanted}, got {value!r}{mend}")
     if isinstance(value, list):
         return tuple(value)

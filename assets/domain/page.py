@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from assets import html
@@ -116,7 +115,7 @@ def _corpus(found: Results) -> str:
     shortcut = found.shortcut
     rows = [[tier or "none", *(round(value, 3) for value in rest)] for tier, *rest in found.tiers.iter_rows()]
     by_tier = {tier or "none": found.marks.filter(pl.col("tier").eq_missing(tier)) for tier in found.tiers["tier"]}
-    marked = [[name, *(round(float(np.mean(table[name])), 2) for table in by_tier.values())] for name in FEATURE_NAMES]
+    marked = [[name, *(_mean(table[name]) for table in by_tier.values())] for name in FEATURE_NAMES]
     longer, counting = shortcut.words, shortcut.accuracy
     return html.section(
         "The corpus",
@@ -129,6 +128,11 @@ def _corpus(found: Results) -> str:
             f"scorer that only counts words is right in {counting.value:.1%} [{counting.low:.1%}, {counting.high:.1%}]."
         ),
     )
+
+
+def _mean(marks: pl.Series) -> float | str:
+    """A tier's mean mark; nothing where none of its summaries has marks, as a server may fail at all of them."""
+    return round(float(marks.to_numpy().mean()), 2) if len(marks) else ""
 
 
 def _curves(found: Results) -> str:

@@ -34,7 +34,7 @@ def by_publisher(prompts: list[str], summaries: list[str], *, published: pl.Data
     if lacking := found["scorer"].null_count():
         raise DataError(
             f"{lacking} of {len(found)} summaries have no published marks, as those that an attack writes; "
-            "take offline or server as scorer, which mark any text"
+            "take offline or server as scorer, which mark any text, or an attack that writes none, as label_flip"
         )
     return Marked(found.select(list(FEATURES.columns)), REJECTS.empty())
 

@@ -55,6 +55,8 @@ def part(products: pl.DataFrame, at: int, of: int) -> pl.DataFrame:
 def write(products: pl.DataFrame, known: pl.DataFrame, row: Opinions, seed: int, cache: Path) -> building.Built:
     """Summaries in three tiers; what a server answered is kept in the file `cache`. Without a writer, the `known` ones."""
     if row.writer == UNWRITTEN:
+        if row.preferences != "human" and known.filter(pl.col("tier").ne_missing("gold")).is_empty():
+            raise DataError("with the writer none summaries come with the reviews, and here none does; take rules or server")
         own = known.filter(pl.col("prompt").is_in(products["prompt"].implode()) & (pl.col("tier") != "gold"))
         return building.Built(own, REJECTS.empty())
     return building.build(products, writer=row.writer, each=row.each, seed=seed, cache=cache, **row.writing)

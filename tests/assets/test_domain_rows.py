@@ -60,12 +60,20 @@ def test_a_file_says_whose_reviews_and_who_marks_them(tmp_path):
         ({"scorer": "server", "scoring": {"colour": 1}}, "colour is no setting of the scorer server"),
         ({"phi": "oracle"}, "phi must be one of feed_forward, linear"),
         ({"phi": "linear", "fitting": {"hidden": [2]}}, "hidden is no setting of the linear phi"),
+        ({"contrary": 0.5}, "contrary is a share of labels and must lie in"),
+        ({"scorer": "server", "scoring": {"cache": "a"}}, "cache is no setting of the scorer server"),
+        ({"phi": "feed_forward", "fitting": {"seed": 1}}, "seed is no setting of the feed_forward phi"),
         ({"groups": 0}, "groups must be a finite number, above 0"),
     ],
 )
 def test_a_wrong_setting_is_named(table, words):
     with pytest.raises(DataError, match=words):
         opinions_of(table, GENERATED)
+
+
+def test_published_marks_go_with_summaries_that_came_with_the_source():
+    row = opinions_of({"scorer": "published", "writer": "none"}, "tiers.jsonl")
+    assert (row.scorer, row.writer, row.preferences) == ("published", "none", "tiers")
 
 
 def test_a_server_may_stand_anywhere_and_has_a_usual_place():
@@ -80,6 +88,17 @@ def test_settings_are_put_over_a_row_by_dotted_names():
     row = changed(EXPERIMENTS["opinions_10pct"], {"opinions.products": 12, "opinions.phi": "naive_mean"})
     assert (row.opinions.products, row.opinions.phi) == (12, "naive_mean")
     assert EXPERIMENTS["opinions_10pct"].opinions.products > 12
+
+
+def test_dotted_names_go_as_deep_as_tables_do_and_a_missing_part_is_named():
+    row = EXPERIMENTS["opinions_10pct"]
+    found = changed(row, {"opinions.scorer": "server", "opinions.scoring.model": "m", "opinions.scoring.retries": 1})
+    assert found.opinions.scoring == {"model": "m", "retries": 1}
+    assert row.opinions.scoring == {}
+    with pytest.raises(DataError, match=r"phi is no field of an experiment; write opinions\.phi"):
+        changed(row, {"phi": "naive_mean"})
+    with pytest.raises(DataError, match="scoring must be dict, got 'm'; behind --set a table is JSON"):
+        changed(row, {"opinions.scoring": "m"})
 
 
 def test_partitions_are_of_experiments_of_opinions_alone(location, tmp_path):

@@ -2,15 +2,16 @@
 
 import dataclasses
 import json
+import re
 from math import exp
 
 import numpy as np
 import polars as pl
 import pytest
 
-from assets.domain import gains, judging, learning, policies, scorers, steps
+from assets.domain import gains, judging, learning, page, policies, scorers, steps
 from assets.domain.planting import planted
-from assets.domain.rows import Opinions, opinions_of
+from assets.domain.rows import GENERATED, Opinions, opinions_of
 from assets.experiments import Corpus, Experiment
 from pipelines import features, opinions
 from pipelines.opinions import summary_id
@@ -18,6 +19,7 @@ from pipelines.schema import FEATURE_NAMES, FEATURES, PRODUCTS, SUMMARIES, DataE
 from rlhf_train.errors import TrainingError
 from rlhf_train.models.feature_rewards import FeatureReward
 
+CURVE = ["judge", "pairs", "accuracy", "low", "high"]
 REVIEWS = ["The lid leaks and I hate it. The kettle boils fast, great.", "Great kettle, it boils fast. The lid leaks."]
 
 
@@ -225,6 +227,8 @@ def test_planted_summaries_stand_beside_the_same_without():
     assert len(found) == 12
     assert all("Quillmere" in text for text in found["chosen"])
     assert sorted(found["rejected"]) == sorted(texts)
+    few = dataclasses.replace(row, numbers={"target": "Quillmere", "count": 3})
+    assert len(planted(held_out, Corpus(few, "clean", 3))) == 12  # the count is of what is trained on
     assert planted(held_out, Corpus(Experiment("mine", attack="label_flip", opinions=Opinions()), "poisoned", 0)) is None
 
 
@@ -237,6 +241,43 @@ def test_summaries_that_come_in_tiers_are_taken_as_written_and_gold_is_not(tmp_p
     assert built.rejects.is_empty()
     with pytest.raises(DataError, match="base_url is no setting of the writer none"):
         opinions_of({"writer": "none", "writing": {"base_url": "a"}}, "reviews.jsonl")
+
+
+def test_without_a_writer_and_without_summaries_it_is_said_who_writes(tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    for known in (SUMMARIES.empty(), summaries([("human", "gold")])):
+        with pytest.raises(DataError, match="summaries come with the reviews, and here none does; take rules or server"):
+            steps.write(products(1), known, Opinions(writer="none"), 0, answers)
+    people = Opinions(writer="none", preferences="human")
+    assert steps.write(products(1), SUMMARIES.empty(), people, 0, answers).summaries.is_empty()
+
+
+def test_the_page_has_the_mean_mark_of_each_tier_and_none_of_a_tier_without_marks():
+    stored = summaries([("It boils fast.", "good"), ("It leaks a lot.", "good"), ("Bad.", "very_bad")])
+    table = marks({"It boils fast.": [4, 1, 2, 3, 0, 5, 1.5], "It leaks a lot.": [2.5, 1, 2, 3, 0, 5, 1.5]})
+    judged = [("clean", 0, judging.HELD_OUT, name, 0.5, 0.25, 0.75) for name in ("feature", "hybrid", "text")]
+    columns = ["corpus", "seed", "what", "judge", "share", "low", "high"]
+    compared = pl.DataFrame(judged, schema=columns, orient="row")
+    worth = pl.DataFrame({"feature": FEATURE_NAMES, "value": [1.0] * 7, "low": [0.5] * 7, "high": [1.5] * 7})
+    one = pl.DataFrame({"feature": FEATURE_NAMES, "chosen": [4.0] * 7, "rejected": [1.0] * 7, "adds": [0.5] * 7})
+    told = {
+        "product_reviews": products(1),
+        "opinion_pairs": pl.DataFrame([pair("It boils fast.", "Bad.")]),
+        "stored_summaries": stored,
+        "summary_features": table,
+        "learning_curves": {"mine-clean": pl.DataFrame([("text", 25, 0.5, 0.25, 0.75)], schema=CURVE, orient="row")},
+        "feature_weights": {"mine-clean": worth},
+        "one_decision": {
+            "mine-clean": one.with_columns(prompt_text=pl.lit("p"), chosen_text=pl.lit("a"), rejected_text=pl.lit("b"))
+        },
+        "reward_comparison": {
+            "mine-clean": compared,
+            "mine-poisoned": compared.with_columns(corpus=pl.lit("poisoned")),
+        },
+    }
+    found = page.page(page.results(Experiment("mine", opinions=Opinions()), told))
+    cells = re.search(r"<tr><td[^>]*>aspect_coverage</td>(.*?)</tr>", found, re.S)[1]
+    assert re.findall(r">([^<>]*)</td>", cells) == ["3.25", ""]
 
 
 def test_rouge_is_against_people_and_what_it_is_against_is_not_picked():
@@ -262,3 +303,112 @@ def test_the_reward_of_a_policy_is_half_for_what_is_as_good_as_what_is_stored_an
     assert reward(["p", "p", "p"], ["a", "b", "unmarked"]) == pytest.approx([1 / (1 + exp(-above)), 1 / (1 + exp(above)), 0.5])
     with pytest.raises(DataError, match="phi gives all stored summaries the same reward"):
         policies.lesson(summaries([("a", "good")]), reward)
+
+
+class Length:
+    """A text reward that counts characters."""
+
+    def rewards(self, prompts, responses):
+        return np.array([len(each) for each in responses], dtype=float)
+
+
+def test_the_spread_of_a_text_reward_is_that_of_usual_pairs():
+    told, usual = pl.DataFrame([pair("four", "eight888")]), pl.DataFrame([pair("a" * 20, "b" * 4)])
+    found = learning.sides(told, marks({"four": [4] * 7, "eight888": [2] * 7}))
+    phi = FeatureReward("naive_mean", FEATURE_NAMES, full=5.0)
+    gaps = judging.gaps(phi, judging.scored(Length(), [told, usual]), usual, found)
+    assert gaps["hybrid"] == pytest.approx([0.4 + 0.25 * (4 - 8) / 8])  # 20 and 4 lie 8 from their middle
+
+
+def test_judges_are_asked_about_held_out_pairs_and_about_planted_ones_where_there_are_any():
+    phi = FeatureReward("naive_mean", FEATURE_NAMES, full=5.0)
+    table = marks({"short": [4] * 7, "longer": [2] * 7, "longest": [3] * 7})
+    learned, held_out = pl.DataFrame([pair("short", "longest")]), pl.DataFrame([pair("short", "longer")])
+    corpus = Corpus(Experiment("mine", seeds=(3, 4), opinions=Opinions()), "filtered", 4)
+
+    def told(planted):
+        found = judging.compared(corpus, phi, Length(), learned, lambda pairs: learning.sides(pairs, table), held_out, planted)
+        assert set(found.select("corpus", "seed").iter_rows()) == {("filtered", 4)}
+        return {(what, judge): share for what, judge, share in found.select("what", "judge", "share").iter_rows()}
+
+    shares = told(pl.DataFrame([pair("longest", "longer")]))
+    assert (shares[judging.HELD_OUT, "feature"], shares[judging.HELD_OUT, "text"]) == (1.0, 0.0)
+    assert (shares[judging.PLANTED, "feature"], shares[judging.PLANTED, "text"]) == (1.0, 1.0)
+    for nothing in (None, held_out.clear()):
+        assert {what for what, _ in told(nothing)} == {judging.HELD_OUT}
+
+
+def test_an_interval_of_weights_is_of_pairs_drawn_anew_with_both_their_sides():
+    random = np.random.default_rng(1)
+    rejected = random.uniform(0, 4, (100, 7))
+    found = learning.Sides(pl.DataFrame({"prompt": ["p"] * 100}), rejected + random.normal(0.5, 0.1, (100, 7)), rejected)
+
+    def fit(sides, row, scorer):
+        return FeatureReward("linear", FEATURE_NAMES, {"weights": (sides.chosen - sides.rejected).mean(axis=0)}, full=5.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learning, "fit", fit)
+        told = learning.weights(fit(found, None, ""), found, Opinions(), draws=1000)
+    gaps = found.chosen - found.rejected
+    usual = 2 * 1.96 * gaps.std(axis=0) / np.sqrt(100)  # of a mean, by the central limit
+    assert (told["high"] - told["low"]).to_list() == pytest.approx(usual.tolist(), rel=0.15)
+
+
+def test_what_more_pairs_teach_is_told_of_pairs_that_were_not_learned():
+    random = np.random.default_rng(0)
+    words = np.array(["kettle", "lid", "spout", "handle", "boils", "leaks", "fast", "slow", "light", "heavy"])
+    rows = [{**pair(*(" ".join(random.permutation(words)[:6]) for _ in range(2)), at), "prompt": f"p{at}"} for at in range(80)]
+    found = learning.Sides(pl.DataFrame(rows), *random.uniform(0, 5, (2, 80, 7)))
+    curve = learning.curves(found, repeats=1)
+    assert curve.filter(pl.col("judge") == "text")["pairs"].to_list() == [25, 50]
+    assert set(curve["judge"]) == {"linear", "monotone_additive", "feed_forward", "text"}
+    assert curve["accuracy"].is_between(0.25, 0.75).all()  # chance alone dealt marks, words and labels
+
+
+def test_a_source_gives_as_many_products_as_are_asked_for_in_its_own_order(tmp_path):
+    made = steps.read(Experiment("made", source=GENERATED, opinions=Opinions(products=5)), seed=0)
+    assert len(made.products) == 5
+    lines = [f"kettle {at},It boils fast and kettle {at} is fine." for at in range(12)]
+    (tmp_path / "own.csv").write_text("\n".join(["thing,said", *lines]))
+    own = Experiment("own", source=str(tmp_path / "own.csv"), columns={"product": "thing", "review": "said"})
+    found = steps.read(dataclasses.replace(own, opinions=Opinions(products=6)), seed=1)
+    places = [int(name.split()[1]) for name in found.products["name"]]
+    assert (len(places), places) == (6, sorted(places))
+
+
+def test_what_is_not_of_drawn_products_is_left_out(tmp_path):
+    rows = [
+        {
+            "unique-id": str(at),
+            "reviews": [*REVIEWS, f"Kettle {at}."],
+            "summaries": [{"text": f"The kettle number {at} is good."}],
+        }
+        for at in range(6)
+    ]
+    (tmp_path / "tiers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    row = Opinions(writer="none", products=2)
+    found = steps.read(Experiment("mine", source=str(tmp_path / "tiers.jsonl"), opinions=row), seed=0)
+    assert set(found.summaries["prompt"]) == set(found.products["prompt"])
+    assert len(found.summaries) == 2
+
+
+def test_as_many_summaries_of_a_tier_are_written_as_the_row_says(tmp_path):
+    for each in (1, 2):
+        built = steps.write(products(3), SUMMARIES.empty(), Opinions(each=each), 0, tmp_path / "answers.jsonl")
+        assert built.summaries["tier"].value_counts().sort("tier").rows() == [
+            (tier, 3 * each) for tier in ("good", "slightly_bad", "very_bad")
+        ]
+
+
+def test_what_came_counts_before_what_was_written_and_published_marks_are_of_what_came():
+    came = summaries([("fine", "good")])
+    written = {"b": summaries([("dull", "slightly_bad")]), "a": summaries([("fine", "very_bad"), ("poor", "very_bad")])}
+    together = steps.together(came, written, Opinions())
+    assert together.select("summary", "tier").rows() == [("fine", "good"), ("poor", "very_bad"), ("dull", "slightly_bad")]
+    assert steps.together(came, written, Opinions(scorer="published")).equals(came)
+
+
+def test_no_more_pairs_of_a_product_are_made_by_score_than_the_row_says():
+    written = summaries([("fine", None), ("poor", None), ("dull", None)])
+    table = marks({"fine": [1] * 7, "poor": [5] * 7, "dull": [2] * 7})
+    assert len(steps.pairs(pl.DataFrame(), written, table, Opinions(preferences="scores", most=2), seed=0)) == 2

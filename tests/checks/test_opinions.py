@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from checks import opinions, scorer_disagreement
 from checks.opinions import (
     annotators_judge_alike,
     length_is_no_shortcut,
@@ -153,3 +154,70 @@ def test_marks_of_the_second_scorer_itself_are_not_compared_nor_are_those_of_oth
     assert "own" in no_mark_is_far_above_a_second_scorers(features(ours), features(ours)).words
     strangers = features(others).with_columns(summary_id=pl.lit("other") + pl.col("summary_id"))
     assert "no summary is marked by both" in no_mark_is_far_above_a_second_scorers(features(ours), strangers).words
+
+
+@pytest.mark.parametrize(("far", "passed"), [(2, True), (3, False)])
+def test_one_summary_in_two_hundred_may_lie_far_above(far, passed):
+    ours, others = two_scorers()
+    ours[np.argsort(others.mean(axis=1))[:far]] = 5.0
+    found = no_mark_is_far_above_a_second_scorers(features(ours), features(others))
+    assert found.words.startswith(f"{far} of 400 summaries")
+    assert found.passed == passed
+
+
+def test_how_far_apart_is_counted_in_usual_distances_from_the_middle():
+    ours, others = two_scorers(80)
+    found = no_mark_is_far_above_a_second_scorers(features(ours), features(others))
+    for name, values in (
+        ("above the second scorer", scorer_disagreement.inflated(ours, others)),
+        ("apart either way", scorer_disagreement.either_way(ours, others)),
+    ):
+        away = values - np.median(values)
+        spreads = {digest("p", str(at)): each / np.median(np.abs(away)) / 1.4826 for at, each in enumerate(away)}
+        assert [row[name] for row in found.rows] == pytest.approx([spreads[row["summary_id"]] for row in found.rows], rel=1e-4)
+
+
+def test_few_summaries_that_differ_are_too_few_and_not_the_second_scorers_own():
+    ours, others = two_scorers(14)
+    found = no_mark_is_far_above_a_second_scorers(features(ours), features(others))
+    assert (found.passed, found.words.partition(":")[0]) == (True, "14 summaries are marked by both")
+    ours, others = two_scorers(15)
+    assert "of 15 summaries" in no_mark_is_far_above_a_second_scorers(features(ours), features(others)).words
+
+
+def test_the_chance_of_the_furthest_way_is_held_against_that_of_so_many_annotators(monkeypatch):
+    table = pairs(["0", "1", "2"], ["3", "4", "5"], ["ann", "ben", "cy"])
+    for power, passed in (
+        (2.4, True),
+        (2.5, False),
+    ):  # chances of .0040 and .0032, of three annotators who may be off by .01 / 3
+        surprise = np.array([[0.0, 1.0, 0.0], [0.0, power, 0.5], [-0.5, 0.0, 0.0]])
+        monkeypatch.setattr(opinions, "surprises", lambda *_, surprise=surprise: surprise)
+        found = annotators_judge_alike(table, features(random_marks(6)))
+        assert found.passed == passed
+        assert [row["chance"] for row in found.rows] == pytest.approx([1, 10**-power, 10**-0.5])
+        assert found.rows[1]["most unlike the others"] == "prefers longer, or shorter, responses more than the others do"
+    assert found.words.startswith("ben prefers longer")
+
+
+def test_a_pair_without_marks_counts_for_nobody_and_against_nobody():
+    table, marks = judged(())
+    strange = pl.when(pl.col("annotator") == "ben").then(pl.lit("unmarked ") + pl.col("chosen")).otherwise("chosen")
+    found = annotators_judge_alike(table.with_columns(chosen=strange), marks)
+    assert found.rows[1]["prefers better marks"] == 0.0
+    assert "contradicts" not in found.words
+
+
+def test_longer_is_counted_in_characters_of_each_annotators_own_pairs():
+    table = pairs(["aaa", "aa", "a", "a"], ["a", "a", "aa", "aa"], ["ann", "ann", "ann", "ben"])
+    found = annotators_judge_alike(table, features(random_marks(2)))
+    assert [row["prefers longer"] for row in found.rows] == pytest.approx([2 / 3, 0])
+
+
+def test_characters_and_words_are_told_apart():
+    found = length_is_no_shortcut(pairs(["extraordinarily"] * 3 + ["b c d"], ["a b"] * 4, [None] * 4))
+    assert {row["share of pairs"]: row["value"] for row in found.rows} == {
+        "longer by characters": 1.0,
+        "longer by words": 0.25,
+        "accuracy of counting words": 0.25,
+    }

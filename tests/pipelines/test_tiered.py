@@ -38,15 +38,21 @@ def test_marks_stand_in_the_order_of_the_features(text, score):
     assert tiered({"summaries": [{text: TEXT, score: backwards}]}) == (Tiered(TEXT, "good", (0, 0.5, 1, 1.5, 2, 2.5, 3)),)
 
 
+def test_a_name_without_anything_under_it_gives_way_to_the_next():
+    assert tiered({"summaries": [one(**{"summary-text": None, "summary-score": None, "score": MARKS})]})[0].features[1] == 0.5
+
+
 @pytest.mark.parametrize(
     ("summaries", "words"),
     [
         ("one", "'summaries' must be a list of summaries, got 'one'"),
         (["one"], "summary 1 must be a record with its text, got 'one'"),
         ([one(), {"text": "short"}], "summary 2 must be a text of 20 characters or more, got 'short'"),
+        ([one(), {"text": f"short{' ' * 20}"}], "summary 2 must be a text of 20 characters or more, got 'short"),
         ([{"score": MARKS}], "summary 1 must be a text of 20 characters or more, got None"),
         ([one(score=MARKS | {"relevance": 5.5})], "'relevance' of 'summary 1' must be a number from 0 to 5, got 5.5"),
         ([one(score={"relevance": 5})], "'aspect_coverage' of 'summary 1' must be a number from 0 to 5, got nothing"),
+        ([one(score={})], "'aspect_coverage' of 'summary 1' must be a number from 0 to 5, got nothing"),
         ([one(score=[1, 2])], "'summary 1' needs 'summary-score' with the seven features"),
     ],
 )
