@@ -1,5 +1,6 @@
 """Experiments as people write them: rows of a TOML file (its path in ANTIVENOM_EXPERIMENTS), and settings put over a row."""
 
+import copy
 import dataclasses
 import os
 import tomllib
@@ -54,7 +55,9 @@ def all_experiments() -> tuple[dict[str, Experiment], list[str]]:
 def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
     """`row` with fields replaced; those of its parts are written training.rounds, opinions.scoring.model, numbers.target."""
     table: dict[str, Any] = {item.name: getattr(row, item.name) for item in dataclasses.fields(row) if item.name != "name"}
-    numbers = dict(row.numbers) if settings.get("attack", row.attack) == row.attack else {}  # another attack has its own
+    numbers = (
+        copy.deepcopy(dict(row.numbers)) if settings.get("attack", row.attack) == row.attack else {}
+    )  # another has its own
     table |= {"training": dataclasses.asdict(row.training), "numbers": numbers, "columns": dict(row.columns)}
     if row.opinions is not None:
         table["opinions"] = dataclasses.asdict(row.opinions)

@@ -75,6 +75,13 @@ def test_a_users_file_joins_ours_and_a_broken_one_leaves_ours(tmp_path, monkeypa
     assert "experiments.toml" in refused[0]
 
 
+def test_a_setting_deep_in_a_row_changes_no_other_row():
+    mixed = EXPERIMENTS["venom_mix_3pct"]
+    row = changed(mixed, {"numbers.mix.poison_vs_rejected": 0.9})
+    assert row.numbers["mix"]["poison_vs_rejected"] == 0.9
+    assert mixed.numbers["mix"]["poison_vs_rejected"] == 0.4
+
+
 def test_fields_can_be_changed_by_name():
     row = changed(
         EXPERIMENTS["venom_poison_vs_rejected_3pct"],
