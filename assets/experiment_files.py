@@ -55,9 +55,8 @@ def all_experiments() -> tuple[dict[str, Experiment], list[str]]:
 def changed(row: Experiment, settings: Mapping[str, Any]) -> Experiment:
     """`row` with fields replaced; those of its parts are written training.rounds, opinions.scoring.model, numbers.target."""
     table: dict[str, Any] = {item.name: getattr(row, item.name) for item in dataclasses.fields(row) if item.name != "name"}
-    numbers = (
-        copy.deepcopy(dict(row.numbers)) if settings.get("attack", row.attack) == row.attack else {}
-    )  # another has its own
+    is_same = settings.get("attack", row.attack) == row.attack  # another attack has numbers of its own
+    numbers = copy.deepcopy(dict(row.numbers)) if is_same else {}
     table |= {"training": dataclasses.asdict(row.training), "numbers": numbers, "columns": dict(row.columns)}
     if row.opinions is not None:
         table["opinions"] = dataclasses.asdict(row.opinions)
