@@ -7,6 +7,7 @@ Dagster itself stops the rest of that run, and the store of tables, told of the 
 import warnings
 from collections.abc import Callable, Mapping
 from inspect import signature
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -117,12 +118,17 @@ def _told_check(verdict: Callable[..., Verdict], asset: str, by: dg.PartitionsDe
         store, partition = getattr(context.resources, STORE), context.partition_key
         found = verdict(*(store.read(name, partition) for name in signature(verdict).parameters))
         severity = dg.AssetCheckSeverity.ERROR if found.is_grave else dg.AssetCheckSeverity.WARN
-        rows = dg.MetadataValue.table([dg.TableRecord(row) for row in found.rows]) if found.rows else None
+        rows = dg.MetadataValue.table([dg.TableRecord(_rounded(row)) for row in found.rows]) if found.rows else None
         return dg.AssetCheckResult(
             passed=found.passed, severity=severity, description=found.words, metadata={"numbers": rows} if rows else {}
         )
 
     return check
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """To four digits, as people read them."""
+    return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in row.items()}
 
 
 REASONS = dg.TableSchema(
