@@ -30,6 +30,7 @@ CHECKED = {
     "training_pairs": by_corpus,
     "prompt_opin_summ": by_group,
     "summary_features": by_opinions,
+    "second_marks": by_opinions,
     "opinion_pairs": by_opinions,
     "pair_features": by_judged,
 }

@@ -115,9 +115,12 @@ def summary_features(
     partitions_def=by_opinions,
     metadata=columns_of(FEATURES),
 )
-def second_marks(context: dg.AssetExecutionContext, stored_summaries: pl.DataFrame) -> pl.DataFrame:
-    """The same summaries marked by rules, which obey nobody: what a scorer's or a cache's own marks are held against."""
-    return features.score(stored_summaries["prompt"].to_list(), stored_summaries["summary"].to_list())
+def second_marks(
+    context: dg.AssetExecutionContext, stored_summaries: pl.DataFrame, summary_features: pl.DataFrame
+) -> pl.DataFrame:
+    """The marked summaries marked again by rules, which obey nobody: what a scorer's or a cache's marks are held against."""
+    marked = stored_summaries.filter(pl.col("summary_id").is_in(summary_features["summary_id"].implode()))
+    return features.score(marked["prompt"].to_list(), marked["summary"].to_list())
 
 
 @dg.asset(

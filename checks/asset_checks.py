@@ -31,10 +31,11 @@ BLOCKING: Mapping[str, tuple[str, str]] = {
     "pair_features": ("pair_features_are_well_formed", "features"),
 }
 
-#: what is said of a corpus of summaries beside its suites: verdict(of the tables that its parameters name) -> the asset
+#: what is said of a corpus of summaries beside its suites: verdict(of the tables that its parameters name) -> the asset, which
+#: is the last of them to be made
 TOLD: Mapping[Callable[..., Verdict], str] = {
     opinions.the_scorer_tells_summaries_apart: "summary_features",
-    opinions.no_mark_is_far_above_a_second_scorers: "summary_features",
+    opinions.no_mark_is_far_above_a_second_scorers: "second_marks",
     opinions.length_is_no_shortcut: "opinion_pairs",
     opinions.annotators_judge_alike: "opinion_pairs",
 }

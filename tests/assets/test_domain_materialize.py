@@ -131,7 +131,7 @@ def test_checks_speak_of_the_corpus(chain: Place):
         ("prompt_opin_summ", "summaries_are_well_formed"),
         ("summary_features", "features_are_well_formed"),
         ("summary_features", "the_scorer_tells_summaries_apart"),
-        ("summary_features", "no_mark_is_far_above_a_second_scorers"),
+        ("second_marks", "no_mark_is_far_above_a_second_scorers"),
         ("opinion_pairs", "opinion_pairs_are_well_formed"),
         ("opinion_pairs", "annotators_judge_alike"),
         ("pair_features", "pair_features_are_well_formed"),

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from math import exp
+from math import exp, log
 
 import numpy as np
 import polars as pl
@@ -412,3 +412,19 @@ def test_no_more_pairs_of_a_product_are_made_by_score_than_the_row_says():
     written = summaries([("fine", None), ("poor", None), ("dull", None)])
     table = marks({"fine": [1] * 7, "poor": [5] * 7, "dull": [2] * 7})
     assert len(steps.pairs(pl.DataFrame(), written, table, Opinions(preferences="scores", most=2), seed=0)) == 2
+
+
+def test_the_best_of_what_is_stored_is_picked_at_the_price_of_its_choice():
+    stored = pl.concat(
+        [
+            summaries([("poor", "very_bad"), ("fine", "good"), ("dull", "slightly_bad")]),
+            summaries([("nice", "good"), ("bad", "very_bad")], "q"),
+        ]
+    )
+    worth = {"poor": 0.1, "fine": 0.9, "dull": 0.5, "nice": 0.8, "bad": 0.2}
+    found = gains._picked(stored, lambda prompts, texts: np.array([worth[text] for text in texts]), seed=0)
+    assert list(found) == ["any of what is stored", "best of what is stored"]
+    best = found["best of what is stored"]
+    assert (best.prompts, best.texts) == (["p\n\nSummary:", "q\n\nSummary:"], ["fine", "nice"])
+    assert best.log_ratios == pytest.approx([log(3), log(2)])
+    assert found["any of what is stored"].log_ratios.tolist() == [0, 0]

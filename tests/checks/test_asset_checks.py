@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from checks.asset_checks import BLOCKING, all_checks
+from checks.asset_checks import BLOCKING, TOLD, all_checks
 from pipelines.schema import PAIRS, SCORES, require, with_pair_ids
 
 BY = dg.StaticPartitionsDefinition(["one"])
@@ -56,7 +56,8 @@ def scores(reasons: list[str]) -> pl.DataFrame:
 
 def result(name: str, store: Store) -> dg.AssetCheckEvaluation:
     """What the named check says of the store's table."""
-    (check,) = [check for check in all_checks(dict.fromkeys(BLOCKING, BY)) if next(iter(check.check_keys)).name == name]
+    every = all_checks(dict.fromkeys([*BLOCKING, *TOLD.values()], BY))
+    (check,) = [check for check in every if next(iter(check.check_keys)).name == name]
 
     @dg.asset(name=next(iter(check.check_keys)).asset_key.to_user_string(), partitions_def=BY)
     def table() -> None: ...
