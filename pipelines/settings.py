@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from math import isfinite
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pipelines.schema import DataError
 
@@ -53,6 +53,8 @@ def _kinds(annotation: Any) -> tuple[type, ...]:
         parts = [_kinds(part) for part in get_args(annotation)]
         return tuple(kind for part in parts for kind in part) if all(parts) else ()
     origin = get_origin(annotation)
+    if origin is Literal:
+        return (str,)
     if origin is not None and isinstance(origin, type):
         return (dict,) if issubclass(origin, Mapping) else (list, tuple) if issubclass(origin, Sequence) else ()
     return BARE.get(annotation, ())

@@ -42,6 +42,7 @@ class Rows:
     sizes: Sequence[int]
     units: np.ndarray
     pack: Callable[[np.ndarray], dict[str, Any]]
+    chances: np.ndarray | None = None  # they are drawn with replacement in proportion to these, and not shuffled
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -57,7 +58,7 @@ def responses(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths
 
 
 def pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
-    """`prompt`, `chosen`, `rejected` for a causal model, the prompt shared; other columns are numbers, given to the loss."""
+    """`prompt`, `chosen`, `rejected` for a causal model, the prompt shared; other columns are given to the loss."""
     prompts = prompt_ids(tokenizer, columns["prompt"], lengths)
     sides = (response_ids(tokenizer, columns[side], lengths) for side in ("chosen", "rejected"))
     return rows_of([Tree(prompt, tuple(both)) for prompt, *both in zip(prompts, *sides, strict=True)], columns)
@@ -79,7 +80,7 @@ def mismatched(columns: Columns) -> list[str]:
 def encoded_pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
     """As `pairs`, for an encoder: a sequence for each side, nothing shared."""
     sides = [encoded_ids(tokenizer, columns["prompt"], columns[side], lengths) for side in ("chosen", "rejected")]
-    both, given = list(zip(*sides, strict=True)), _numbers(columns)
+    both, given = list(zip(*sides, strict=True)), _given(columns)
     return Rows(
         [sum(map(len, pair)) for pair in both],
         np.ones(len(both)),
@@ -106,21 +107,27 @@ def blocks(texts: Sequence[str], tokenizer: Tokenizer, *, width: int = 128) -> R
     return rows_of([Tree(row[:1], (row[1:],)) for row in table], {})
 
 
-def rows_of(trees: Sequence[Tree], columns: Columns, *, units: Sequence[float] | None = None) -> Rows:
-    """Trees as rows, and with them whatever columns are numbers."""
-    given = _numbers(columns)
+def rows_of(trees: Sequence[Tree], given: Columns, *, units: Sequence[float] | None = None) -> Rows:
+    """Trees as rows, and what the loss is given of them: an array [trees], or a list of an array a tree, put end to end.
+
+    Columns of text may stand among the given; they are left out.
+    """
+    held = _given(given)
     return Rows(
         [len(tree) for tree in trees],
         np.ones(len(trees)) if units is None else np.asarray(units, dtype=float),
-        lambda places: {**pack([trees[place] for place in places]), "given": given(places)},
+        lambda places: {**pack([trees[place] for place in places]), "given": held(places)},
     )
 
 
 def shuffled(rows: Rows, *, size: int, seed: int = 0, tokens: int = TOKENS) -> Source:
-    """Endless epochs of steps of `size` rows, the last of an epoch perhaps smaller, in batches of at most `tokens` tokens."""
+    """Endless epochs of steps of `size` rows, the last of an epoch perhaps smaller, in batches of at most `tokens` tokens.
+
+    Rows with chances are drawn by them, as many as there are for an epoch.
+    """
 
     def source(start: int, rank: int, world: int) -> Iterator[list[Batch]]:
-        for places in islice(_places(rows.sizes, size, seed), start, None):
+        for places in islice(_places(rows, size, seed), start, None):
             yield dealt(rows, places, tokens=tokens, rank=rank, world=world)
 
     return source
@@ -153,16 +160,31 @@ def in_order(rows: Rows, *, tokens: int = TOKENS) -> list[Batch]:
     return dealt(rows, order, tokens=tokens)
 
 
-def _numbers(columns: Columns) -> Callable[[np.ndarray], dict[str, torch.Tensor]]:
-    held = {name: np.asarray(values, dtype=np.float32) for name, values in columns.items() if name not in TEXTS}
-    return lambda places: {name: torch.from_numpy(values[places]) for name, values in held.items()}
+def _given(columns: Columns) -> Callable[[np.ndarray], dict[str, torch.Tensor]]:
+    held = {name: _picker(values) for name, values in columns.items() if name not in TEXTS}
+    return lambda places: {name: torch.from_numpy(pick(places)) for name, pick in held.items()}
 
 
-def _places(sizes: Sequence[int], size: int, seed: int) -> Iterator[np.ndarray]:
+def _picker(values: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """What the rows at some places have of a column; floating-point numbers in single precision."""
+    if not isinstance(values, np.ndarray) and len(values) and np.ndim(values[0]):
+        parts = [_single(np.asarray(part)) for part in values]
+        return lambda places: np.concatenate([parts[at] for at in places])
+    whole = _single(np.asarray(values))
+    return lambda places: whole[places]
+
+
+def _single(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if np.issubdtype(values.dtype, np.floating) else values
+
+
+def _places(rows: Rows, size: int, seed: int) -> Iterator[np.ndarray]:
     """Endless epochs of steps: shuffled pools, sorted within, their steps in random order."""
-    random, measured = np.random.default_rng(seed), np.asarray(sizes)
+    random, measured = np.random.default_rng(seed), np.asarray(rows.sizes)
+    chances = None if rows.chances is None else rows.chances / rows.chances.sum()
     while True:
-        order = random.permutation(len(measured))
+        count = len(measured)
+        order = random.permutation(count) if chances is None else random.choice(count, count, p=chances)
         found = []
         for start in range(0, len(order), size * POOL):
             pool = order[start : start + size * POOL]

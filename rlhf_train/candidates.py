@@ -2,14 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import torch
 
-from rlhf_train.batches import Columns, Rows
+from rlhf_train.batches import Columns, Rows, rows_of
 from rlhf_train.errors import TrainingError
-from rlhf_train.packing import Tree, pack
+from rlhf_train.packing import Tree
 from rlhf_train.text import Lengths, Tokenizer, prompt_ids, response_ids
 
 MOST = 16  # responses that share a prompt's tokens; what goes beyond is another row, or no batch could hold it
@@ -38,10 +36,10 @@ def advantages(prompts: Sequence[str], rewards: np.ndarray) -> np.ndarray:
 
 
 def trees(
-    prompts: Sequence[str], responses: Sequence[str], tokenizer: Tokenizer, lengths: Lengths
+    prompts: Sequence[str], responses: Sequence[str], tokenizer: Tokenizer, lengths: Lengths, *, alone: bool = False
 ) -> list[tuple[Tree, np.ndarray]]:
-    """A tree a prompt with its responses, and the places of these; a prompt with more than MOST has several."""
-    owners = _owners(prompts)
+    """A tree a prompt with its responses (or `alone`, a response each), and their places; beyond MOST a prompt has several."""
+    owners = np.arange(len(prompts)) if alone else _owners(prompts)
     order = np.argsort(owners, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(owners[order])) + 1) if len(order) else []
     parts = [group[start : start + MOST] for group in groups for start in range(0, len(group), MOST)]
@@ -55,27 +53,29 @@ def rows(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -
 
     A row is a prompt with its responses, and counts as many of a step's mean as it has of them.
     """
-    gains, refs = advantages(columns["prompt"], np.asarray(columns["reward"])), columns["ref_token_logps"]
-    grown = trees(columns["prompt"], columns["response"], tokenizer, lengths)
-    return credited(
-        [tree for tree, _ in grown],
-        [gains[part] for _, part in grown],
-        [np.concatenate([refs[place] for place in part]) for _, part in grown],
-    )
+    gains = advantages(columns["prompt"], np.asarray(columns["reward"]))
+    per_token = {"ref_token_logps": columns["ref_token_logps"]}
+    return grouped(columns, tokenizer, lengths, per_response={"advantages": gains}, per_token=per_token)
 
 
-def credited(grown: Sequence[Tree], gains: Sequence[np.ndarray], refs: Sequence[np.ndarray]) -> Rows:
-    """Trees with the advantages of their responses [S] and the reference's log-probabilities of their tokens [M]."""
+def grouped(
+    columns: Columns,
+    tokenizer: Tokenizer,
+    lengths: Lengths,
+    *,
+    per_response: Mapping[str, np.ndarray],
+    per_token: Mapping[str, Sequence[np.ndarray]] | None = None,
+    alone: bool = False,
+) -> Rows:
+    """Trees of `prompt` and `response` as rows, and what the loss is given: numbers [N, ...] of responses, arrays of tokens.
 
-    def packed(places: np.ndarray) -> dict[str, Any]:
-        held: Mapping[str, Sequence[np.ndarray]] = {"advantages": gains, "ref_token_logps": refs}
-        given = {name: np.concatenate([parts[at] for at in places]).astype(np.float32) for name, parts in held.items()}
-        return {
-            **pack([grown[at] for at in places]),
-            "given": {name: torch.from_numpy(part) for name, part in given.items()},
-        }
-
-    return Rows([len(tree) for tree in grown], np.array([float(len(tree.responses)) for tree in grown]), packed)
+    A row counts as many of a step's mean as it has responses.
+    """
+    grown = trees(columns["prompt"], columns["response"], tokenizer, lengths, alone=alone)
+    given: dict[str, list[np.ndarray]] = {name: [held[part] for _, part in grown] for name, held in per_response.items()}
+    for name, arrays in (per_token or {}).items():
+        given[name] = [np.concatenate([arrays[place] for place in part]) for _, part in grown]
+    return rows_of([tree for tree, _ in grown], given, units=[len(part) for _, part in grown])
 
 
 def _owners(prompts: Sequence[str]) -> np.ndarray:

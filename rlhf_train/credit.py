@@ -6,12 +6,17 @@ Tensor = torch.Tensor
 
 
 def suffix_sums(values: Tensor, discount: float) -> Tensor:
-    """out[t] = values[t] + discount out[t + 1]."""
-    found, later = torch.empty_like(values), torch.zeros_like(values[:, 0])
-    for at in reversed(range(values.shape[1])):
-        later = values[:, at] + discount * later
-        found[:, at] = later
-    return found
+    """out[t] = values[t] + discount out[t + 1]: a product with a triangle of powers, so that gradients pass at once."""
+    steps = torch.arange(values.shape[1], device=values.device)
+    ahead = (steps[:, None] - steps[None]).to(values.dtype)  # how far a later row lies ahead of a column
+    return values @ torch.where(ahead >= 0, torch.full_like(ahead, discount) ** ahead.clamp(min=0), 0.0)
+
+
+def padded(values: Tensor, owners: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Values [M] of `count` responses, whose owners ascend, as rows [S, T], zeros behind, and their mask; back: rows[mask]."""
+    sizes = torch.bincount(owners, minlength=count)
+    mask = torch.arange(int(sizes.max()) if count else 0, device=values.device) < sizes[:, None]
+    return torch.zeros(mask.shape, dtype=values.dtype, device=values.device).masked_scatter(mask, values), mask
 
 
 def token_rewards(scores: Tensor, logps: Tensor, ref_logps: Tensor, mask: Tensor, *, kl_weight: float = 0.05) -> Tensor:

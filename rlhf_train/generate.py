@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rlhf_train.errors import TrainingError
 from rlhf_train.models.policies import Policy
 from rlhf_train.text import Lengths, prompt_ids
 
@@ -105,5 +106,14 @@ def best_of_n(prompts: Sequence[str], sampler: Sampler, scorer: Scorer, *, n: in
     """For each prompt the best scored of `n` samples; sampler(prompts, seed) and scorer(prompts, responses) are any."""
     repeated = [prompt for prompt in prompts for _ in range(n)]
     drawn = sampler(repeated, seed)
-    best = scorer(repeated, drawn).reshape(len(prompts), n).argmax(axis=1)
-    return [drawn[at * n + pick] for at, pick in enumerate(best)]
+    return rerank(prompts, [drawn[at * n : at * n + n] for at in range(len(prompts))], scorer)
+
+
+def rerank(prompts: Sequence[str], candidates: Sequence[Sequence[str]], scorer: Scorer) -> list[str]:
+    """For each prompt the best scored of its candidates, of equal ones the first; TrainingError where one has none."""
+    if empty := [at for at, own in enumerate(candidates) if not own]:
+        raise TrainingError(f"there is no candidate for prompt {empty[0]}; give each prompt one at least")
+    repeated = [prompt for prompt, own in zip(prompts, candidates, strict=True) for _ in own]
+    flat = [text for own in candidates for text in own]
+    scores = np.split(np.asarray(scorer(repeated, flat)), np.cumsum([len(own) for own in candidates])[:-1])
+    return [own[int(part.argmax())] for own, part in zip(candidates, scores, strict=True)]

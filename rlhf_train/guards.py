@@ -96,7 +96,7 @@ def usable_pairs(
     return np.setdiff1d(np.arange(len(chosen)), alike)
 
 
-def check_rewards(columns: Mapping[str, Any]) -> None:
+def check_rewards(columns: Mapping[str, Any], **numbers: Any) -> None:
     """TrainingError where `reward` is constant, or where each `prompt` has one reward only: none of its responses is better."""
     rewards = columns["reward"]
     if np.ptp(rewards) == 0:

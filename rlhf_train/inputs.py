@@ -37,6 +37,11 @@ def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
     ).last_hidden_state[0]
 
 
+def response_states(model: Any, batch: Batch) -> torch.Tensor:
+    """[M, D] hidden states at the response tokens themselves."""
+    return hidden_states(model, batch)[batch["places"]]
+
+
 def response_logps(model: Any, batch: Batch) -> Batch:
     """token_logps and response_mask [M] of a causal model: every response token of the batch."""
     logps = _token_logps(model, batch)

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ from rlhf_train.models.adapters import adapted
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.opening import opened
 from rlhf_train.models.policies import Policy
+from rlhf_train.numbers import given_to
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.rollouts import Round
 from rlhf_train.spec import Spec
 from rlhf_train.tables import Table, digest, read_table, split, take
 from rlhf_train.train import fast_precision
 from rlhf_train.watching import Watchman
+
+#: what makes a number that an objective is given, where it is none of a whole response's log-probabilities
+GIVEN: Mapping[str, Callable[..., Mapping[str, Any]]] = {"ref_token_logps": precompute.reference_token_logps}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +53,26 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
     if "chosen" in objective.columns:
         places = guards.usable_pairs(table, held.tokenizer, held.lengths, most_identical=spec.most_identical)
         table = take(table, places)
-    if "reward" in objective.scores:
-        guards.check_rewards(table)
+    objective.check(table, **{name: spec.numbers.get(name, number.default) for name, number in objective.numbers.items()})
     if "ref_mismatched_logps" in objective.given:
         table["mismatched"] = batches.mismatched(table)
     if objective.given:
         table |= _references(spec, table, held, watch)
-    encoder = objective.scored and not reward_models.is_causal(held.model)
-    form = batches.encoded_pairs if encoder else objective.rows
+    form: Callable[..., batches.Rows] = partial(objective.rows, **given_to(objective.rows, spec.numbers))
+    if objective.scored and not reward_models.is_causal(held.model):
+        if objective.causal:
+            kind = type(held.model).__name__
+            raise TrainingError(
+                f"{spec.objective} reads a response from left to right, which {kind} does not; name a causal model"
+            )
+        form = batches.encoded_pairs
     parts = split(table, spec.held_out, spec.seed)
     if spec.held_out and not parts[1]["prompt"]:
         raise TrainingError(f"held_out = {spec.held_out:g} of {len(table['prompt'])} rows is not one prompt; raise it")
     learned, tested = (form(part, held.tokenizer, held.lengths) for part in parts)
+    model = _learning(held.model, spec)
     return Lesson(
-        _learning(held.model, spec),
+        objective.module(model, **given_to(objective.module, spec.numbers)) if objective.module else model,
         batches.shuffled(learned, size=spec.batch, seed=spec.seed, tokens=spec.tokens),
         spec.steps or max(round(spec.epochs * len(learned) / spec.batch), 1),
         spec.save_every,
@@ -124,17 +135,19 @@ def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int],
     """From the reference policy: the policy as it begins unless the spec names one."""
     policy = opened(spec.reference, policies.load) if spec.reference else held
     policy.model.to(held.model.device)
-    tokens = "ref_token_logps" in OBJECTIVES[spec.objective].given
-    score: Callable[..., Mapping[str, Any]] = precompute.reference_token_logps if tokens else precompute.reference_logps
-    numbers = score(
-        policy,
-        table,
-        held.lengths,
-        cache=Path(spec.cache or Path(spec.out) / "cache"),
-        mixed_precision=_precision(spec),
-        watch=watch,
-    )
-    return dict(numbers)
+    texts = {name: column for name, column in table.items() if name in batches.TEXTS}
+    makers = dict.fromkeys(GIVEN.get(name, precompute.reference_logps) for name in OBJECTIVES[spec.objective].given)
+    found: Table = {}
+    for make in makers:
+        found |= make(
+            policy,
+            texts,
+            held.lengths,
+            cache=Path(spec.cache or Path(spec.out) / "cache"),
+            mixed_precision=_precision(spec),
+            watch=watch,
+        )
+    return found
 
 
 def _precision(spec: Spec) -> str:

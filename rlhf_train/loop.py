@@ -12,6 +12,7 @@ from rlhf_train.checkpoints import random_numbers, restore_random
 from rlhf_train.errors import TrainingError
 from rlhf_train.inputs import autocast, plain
 from rlhf_train.metrics import Row
+from rlhf_train.numbers import given_to
 from rlhf_train.objectives import Objective
 from rlhf_train.sharding import whole
 
@@ -19,21 +20,22 @@ from rlhf_train.sharding import whole
 class Forward(torch.nn.Module):
     """A model and the forward pass of an objective as one module: whatever wraps it (DDP, FSDP, precision) sees all of it."""
 
-    def __init__(self, model: torch.nn.Module, inputs: Callable[..., dict[str, torch.Tensor]]) -> None:
+    def __init__(self, model: torch.nn.Module, inputs: Callable[..., dict[str, torch.Tensor]], **numbers: Any) -> None:
         super().__init__()
-        self.model, self.inputs = model, inputs
+        self.model, self.inputs, self.numbers = model, inputs, numbers
         self._no_split_modules = getattr(plain(model), "_no_split_modules", None)  # what FSDP gathers and drops together
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """What the objective's loss is given."""
-        return self.inputs(self.model, batch)
+        return self.inputs(self.model, batch, **self.numbers)
 
 
 class Loop:
     """One step of learning, or one measurement."""
 
     def __init__(self, accelerator: Any, forward: Any, objective: Objective, numbers: dict[str, Any]) -> None:
-        self.accelerator, self.forward, self.objective, self.numbers = accelerator, forward, objective, numbers
+        self.accelerator, self.forward, self.objective = accelerator, forward, objective
+        self.numbers = given_to(objective.loss, numbers)
 
     def learn(self, batches: Sequence[Batch], step: int) -> Row:
         """Leaves the gradient of the step's mean loss in the weights."""

@@ -43,11 +43,11 @@ class Layout:
 def pack(trees: Sequence[Tree]) -> dict[str, Any]:
     """One row of N tokens: input_ids, position_ids [1, N], layout; M response tokens of S responses, trees in order:
 
-    predictors [M] (places whose hidden state predicts a response token), targets [M] (its id), owners [M] (its response, from
-    0 to S - 1), ends [S] (place of the last token of each response).
+    predictors [M] (places whose hidden state predicts a response token), places [M] (where that token stands), targets [M] (its
+    id), owners [M] (its response, from 0 to S - 1), ends [S] (place of the last token of each response).
     """
     ids: list[Sequence[int]] = []
-    positions, predictors, owners = [], [], []
+    positions, predictors, places, owners = [], [], [], []
     ends: list[int] = []
     start = 0
     for tree in trees:
@@ -63,6 +63,7 @@ def pack(trees: Sequence[Tree]) -> dict[str, Any]:
             before = np.arange(place - 1, place + size - 1)
             before[:1] = start + prompt - 1
             predictors.append(before)
+            places.append(np.arange(place, place + size))
             owners.append(np.full(size, len(ends)))
             ends.append(place + size - 1)
             place += size
@@ -74,6 +75,7 @@ def pack(trees: Sequence[Tree]) -> dict[str, Any]:
         "position_ids": _long(positions)[None],
         "layout": Layout(tuple(tree.parts for tree in trees)),
         "predictors": _long(predictors),
+        "places": _long(places),
         "targets": _long(responses),
         "owners": _long(owners),
         "ends": torch.tensor(ends, dtype=torch.long),

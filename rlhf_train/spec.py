@@ -5,12 +5,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from inspect import Parameter, signature
 from math import inf, isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
+from rlhf_train import numbers
 from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.rollouts import Round
@@ -75,8 +75,7 @@ class Spec:
         for name, choices in {"objective": OBJECTIVES, "decay": DECAYS, "mixed_precision": (*PRECISIONS, None)}.items():
             if getattr(self, name) not in choices:
                 raise TrainingError(f"{name} must be one of {', '.join(map(str, choices))}, got {getattr(self, name)!r}")
-        known = signature(OBJECTIVES[self.objective].loss).parameters.values()
-        there = [part.name for part in known if part.kind is Parameter.KEYWORD_ONLY]
+        there = OBJECTIVES[self.objective].numbers
         if unknown := [name for name in self.numbers if name not in there]:
             raise TrainingError(f"{unknown[0]} is no number of {self.objective}; there are {', '.join(there) or 'none'}")
         if (self.objective == "ppo") > (self.reward_model is not None):
@@ -94,8 +93,7 @@ class Spec:
                 wanted = "a whole number, 1 or more" if least else "a number, 0 or more"
                 raise TrainingError(f"{name} of a round must be {wanted}, got {value!r}")
         for name, value in self.numbers.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-                raise TrainingError(f"{name} of {self.objective} must be a finite number, got {value!r}")
+            numbers.checked(value, there[name], about=f"{name} of {self.objective}")
         if not 0 <= self.held_out < 1:
             raise TrainingError(f"held_out is a share of the rows and must lie in [0, 1), got {self.held_out}")
 

@@ -40,7 +40,13 @@ def read_table(file: Path, columns: Sequence[str], scores: Sequence[str] = ()) -
 
 
 def _numbers(file: Path, column: pl.Series) -> np.ndarray:
-    """[N] float64, each of a size that losses can hold."""
+    """[N] float64, or [N, M] where each cell is a list of M numbers; each of a size that losses can hold."""
+    width = None
+    if isinstance(column.dtype, (pl.List, pl.Array)):
+        sizes = column.list.len() if isinstance(column.dtype, pl.List) else pl.Series([column.dtype.size])
+        if sizes.null_count() or sizes.n_unique() != 1 or not sizes[0]:
+            raise TrainingError(f"{file}: column {column.name!r} must have a list of as many numbers in every row")
+        width, column = int(sizes[0]), column.explode()
     if not column.dtype.is_numeric():
         raise TrainingError(f"{file}: column {column.name!r} must be numbers; it is {column.dtype}")
     values = column.cast(pl.Float64).to_numpy()
@@ -48,9 +54,9 @@ def _numbers(file: Path, column: pl.Series) -> np.ndarray:
     if len(wrong):
         raise TrainingError(
             f"{file}: column {column.name!r} must be a finite number in every row, got {column[int(wrong[0])]} in row "
-            f"{wrong[0]}; score that row again or drop it"
+            f"{wrong[0] // (width or 1)}; score that row again or drop it"
         )
-    return values
+    return values if width is None else values.reshape(-1, width)
 
 
 def take(table: Mapping[str, Any], places: np.ndarray) -> Table:

@@ -14,6 +14,7 @@ from rlhf_train.errors import TrainingError
 from rlhf_train.inputs import body_of
 from rlhf_train.loop import Forward, Loop
 from rlhf_train.metrics import Log, Row
+from rlhf_train.numbers import given_to
 from rlhf_train.objectives import Objective
 from rlhf_train.sharding import exact_outside, gather
 
@@ -64,7 +65,7 @@ def fit(
         project_dir=folder,
     )
     exact_outside(accelerator)
-    forward: Any = Forward(model, objective.inputs)
+    forward: Any = Forward(model, objective.inputs, **given_to(objective.inputs, numbers or {}))
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer: Any = torch.optim.AdamW(learning, lr=lr, weight_decay=weight_decay, fused=True)
     if compile:

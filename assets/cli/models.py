@@ -34,7 +34,7 @@ def train(
     from rlhf_train.objectives import OBJECTIVES
     from rlhf_train.spec import Spec
 
-    calls: list[Any] = [Spec, runs.prepare, *([OBJECTIVES[objective].loss] if objective in OBJECTIVES else [])]
+    calls: list[Any] = [Spec, runs.prepare, *(OBJECTIVES[objective].calls if objective in OBJECTIVES else ())]
     numbers = checked({**spec_of(spec), **settings_of(settings)}, *calls, about="training")
     pairs = read(data, columns=columns, quiet=as_json).pairs
     work = out.with_name(f".{out.name}.training")

@@ -1,8 +1,42 @@
-"""A policy with a value head: what its critic expects of every token."""
+"""Heads on hidden states: a scalar of pooled states, and a policy's value head, what its critic expects of every token."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from torch.nn.functional import silu
+
+Pooler = Literal["identity", "bert", "t5", "swiglu_bert", "swiglu_t5"]
+SPREAD = 0.02  # deviation of new weights
+WIDER = 8 / 3  # inner width of a gated pooler, as of a gated feed-forward layer
+
+
+class ScalarHead(torch.nn.Module):
+    """[M] of states [M, D]: a linear map of them as they are ("identity"), or of tanh(W x) ("bert", with dropout first "t5").
+
+    The gated poolers are tanh(W (silu(G x) * U x)) (Shazeer, 2020). Weights begin as N(0, SPREAD).
+    """
+
+    def __init__(self, width: int, *, pooler: Pooler = "identity", bias: bool = False, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = torch.nn.Dropout(dropout if pooler.endswith("t5") else 0.0)
+        gated = pooler.startswith("swiglu")
+        inner = int(width * WIDER)
+        self.gate = torch.nn.Linear(width, 2 * inner, bias=False) if gated else None
+        self.dense = None if pooler == "identity" else torch.nn.Linear(inner if gated else width, width)
+        self.out = torch.nn.Linear(width, 1, bias=bias)
+        for name, weights in self.named_parameters():
+            torch.nn.init.zeros_(weights) if name.endswith("bias") else torch.nn.init.normal_(weights, std=SPREAD)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """A number a state, in single precision at least."""
+        states = self.dropout(states.to(self.out.weight.dtype))
+        if self.gate is not None:
+            gate, up = self.gate(states).chunk(2, dim=-1)
+            states = silu(gate) * up
+        if self.dense is not None:
+            states = self.dense(states).tanh()
+        found = self.out(states)[..., 0]
+        return found.to(torch.promote_types(found.dtype, torch.float32))
 
 
 class WithValues(torch.nn.Module):

@@ -4,18 +4,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlhf_train import batches, candidates, inputs
+from rlhf_train import batches, candidates, inputs, numbers
+from rlhf_train.guards import check_rewards
 from rlhf_train.objectives import bradley_terry, dpo, kto, off_policy, ppo, sft
 from rlhf_train.objectives.outcome import Outcome
 
 
+def _any(columns: Mapping[str, Any], **numbers: Any) -> None:
+    """Nothing to refuse."""
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`loss(**inputs(model, batch), **numbers)` over batches of `rows(columns, tokenizer, lengths)`.
+    """`loss(**inputs(model, batch))` over batches of `rows(columns, tokenizer, lengths)`.
 
+    Its numbers are the keyword-only parameters of loss, rows, inputs and module; each is called with those that it names.
     `columns` are texts, `given` numbers of a reference that must be there beforehand (precompute makes them), `scores` numbers
-    that the table must hold. `whole`: the loss is no mean over rows, and is taken over a step as a whole. `scored`: the model
-    has a scalar head. `lr` is a usual one.
+    that the table must hold. `check(columns, **numbers)` refuses a table before the first step. `whole`: the loss is no mean
+    over rows, and is taken over a step as a whole. `scored`: the model has a scalar head, and where `causal` no encoder will
+    do. `module(model, **numbers)` is the model with what the method adds to it. `lr` is a usual one.
     """
 
     loss: Callable[..., Outcome]
@@ -27,6 +34,19 @@ class Objective:
     scored: bool = False
     lr: float = 1e-5
     scores: tuple[str, ...] = ()
+    causal: bool = False
+    module: Callable[..., Any] | None = None
+    check: Callable[..., None] = _any
+
+    @property
+    def calls(self) -> tuple[Callable[..., Any], ...]:
+        """What its numbers are given to."""
+        return (self.loss, self.rows, self.inputs, *([self.module] if self.module else []))
+
+    @property
+    def numbers(self) -> dict[str, numbers.Number]:
+        """All of its numbers by name."""
+        return numbers.of(self.calls)
 
 
 PAIRS = ("prompt", "chosen", "rejected")
@@ -67,6 +87,7 @@ OBJECTIVES: Mapping[str, Objective] = {
         ("prompt", "response"),
         ("ref_token_logps",),
         scores=("reward",),
+        check=check_rewards,
     ),
     "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt",)),
 }

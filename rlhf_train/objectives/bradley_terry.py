@@ -6,10 +6,10 @@ Rewards are [B]; `margin` [B], where there is one, is by how much the chosen res
 from math import ceil
 
 import torch
-from torch.nn.functional import logsigmoid
 
 from rlhf_train.errors import TrainingError
 from rlhf_train.objectives.outcome import Outcome
+from rlhf_train.objectives.pairwise import logistic
 
 
 def loss(chosen_rewards, rejected_rewards, margin=None, *, smoothing: float = 0.0, centring: float = 0.0) -> Outcome:
@@ -37,8 +37,7 @@ def winsorised(chosen_rewards, rejected_rewards, margin=None, *, share: float = 
 
 
 def _each(chosen: torch.Tensor, rejected: torch.Tensor, margin: torch.Tensor | None, smoothing: float) -> torch.Tensor:
-    gap = chosen - rejected - (0.0 if margin is None else margin)
-    return -(1 - smoothing) * logsigmoid(gap) - smoothing * logsigmoid(-gap)
+    return logistic(chosen - rejected - (0.0 if margin is None else margin), smoothing=smoothing)
 
 
 def _most(share: float, count: int) -> int:

@@ -9,6 +9,7 @@ from torch.nn.functional import logsigmoid, relu
 
 from rlhf_train.errors import TrainingError
 from rlhf_train.objectives.outcome import Outcome
+from rlhf_train.objectives.pairwise import logistic
 
 Tensor = torch.Tensor
 
@@ -16,7 +17,7 @@ Tensor = torch.Tensor
 def loss(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps, *, beta: float = 0.1) -> Outcome:
     """Mean of -log sigmoid(beta h)."""
     margin = beta * _gap(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps)
-    return _outcome(-logsigmoid(margin).mean(), margin)
+    return _outcome(logistic(margin).mean(), margin)
 
 
 def hinge(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps, *, beta: float = 0.1) -> Outcome:
@@ -36,7 +37,7 @@ def conservative(
 ) -> Outcome:
     """cDPO (Mitchell, 2023): labels are wrong with probability `noise`: cross-entropy with a label of 1 - noise."""
     margin = beta * _gap(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps)
-    return _outcome(-((1 - noise) * logsigmoid(margin) + noise * logsigmoid(-margin)).mean(), margin)
+    return _outcome(logistic(margin, smoothing=noise).mean(), margin)
 
 
 def robust(

@@ -1,10 +1,13 @@
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from rlhf_train import batches
-from rlhf_train.batches import in_order, shuffled
+from rlhf_train.batches import in_order, rows_of, shuffled
+from rlhf_train.packing import Tree
 from rlhf_train.text import train_tokenizer
 
 COUNT = 50
@@ -102,3 +105,31 @@ def test_blocks_hold_the_texts_end_to_end(tokenizer):
     [batch] = next(shuffled(batches.blocks(["the cat", "the dog"] * 40, tokenizer, width=16), size=4)(0, 0, 1))
     assert batch.tensors["layout"].trees == ((1, 15),) * 4
     assert "the cat<end>the dog<end>" in tokenizer.decode(batch.tensors["input_ids"][0])
+
+
+def test_arrays_of_responses_and_tokens_are_put_end_to_end():
+    given = {
+        "sizes": [np.array([3, 1]), np.array([7])],
+        "gains": np.array([0.5, 0.25]),
+        "wide": np.ones((2, 3)),
+        "prompt": "ab",
+    }
+    packed = rows_of([Tree([1], ([2], [3])), Tree([4, 5], ([6, 7],))], given).pack(np.array([1, 0]))
+    found = packed["given"]
+    assert found["sizes"].tolist() == [7, 3, 1]
+    assert found["sizes"].dtype == torch.int64
+    assert found["gains"].tolist() == [0.25, 0.5]
+    assert found["gains"].dtype == torch.float32
+    assert found["wide"].shape == (2, 3)
+    assert set(found) == {"sizes", "gains", "wide"}
+
+
+def test_rows_with_chances_are_drawn_by_them():
+    trees = [Tree([at + 2], ([at + 3] * (at + 1),)) for at in range(4)]
+    rows = dataclasses.replace(rows_of(trees, {}), chances=np.array([0.0, 3.0, 1.0, 4.0]))
+    steps = list(itertools.islice(shuffled(rows, size=2, seed=3)(0, 0, 1), 2000))
+    counted = np.bincount([place for step in steps for batch in step for place in batch.places], minlength=4)
+    assert counted[0] == 0
+    assert (counted / counted.sum()).tolist() == pytest.approx([0, 3 / 8, 1 / 8, 4 / 8], abs=0.02)
+    later = list(itertools.islice(shuffled(rows, size=2, seed=3)(5, 0, 1), 3))
+    assert [[batch.places for batch in step] for step in later] == [[batch.places for batch in step] for step in steps[5:8]]

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from rlhf_train import generate, imitation
+from rlhf_train.errors import TrainingError
 from rlhf_train.evals.amplification import law, measure
-from rlhf_train.generate import best_of_n, sample
+from rlhf_train.generate import best_of_n, rerank, sample
 from rlhf_train.models import policies
 from rlhf_train.models.policies import Policy
 from rlhf_train.text import Lengths
@@ -27,6 +28,16 @@ def test_best_of_n_keeps_the_best_of_each_prompt():
         "a3",
         "b2",
     ]
+
+
+def test_reranked_are_as_many_candidates_as_each_prompt_has():
+    def scorer(prompts, said):
+        return np.array([float(word[1]) * (1 if prompt == "a" else -1) for prompt, word in zip(prompts, said, strict=True)])
+
+    assert rerank(["a", "b", "a"], [["a1", "a3", "a3"], ["b2"], ["c9", "c1"]], scorer) == ["a3", "b2", "c9"]
+    assert rerank(["b"], [["b2", "b0", "b1"]], scorer) == ["b0"]
+    with pytest.raises(TrainingError, match="no candidate for prompt 1; give each prompt one at least"):
+        rerank(["a", "b"], [["a1"], []], scorer)
 
 
 def test_the_seed_decides_a_sample(tiny_policy):

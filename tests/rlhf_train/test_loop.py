@@ -6,39 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from rlhf_train.batches import dealt, rows_of, shuffled
-from rlhf_train.candidates import credited
+from rlhf_train.batches import dealt, shuffled
 from rlhf_train.loop import Forward, Loop
+from rlhf_train.numbers import given_to
 from rlhf_train.objectives import OBJECTIVES
-from rlhf_train.packing import Tree
 from rlhf_train.train import fit
-from tests.rlhf_train.conftest import WORDS
+from tests.rlhf_train.owed import NUMBERS, model_of, rows
 
-COUNT = 9
 TRAINED = [name for name in OBJECTIVES if name != "ppo"]
-
-
-def rows(objective, seed=0):
-    random = np.random.default_rng(seed)
-    branches = 1 if objective.columns == ("prompt", "response") else 3 if "ref_mismatched_logps" in objective.given else 2
-    if "ref_token_logps" in objective.given:
-        return stored(random)
-    sizes = random.integers(1, 12, (COUNT, 1 + branches))
-    words = [[random.integers(2, WORDS, size).tolist() for size in row] for row in sizes]
-    trees = [Tree(prompt, tuple(rest)) for prompt, *rest in words]
-    given = {name: -6.0 * sizes[:, at + 1] + random.normal(size=COUNT) for at, name in enumerate(objective.given)}
-    units = [sum(tree.parts[1:]) for tree in trees] if branches == 1 else None
-    return rows_of(trees, given, units=units)
-
-
-def stored(random):
-    """Prompts with one to four responses, whose advantages and reference numbers they bring."""
-    words = [
-        [random.integers(2, WORDS, size).tolist() for size in random.integers(1, 12, 1 + at % 4 + 1)] for at in range(COUNT)
-    ]
-    trees = [Tree(prompt, tuple(rest)) for prompt, *rest in words]
-    gains = [random.normal(size=len(tree.responses)) for tree in trees]
-    return credited(trees, gains, [random.normal(-5.0, 1.0, sum(tree.parts[1:])) for tree in trees])
 
 
 def learned(model, objective, batches, **numbers):
@@ -47,7 +22,8 @@ def learned(model, objective, batches, **numbers):
 
     AcceleratorState._reset_state()  # whatever precision a run before had
     model.zero_grad()
-    loop = Loop(Accelerator(cpu=True), Forward(model, objective.inputs), objective, numbers)
+    forward = Forward(model, objective.inputs, **given_to(objective.inputs, numbers))
+    loop = Loop(Accelerator(cpu=True), forward, objective, numbers)
     row = loop.learn(batches, 0)
     return row, torch.cat([weights.grad.flatten() for weights in model.parameters() if weights.grad is not None])
 
@@ -56,9 +32,9 @@ def learned(model, objective, batches, **numbers):
 @pytest.mark.parametrize("name", TRAINED)
 def test_however_rows_are_batched_loss_gradient_and_metrics_are_the_same(body, name, tokens):
     objective = OBJECTIVES[name]
-    model = body("llama", scored=objective.scored)
-    held, places = rows(objective), np.arange(COUNT)
-    numbers = {"share": 0.3} if name.startswith(("trimmed", "winsorised")) else {}
+    model, numbers = model_of(objective, body), NUMBERS.get(name, {})
+    held = rows(objective)
+    places = np.arange(len(held))
     one, straight = learned(model, objective, dealt(held, places), **numbers)
     batches = dealt(held, places, tokens=tokens)
     assert len(batches) > 1
@@ -76,9 +52,9 @@ def test_however_rows_are_batched_loss_gradient_and_metrics_are_the_same(body, n
 def test_a_loss_of_the_whole_step_is_no_mean_of_its_batches(body, name):
     """Or the passes that make it exact would be for nothing, and the test above with them."""
     objective = OBJECTIVES[name]
-    model = body("llama", scored=objective.scored)
-    held, places = rows(objective), np.arange(COUNT)
-    numbers = {"share": 0.3} if name.startswith(("trimmed", "winsorised")) else {}
+    model, numbers = model_of(objective, body), NUMBERS.get(name, {})
+    held = rows(objective)
+    places = np.arange(len(held))
     whole = learned(model, objective, dealt(held, places), **numbers)[0]["loss"]
     parts = sum(
         objective.loss(**objective.inputs(model, batch.tensors), **numbers).loss.item() * batch.share
@@ -90,8 +66,8 @@ def test_a_loss_of_the_whole_step_is_no_mean_of_its_batches(body, name):
 def test_every_weight_that_learns_gets_a_gradient(body):
     for name in TRAINED:
         objective = OBJECTIVES[name]
-        model = body("qwen2", scored=objective.scored)
-        learned(model, objective, dealt(rows(objective), np.arange(COUNT)))
+        model, held = model_of(objective, body, "qwen2"), rows(objective)
+        learned(model, objective, dealt(held, np.arange(len(held))))
         idle = [part for part, weights in model.named_parameters() if weights.grad is None or not weights.grad.abs().sum()]
         assert idle == [], name
 

@@ -7,7 +7,6 @@ from torch.nn.functional import cross_entropy
 
 from rlhf_train import inputs
 from rlhf_train.batches import TOKENS, dealt, rows_of
-from rlhf_train.candidates import credited
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.packing import Tree, fill, pack, pack_encoded
 from tests.rlhf_train.conftest import BODIES, WORDS
@@ -41,6 +40,7 @@ def test_where_everything_stands():
     assert packed["position_ids"].tolist() == [[0, 1, 2, 3, 4, 3, 0, 1, 2]]
     assert packed["targets"].tolist() == [8, 9, 4, 2, 2]
     assert packed["predictors"].tolist() == [2, 3, 2, 6, 7]
+    assert packed["places"].tolist() == [3, 4, 5, 7, 8]
     assert packed["owners"].tolist() == [0, 0, 1, 2, 2]
     assert packed["ends"].tolist() == [4, 5, 8]
     assert packed["layout"].trees == ((3, 2, 1), (1, 2))
@@ -105,7 +105,8 @@ def test_losses_of_stored_responses_are_those_of_unpacked_rows(body, kind):
     objective, sizes = OBJECTIVES["off_policy"], [tree.parts[1:] for tree in given]
     gains = [random.normal(size=3) for _ in given]
     refs = [random.normal(-5.0, 1.0, sum(own)) for own in sizes]
-    ours = objective.loss(**objective.inputs(model, credited(given, gains, refs).pack(np.arange(len(given))))).loss
+    rows = rows_of(given, {"advantages": gains, "ref_token_logps": refs})
+    ours = objective.loss(**objective.inputs(model, rows.pack(np.arange(len(given))))).loss
     found = torch.autograd.grad(ours, list(model.parameters()))
 
     apart, count = [], sum(map(len, sizes))
@@ -134,6 +135,16 @@ def test_a_response_never_sees_its_sibling_or_a_neighbour(body):
     after = inputs.sequence_logps(model, pack([*given[:3], other, *given[4:]]))
     changed = [at for at in range(len(before)) if before[at] != after[at]]
     assert changed == [7]
+
+
+def test_states_of_response_tokens_are_those_of_each_response_alone(body):
+    given, model = trees(2), body("llama")
+    expected = []
+    for tree in given:
+        for response in tree.responses:
+            whole = model.base_model(input_ids=torch.tensor([[*tree.prompt, *response]])).last_hidden_state[0]
+            expected.append(whole[len(tree.prompt) :])
+    assert torch.allclose(inputs.response_states(model, pack(given)), torch.cat(expected), atol=1e-5)
 
 
 def test_the_order_of_trees_is_irrelevant(body):

@@ -59,6 +59,21 @@ def test_suffix_sums_by_hand():
 MASK = torch.tensor([[True, True, True], [True, True, False]])
 
 
+def test_suffix_sums_at_their_limits_and_their_gradient():
+    values = torch.tensor([[1.0, 2.0, 4.0], [3.0, 0.0, 5.0]], dtype=torch.float64, requires_grad=True)
+    assert credit.suffix_sums(values, 0.0).tolist() == values.tolist()
+    assert credit.suffix_sums(values, 1.0).tolist() == [[7, 6, 4], [8, 5, 5]]
+    assert torch.autograd.gradcheck(lambda values: credit.suffix_sums(values, 0.7), [values])
+
+
+def test_rows_are_padded_and_come_back():
+    values, owners = torch.arange(1.0, 7.0), torch.tensor([0, 0, 1, 3, 3, 3])
+    rows, mask = credit.padded(values, owners, 4)
+    assert rows.tolist() == [[1, 2, 0], [3, 0, 0], [0, 0, 0], [4, 5, 6]]
+    assert rows[mask].tolist() == values.tolist()
+    assert credit.padded(values[:0], owners[:0], 0)[0].shape == (0, 0)
+
+
 def test_rewards_are_shaped_by_kl_and_scored_at_the_end():
     logps, refs = torch.tensor([[-1.0, -2.0, -3.0], [-1.0, -4.0, -9.0]]), torch.tensor([[-1.5, -2.0, -2.0], [-2.0, -3.0, 0.0]])
     got = credit.token_rewards(torch.tensor([10.0, 20.0]), logps, refs, MASK, kl_weight=0.1)
