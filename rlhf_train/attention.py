@@ -10,6 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from rlhf_train.packing import Layout
 
 NAME = "trees"
+ALIKE = 8  # pieces of a shape, on average, from which on gathering them costs less than a call for each
 BLOCK = 128  # rows and columns of a block that FlexAttention computes or skips whole
 
 
@@ -55,7 +56,10 @@ def attend(
         return _flex(query, key, value, layout, scaling, dropout).transpose(1, 2), None
     with torch.autocast("cpu", enabled=False):  # a processor's gradient of attention is up to twice as fast in float32
         exact = torch.promote_types(query.dtype, torch.float32)
-        found = _blocks(query.to(exact), key.to(exact), value.to(exact), layout, scaling, dropout)
+        shapes = _shapes(layout)
+        are_alike = len(shapes) * ALIKE <= sum(map(len, shapes.values()))
+        way = _gathered if are_alike else _blocks
+        found = way(query.to(exact), key.to(exact), value.to(exact), layout, scaling, dropout)
     return found.to(query.dtype).transpose(1, 2), None
 
 
@@ -75,6 +79,38 @@ def _blocks(
             allowed = _before(prompt, size, query)
             found.append(once(asked, *seen, attn_mask=allowed))
     return torch.cat(found, dim=2)
+
+
+def _gathered(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: Layout, scaling: float | None, dropout: float
+) -> torch.Tensor:
+    """As _blocks, for many pieces of few shapes: those of one shape in one call."""
+    order, found = [], []
+    for (prompt, size), members in _shapes(layout).items():
+        starts = torch.tensor(members, device=query.device)
+        own = starts[:, :1] + torch.arange(size, device=query.device)
+        seen = torch.cat([starts[:, 1:] + torch.arange(prompt, device=query.device), own], dim=1)
+        asked, keys, values = (
+            part[0][:, places].transpose(0, 1) for part, places in ((query, own), (key, seen), (value, seen))
+        )
+        mask: dict[str, Any] = {"attn_mask": _before(prompt, size, query)} if prompt else {"is_causal": layout.causal}
+        heads = scaled_dot_product_attention(asked, keys, values, scale=scaling, dropout_p=dropout, **mask)
+        found.append(heads.transpose(0, 1).flatten(1, 2))
+        order.append(own.flatten())
+    return torch.cat(found, dim=1)[:, torch.cat(order).argsort()][None]
+
+
+@lru_cache(maxsize=4)
+def _shapes(layout: Layout) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """(tokens of a prompt that stands apart, own tokens) -> where each such piece begins, and where its prompt does."""
+    found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    at = 0
+    for prompt, *responses in layout.trees:
+        first = at
+        for shape in ((0, prompt + sum(responses[:1])), *((prompt, size) for size in responses[1:])):
+            found.setdefault(shape, []).append((at, first))
+            at += shape[1]
+    return found
 
 
 def _before(prompt: int, size: int, like: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,12 @@ import torch
 from rlhf_train import attention
 from rlhf_train.packing import Layout
 
-LAYOUTS = [Layout(((3, 5, 2), (4, 1), (2, 6, 1, 3))), Layout(((7,), (4,)), causal=False)]
+LAYOUTS = [
+    Layout(((3, 5, 2), (4, 1), (2, 6, 1, 3))),
+    Layout(((7,), (4,)), causal=False),
+    Layout(((2, 3, 4, 4), (1, 4), (1, 3, 4, 4, 4), (2, 3, 4, 4)) * 4),  # many of few shapes
+    Layout(((3,), (4,), (3,)) * 6, causal=False),
+]
 
 
 def parts(layout, heads=2, width=16):
@@ -32,6 +37,18 @@ def test_blocks_are_attention_under_the_mask_written_out(layout):
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=dense(layout), scale=0.3)
     got, _ = attention.attend(None, query, key, value, None, layout=layout, scaling=0.3)
     assert torch.allclose(got.transpose(1, 2), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pieces_gathered_by_shape_are_those_attended_to_one_by_one(layout):
+    given = [part.double().requires_grad_() for part in parts(layout)]
+    found = []
+    for way in (attention._blocks, attention._gathered):
+        value = way(*given, layout, 0.3, 0.0)
+        push = torch.linspace(-1, 2, value.numel(), dtype=torch.float64).view_as(value)
+        found.append((value.detach(), *torch.autograd.grad((value * push).sum(), given)))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, atol=1e-10)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
