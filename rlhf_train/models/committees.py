@@ -1,17 +1,16 @@
 """Several reward models as one: by their weights' mean (WARM, Ramé et al., 2024, eq. 2), or by what they say together."""
 
-import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from scipy.special import expit
 
 from rlhf_train.errors import TrainingError
 from rlhf_train.models.reward_models import RewardModel
+from rlhf_train.models.soups import mixed
 
 Combine = Callable[[np.ndarray, float], np.ndarray]
 
@@ -40,20 +39,8 @@ def averaged(members: Sequence[RewardModel]) -> RewardModel:
     """One model with the mean of the members' weights; they must have begun from the same body, and so be of one shape."""
     if not members:
         raise TrainingError("an average needs at least one reward model, got none")
-    states = [member.model.state_dict() for member in members]
-    shapes = [{name: weights.shape for name, weights in state.items()} for state in states]
-    for at, shape in enumerate(shapes):
-        if odd := sorted(name for name in {*shape, *shapes[0]} if shape.get(name) != shapes[0].get(name)):
-            raise TrainingError(f"reward model {at} is of another shape than the first at {odd[0]}; average models of one body")
-    mean = {
-        name: torch.stack([state[name].double() for state in states]).mean(0).to(first.dtype)
-        if first.is_floating_point()
-        else first
-        for name, first in states[0].items()
-    }
-    model = copy.deepcopy(members[0].model)
-    model.load_state_dict(mean)
-    return dataclasses.replace(members[0], model=model)
+    shares = [1 / len(members)] * len(members)
+    return dataclasses.replace(members[0], model=mixed([member.model for member in members], shares, called="reward model"))
 
 
 @dataclass(frozen=True, slots=True)
