@@ -46,7 +46,7 @@ class Values:
 
     def of(self, prompts: Sequence[str]) -> np.ndarray:
         """[N] float64 in [0, most]; the same prompt has the same value wherever it stands."""
-        return _values(WithPromptValue(self.policy.model, self.head), self.policy, prompts)
+        return _values(WithPromptValue(self.policy.model, self.head), batches.rows_of(_trees(self.policy, prompts), {}))
 
     def rewards(self, rewards: Any) -> np.ndarray:
         """Rewards as values are: squashed if there is a scale; TrainingError for one outside of [0, most]."""
@@ -64,7 +64,7 @@ def fit(
     scale: Scale | None = None,
     steps: int = 300,
     size: int = 16,
-    lr: float = 1e-3,
+    lr: float = 3e-3,
     seed: int = 0,
 ) -> Values:
     """Samples the reference, scores what it says, and fits a head in float32; the reference's weights stay as they are.
@@ -75,14 +75,12 @@ def fit(
     aims = targets(policy, asked, scorer, most=most, k=k, mode=mode, scale=scale, seed=seed)
     torch.manual_seed(seed)
     head = PromptValue(policy.model.get_input_embeddings().weight.shape[1], most=most).to(policy.model.device)
-    start = np.clip(aims.mean() / most, EDGE, 1 - EDGE)
-    torch.nn.init.constant_(head.out.bias, log(start / (1 - start)))
-    rows = batches.rows_of(_trees(policy, asked), {"targets": aims.tolist()})
+    rows, both = batches.rows_of(_trees(policy, asked), {"targets": aims.tolist()}), WithPromptValue(policy.model, head)
+    _begin(both, rows, float(aims.mean()))
     with _frozen(policy.model):
         source = batches.shuffled(rows, size=size, seed=seed)
-        both = WithPromptValue(policy.model, head)
         learn(both, OBJECTIVE, source, steps=steps, lr=lr, mixed_precision="no", seed=seed)
-    error = float(np.square(_values(both, policy, asked) - aims).mean())
+    error = float(np.square(_values(both, rows) - aims).mean())
     return Values(policy, head, error, float(aims.var()), scale)
 
 
@@ -143,11 +141,24 @@ def _trees(policy: Policy, prompts: Sequence[str]) -> list[Tree]:
 
 
 @torch.no_grad()
-def _values(model: WithPromptValue, policy: Policy, prompts: Sequence[str]) -> np.ndarray:
-    found = np.zeros(len(prompts))
+def _begin(model: WithPromptValue, rows: batches.Rows, mean: float) -> None:
+    """Lets a new head say the mean of its targets, and read states whose mean is 0 and whose deviation 1."""
+    head, device = model.head, model.policy.device
+    share = min(max(mean / head.most, EDGE), 1 - EDGE)
+    head.out.bias.fill_(log(share / (1 - share)))
+    states = [model.states(batch.to(device)) for batch in batches.in_order(rows)]
+    count = sum(map(len, states))
+    head.centre.copy_(torch.stack([part.sum(0) for part in states]).sum(0) / count)
+    squares = torch.stack([(part - head.centre).square().sum(0) for part in states]).sum(0)
+    head.deviation.copy_((squares / count).sqrt().clamp(min=1e-6))
+
+
+@torch.no_grad()
+def _values(model: WithPromptValue, rows: batches.Rows) -> np.ndarray:
+    found = np.zeros(len(rows))
     with at_rest(model):
-        for batch in batches.in_order(batches.rows_of(_trees(policy, prompts), {})):
-            found[list(batch.places)] = model.values(batch.to(policy.model.device)).double().cpu().numpy()
+        for batch in batches.in_order(rows) if len(rows) else ():
+            found[list(batch.places)] = model.values(batch.to(model.policy.device)).double().cpu().numpy()
     return found
 
 

@@ -11,8 +11,12 @@ from rlhf_train.inputs import Batch, hidden_states, plain
 class PromptValue(torch.nn.Module):
     """most * sigmoid(Linear(Dropout(Attention(query, states)))) of a prompt's states, the query learned (Baheti et al., 2024).
 
-    Of `heads` as many as divide the width; untrained, it says most / 2.
+    Of `heads` as many as divide the width; untrained, it says most / 2. What all prompts' states have in common may be taken
+    away first, so that it learns in few steps: it could be learned by the attention, and makes no other head of this one.
     """
+
+    centre: torch.Tensor
+    deviation: torch.Tensor
 
     def __init__(self, width: int, *, most: float = 1.0, heads: int = 8, dropout: float = 0.1) -> None:
         super().__init__()
@@ -24,10 +28,13 @@ class PromptValue(torch.nn.Module):
         self.out = torch.nn.Linear(width, 1)
         torch.nn.init.zeros_(self.out.weight)
         torch.nn.init.zeros_(self.out.bias)
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
 
     def forward(self, states: torch.Tensor, sizes: list[int]) -> torch.Tensor:
         """[P] of states [N, D] of prompts end to end, of so many tokens each; a prompt's own are all that is attended to."""
-        parts = pad_sequence(states.to(self.query.dtype).split(sizes), batch_first=True)
+        read = (states.to(self.query.dtype) - self.centre) / self.deviation
+        parts = pad_sequence(read.split(sizes), batch_first=True)
         lengths = torch.tensor(sizes, device=states.device)
         beyond = torch.arange(parts.shape[1], device=states.device) >= lengths[:, None]
         asked = self.query.expand(len(sizes), 1, -1)
@@ -57,8 +64,11 @@ class WithPromptValue(torch.nn.Module):
         self.policy.eval()
         return self
 
+    @torch.no_grad()
+    def states(self, batch: Batch) -> torch.Tensor:
+        """[N, D] of a batch of prompts without responses."""
+        return hidden_states(self.policy, batch).float()
+
     def values(self, batch: Batch) -> torch.Tensor:
         """[P] of a batch of prompts without responses."""
-        with torch.no_grad():
-            states = hidden_states(self.policy, batch)
-        return self.head(states.float(), [tree[0] for tree in batch["layout"].trees])
+        return self.head(self.states(batch), [tree[0] for tree in batch["layout"].trees])
