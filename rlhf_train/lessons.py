@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rlhf_train import batches, guards, precompute, rollouts
+from rlhf_train import batches, guards, precompute, rollouts, scales
 from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
@@ -56,8 +56,10 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
     objective.check(table, **{name: spec.numbers.get(name, number.default) for name, number in objective.numbers.items()})
     if "ref_mismatched_logps" in objective.given:
         table["mismatched"] = batches.mismatched(table)
-    if objective.given:
-        table |= _references(spec, table, held, watch)
+    if "standard_reward" in objective.given:
+        table["standard_reward"] = scales.standardised(table["reward"])
+    if wanted := [name for name in objective.given if name not in table]:
+        table |= _references(spec, table, wanted, held, watch)
     form: Callable[..., batches.Rows] = partial(objective.rows, **given_to(objective.rows, spec.numbers))
     if objective.scored and not reward_models.is_causal(held.model):
         if objective.causal:
@@ -131,12 +133,12 @@ def _watched(
     return digests, Watchman(kl_budget=spec.kl_budget, gold=gold, every=round_.steps)
 
 
-def _references(spec: Spec, table: Table, held: Any, watch: Callable[[int, int], None]) -> Table:
+def _references(spec: Spec, table: Table, wanted: Sequence[str], held: Any, watch: Callable[[int, int], None]) -> Table:
     """From the reference policy: the policy as it begins unless the spec names one."""
     policy = opened(spec.reference, policies.load) if spec.reference else held
     policy.model.to(held.model.device)
     texts = {name: column for name, column in table.items() if name in batches.TEXTS}
-    makers = dict.fromkeys(GIVEN.get(name, precompute.reference_logps) for name in OBJECTIVES[spec.objective].given)
+    makers = dict.fromkeys(GIVEN.get(name, precompute.reference_logps) for name in wanted)
     found: Table = {}
     for make in makers:
         found |= make(

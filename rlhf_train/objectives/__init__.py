@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlhf_train import batches, candidates, inputs, numbers
+from rlhf_train import batches, candidates, conditioning, inputs, numbers, stored, tilting
 from rlhf_train.guards import check_rewards
-from rlhf_train.objectives import bradley_terry, dpo, kto, off_policy, ppo, sft
+from rlhf_train.objectives import a_lol, bradley_terry, dpo, kto, off_policy, ppo, sft, weighted
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -19,8 +19,8 @@ class Objective:
     """`loss(**inputs(model, batch))` over batches of `rows(columns, tokenizer, lengths)`.
 
     Its numbers are the keyword-only parameters of loss, rows, inputs and module; each is called with those that it names.
-    `columns` are texts, `given` numbers of a reference that must be there beforehand (precompute makes them), `scores` numbers
-    that the table must hold. `check(columns, **numbers)` refuses a table before the first step. `whole`: the loss is no mean
+    `columns` are texts, `given` numbers that must be there beforehand (lessons makes them), `scores` numbers that the table
+    must hold. `check(columns, **numbers)` refuses a table before the first step. `whole`: the loss is no mean
     over rows, and is taken over a step as a whole. `scored`: the model has a scalar head, and where `causal` no encoder will
     do. `module(model, **numbers)` is the model with what the method adds to it. `lr` is a usual one.
     """
@@ -61,6 +61,26 @@ def _reward(loss: Callable[..., Outcome], *, whole: bool = False) -> Objective:
     return Objective(loss, batches.pairs, inputs.pair_rewards, PAIRS, whole=whole, scored=True, lr=1e-4)
 
 
+STORED = ("prompt", "response")
+
+
+def _advantage(loss: Callable[..., Outcome], *, referenced: bool = True) -> Objective:
+    rows, given = (stored.referenced_advantages, ("ref_token_logps",)) if referenced else (stored.advantages, ())
+    return Objective(
+        loss, rows, inputs.candidate_logps, STORED, given, scores=("reward", "value"), check=stored.check_advantages
+    )
+
+
+def _gain(loss: Callable[..., Outcome], *, referenced: bool = False) -> Objective:
+    rows, given = (stored.referenced_rewards, ("ref_token_logps",)) if referenced else (stored.rewards, ())
+    return Objective(loss, rows, inputs.candidate_logps, STORED, given, scores=("reward",), check=stored.check_rewards)
+
+
+def _tilted(rows: Callable[..., batches.Rows]) -> Objective:
+    given, scores = ("standard_reward",), ("reward",)
+    return Objective(weighted.loss, rows, inputs.candidate_logps, STORED, given, scores=scores, check=tilting.check)
+
+
 OBJECTIVES: Mapping[str, Objective] = {
     "sft": Objective(sft.loss, batches.responses, inputs.response_logps, ("prompt", "response"), lr=1e-3),
     "bradley_terry": _reward(bradley_terry.loss),
@@ -89,5 +109,15 @@ OBJECTIVES: Mapping[str, Objective] = {
         scores=("reward",),
         check=check_rewards,
     ),
+    "a_lol": _advantage(a_lol.loss),
+    "a_lol_seq": _advantage(a_lol.by_token),
+    "a_lol_ref_free": _advantage(a_lol.reference_free, referenced=False),
+    "a_lol_kl": _advantage(a_lol.kl),
+    "r_lol": _gain(a_lol.r_lol, referenced=True),
+    "r_gold": _gain(a_lol.r_gold),
+    "weighted_behaviour_cloning": _gain(a_lol.behaviour_cloning),
+    "filtered_likelihood": _tilted(tilting.filtered),
+    "reward_weighted_regression": _tilted(tilting.exponential),
+    "conditional": _tilted(conditioning.rows),
     "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt",)),
 }

@@ -1,13 +1,10 @@
 """Weighted likelihood of responses: what filtering, reward-weighted regression and behaviour cloning have in common."""
 
-from typing import Literal
-
 import torch
 
 from rlhf_train.logps import summed
 from rlhf_train.objectives.outcome import Outcome
-
-Normaliser = Literal["sequence", "self", "token"]
+from rlhf_train.tilting import Normaliser
 
 
 def loss(token_logps, owners, weights, *, normaliser: Normaliser = "sequence") -> Outcome:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from rlhf_train import batches
+from rlhf_train import batches, scales
 from rlhf_train.numbers import given_to
 from rlhf_train.text import Lengths
 from tests.rlhf_train.conftest import WORDS
@@ -22,13 +22,18 @@ class Numbered:
     def __call__(self, texts, **_):
         if isinstance(texts, str):
             return {"input_ids": [2]}
-        return {"input_ids": [[int(word) for word in text.split()] for text in texts]}
+        return {"input_ids": [[number(word) for word in text.split()] for text in texts]}
 
     def convert_ids_to_tokens(self, ids):
         return [str(word) for word in ids]
 
     def decode(self, ids, **_):
         return " ".join(map(str, ids))
+
+
+def number(word):
+    """Its own, or one that its letters make."""
+    return int(word) if word.isdigit() else 2 + sum(word.encode()) % (WORDS - 2)
 
 
 def table(objective, seed=0):
@@ -44,7 +49,9 @@ def table(objective, seed=0):
     if "ref_mismatched_logps" in objective.given:
         columns["mismatched"] = batches.mismatched(columns)
     held = {name: random.uniform(0.1, 0.9, COUNT) for name in objective.scores}
-    for name in objective.given:
+    if "standard_reward" in objective.given:
+        held["standard_reward"] = scales.standardised(held["reward"])
+    for name in [name for name in objective.given if name not in held]:
         side = SIDES.get(name, name.removeprefix("ref_").partition("_")[0])
         sizes = [len(said.split()) + 1 for said in columns[side]]
         if name in SIDES or not name.endswith("_logps"):
