@@ -74,7 +74,7 @@ def check(
         if not 0 <= number <= 1:
             raise TrainingError(f"{name} is {what} and must lie in [0, 1], got {number:g}")
     if not disturbance >= 0:
-        raise TrainingError(f"disturbance is a standard deviation, in shares of mix, and must be 0 or more, got {disturbance:g}")
+        raise TrainingError(f"disturbance is a deviation, in shares of mix, and must be 0 or more, got {disturbance:g}")
 
 
 def _relations(nll, mask, decay: float, propagation: str, side: str, norm: str) -> torch.Tensor:

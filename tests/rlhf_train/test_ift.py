@@ -129,7 +129,12 @@ def test_every_way_to_weigh_by_hand(propagation, side, norm):
     items = {"loss": [own / 4 for own in NLL], "mask": [1.0] * 4, "logps": NLL}[propagation]
     found = sums(items, 0.9, side == "left")
     if side == "left":
-        sharp = {"l1": found, "l2": [x * x for x in found], "softmax": [exp(x) for x in found], "log": [log1p(x) for x in found]}
+        sharp = {
+            "l1": found,
+            "l2": [x * x for x in found],
+            "softmax": [exp(x) for x in found],
+            "log": [log1p(x) for x in found],
+        }
     else:
         found = [x + min(found) for x in found]
         sharp = {
@@ -199,7 +204,7 @@ def test_they_are_told_of_once_in_a_run():
         ({"decay": 1.2}, r"decay is how much of a token's weight reaches the one before it and must lie in \[0, 1\], got 1.2"),
         ({"decay": float("nan")}, "decay is .* got nan"),
         ({"mix": -0.1}, r"mix is the share of the model's own guess in what it reads and must lie in \[0, 1\], got -0.1"),
-        ({"disturbance": -1.0}, "disturbance is a standard deviation, in shares of mix, and must be 0 or more, got -1"),
+        ({"disturbance": -1.0}, "disturbance is a deviation, in shares of mix, and must be 0 or more, got -1"),
     ],
 )
 def test_numbers_that_can_not_serve_are_named(numbers, said):
