@@ -8,8 +8,6 @@ r is what a head reads from the hidden state of a response's end token, e the `n
 
 from typing import Literal
 
-import torch
-
 from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import dpo, pairwise
 from rlhf_train.objectives.outcome import Outcome
@@ -19,14 +17,14 @@ Kind = Literal["separable", "contrastive"]
 
 def loss(chosen_rewards, rejected_rewards, *, kind: Kind = "separable", noise: float = 0.1, shrinkage: float = 0.0) -> Outcome:
     """Mean over pairs of the head's loss; rewards are [B]. `shrinkage` weighs the mean of r_chosen^2 + r_rejected^2."""
-    chosen, rejected = chosen_rewards.float(), rejected_rewards.float()
     if kind == "separable":
-        each = pairwise.logistic(chosen, smoothing=noise) + pairwise.logistic(-rejected, smoothing=noise)
+        each = pairwise.logistic(chosen_rewards, smoothing=noise) + pairwise.logistic(-rejected_rewards, smoothing=noise)
     else:
-        each = pairwise.logistic(chosen - rejected, smoothing=noise)
-    squares = chosen.square() + rejected.square()
-    margin, held = (chosen - rejected).detach(), torch.cat([chosen, rejected]).detach()
-    metrics = {"margin": margin.mean(), "accuracy": (margin > 0).float().mean(), "reward_size": held.abs().mean()}
+        each = pairwise.logistic(chosen_rewards - rejected_rewards, smoothing=noise)
+    squares = chosen_rewards.square() + rejected_rewards.square()
+    margin = (chosen_rewards - rejected_rewards).detach()
+    size = (chosen_rewards.abs() + rejected_rewards.abs()).detach().mean() / 2
+    metrics = {"margin": margin.mean(), "accuracy": (margin > 0).float().mean(), "reward_size": size}
     return Outcome((each + shrinkage * squares).mean(), metrics)
 
 
