@@ -58,6 +58,11 @@ def rows(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -
     return grouped(columns, tokenizer, lengths, per_response={"advantages": gains}, per_token=per_token)
 
 
+def alone(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
+    """`prompt` and `response`: a row a response, and each counts alike, however long."""
+    return grouped(columns, tokenizer, lengths, per_response={}, alone=True)
+
+
 def grouped(
     columns: Columns,
     tokenizer: Tokenizer,

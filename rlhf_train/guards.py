@@ -109,7 +109,27 @@ def check_rewards(columns: Mapping[str, Any], **numbers: Any) -> None:
         )
 
 
+def check_end(model: Any, tokenizer: Tokenizer) -> None:
+    """TrainingError where the head would read a token that the model never says: it must end texts as its tokenizer does."""
+    if tokenizer.eos_token_id is None:
+        raise TrainingError("a preference head reads the end token and the tokenizer has none; set its eos_token")
+    whole = plain(model)
+    said = _ends(getattr(whole, "generation_config", None)) or _ends(whole.config)
+    if said and tokenizer.eos_token_id not in said:
+        names = ", ".join(map(repr, tokenizer.convert_ids_to_tokens(list(said))))
+        raise TrainingError(
+            f"a preference head reads {tokenizer.eos_token!r}, with which the tokenizer ends texts, and the model ends its own "
+            f"with {names}; set the tokenizer's eos_token, or eos_token_id in the model's generation_config.json"
+        )
+
+
 def named(places: Sequence[int]) -> str:
     """Rows by their number, the first of many."""
     rest = f" and {len(places) - NAMED:,} more" if len(places) > NAMED else ""
     return f"row{'s' if len(places) > 1 else ''} {', '.join(map(str, places[:NAMED]))}{rest}"
+
+
+def _ends(config: Any) -> tuple[int, ...]:
+    """The tokens that a configuration ends texts with."""
+    ends = getattr(config, "eos_token_id", None)
+    return () if ends is None else tuple(ends) if isinstance(ends, (list, tuple)) else (int(ends),)

@@ -28,12 +28,13 @@ def body_of(model: Any) -> Any:
     return plain(model).base_model
 
 
-def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
-    """[N, D] of the model's body, without its head; batch as in packing.pack."""
+def hidden_states(model: Any, batch: Batch, read: torch.Tensor | None = None) -> torch.Tensor:
+    """[N, D] of the model's body, without its head; batch as in packing.pack. `read` [1, N, D] stands for its embeddings."""
     ids, layout = batch["input_ids"], batch["layout"]
+    seen = {"input_ids": ids} if read is None else {"inputs_embeds": read}
     others = {"use_cache": False} if layout.causal else {"token_type_ids": torch.zeros_like(ids)}
     return body_of(model)(
-        input_ids=ids, position_ids=batch["position_ids"], attention_mask=PREPARED, layout=layout, **others
+        **seen, position_ids=batch["position_ids"], attention_mask=PREPARED, layout=layout, **others
     ).last_hidden_state[0]
 
 
@@ -72,10 +73,30 @@ def pair_rewards(model: Any, batch: Batch) -> Batch:
     return {"chosen_rewards": rewards[0::2], "rejected_rewards": rewards[1::2], **batch["given"]}
 
 
+def ended_rewards(model: Any, batch: Batch) -> torch.Tensor:
+    """[S] that a policy's preference head reads at each response's end token."""
+    return model.head(hidden_states(model.policy, batch)[batch["ends"]])
+
+
+def ended_pairs(model: Any, batch: Batch) -> Batch:
+    """chosen_rewards and rejected_rewards [B] of a policy with a preference head, and what the batch was given beside them."""
+    rewards = ended_rewards(model, batch)
+    return {"chosen_rewards": rewards[0::2], "rejected_rewards": rewards[1::2], **batch["given"]}
+
+
+def ended_pair_logps(model: Any, batch: Batch) -> Batch:
+    """As `ended_pairs`, with chosen_logps and rejected_logps [B] of the same pass."""
+    hidden = hidden_states(model.policy, batch)
+    rewards = model.head(hidden[batch["ends"]])
+    logps = summed(target_logps(model.policy, hidden[batch["predictors"]], batch), batch["owners"], len(batch["ends"]))
+    sides = {"chosen_logps": logps[0::2], "rejected_logps": logps[1::2]}
+    return {"chosen_rewards": rewards[0::2], "rejected_rewards": rewards[1::2], **sides, **batch["given"]}
+
+
 def rollout_logps(model: Any, batch: Batch) -> Batch:
     """token_logps and values [M] of a policy with a value head, and what the batch was given of each token."""
     hidden = hidden_states(model.policy, batch)[batch["predictors"]]
-    return {"token_logps": _of(model.policy, hidden, batch), "values": model.value(hidden), **batch["given"]}
+    return {"token_logps": target_logps(model.policy, hidden, batch), "values": model.value(hidden), **batch["given"]}
 
 
 def sequence_logps(model: Any, batch: Batch, *, temperature: float = 1.0) -> torch.Tensor:
@@ -103,10 +124,11 @@ def mean_states(model: Any, batch: Batch) -> torch.Tensor:
 
 
 def _token_logps(model: Any, batch: Batch, temperature: float = 1.0) -> torch.Tensor:
-    return _of(model, hidden_states(model, batch)[batch["predictors"]], batch, temperature)
+    return target_logps(model, hidden_states(model, batch)[batch["predictors"]], batch, temperature)
 
 
-def _of(model: Any, hidden: torch.Tensor, batch: Batch, temperature: float = 1.0) -> torch.Tensor:
+def target_logps(model: Any, hidden: torch.Tensor, batch: Batch, temperature: float = 1.0) -> torch.Tensor:
+    """[M] log-probabilities of the response tokens, of the hidden states [M, D] that predict them."""
     head = model.get_output_embeddings()
     if temperature == 1.0:
         return token_logps(hidden, head.weight, batch["targets"], head.bias)

@@ -15,7 +15,7 @@ from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
 from rlhf_train.metrics import Row
-from rlhf_train.models import policies, reward_models
+from rlhf_train.models import policies, preference_heads, preference_judges, reward_models
 from rlhf_train.models.adapters import adapted
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.opening import opened
@@ -49,6 +49,8 @@ class Lesson:
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
     """Rows of the table; references are scored first where the objective is given them."""
     objective = OBJECTIVES[spec.objective]
+    if objective.ended:
+        guards.check_end(held.model, held.tokenizer)
     table = read_table(Path(spec.data), objective.columns, objective.scores)
     if "chosen" in objective.columns:
         places = guards.usable_pairs(table, held.tokenizer, held.lengths, most_identical=spec.most_identical)
@@ -87,7 +89,7 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     """Rounds of the policy's own answers to the table's prompts: by ppo, or by sft on the best of n."""
     table = read_table(Path(spec.data), ("prompt",))
     round_ = Round(**{"batch": spec.batch, "tokens": spec.tokens, **spec.rounds})
-    judge = opened(str(spec.reward_model), reward_models.load)
+    judge = _judge(str(spec.reward_model))
     judge.model.to(held.model.device)
     made_of: Mapping[str, str] = {"data": digest(table), "reward_model": precompute.model_digest(judge.model)}
     learned, tested = split({"prompt": list(dict.fromkeys(table["prompt"]))}, spec.held_out, spec.seed)
@@ -122,7 +124,7 @@ def _watched(
         return made_of, Watchman(kl_budget=spec.kl_budget)
     if not prompts:
         raise TrainingError(f"held_out = {spec.held_out:g} leaves no prompt for the gold model to watch; raise it")
-    judge = opened(spec.gold_model, reward_models.load)
+    judge = _judge(spec.gold_model)
     judge.model.to(policy.model.device)
 
     def gold() -> float:
@@ -131,6 +133,12 @@ def _watched(
 
     digests = {**made_of, "gold_model": precompute.model_digest(judge.model)}
     return digests, Watchman(kl_budget=spec.kl_budget, gold=gold, every=round_.steps)
+
+
+def _judge(place: str) -> Any:
+    """Whoever scores answers: a reward model, or a policy by its preference head."""
+    headed = (Path(place) / preference_heads.FILE).is_file()
+    return opened(place, preference_judges.load if headed else reward_models.load)
 
 
 def _references(spec: Spec, table: Table, wanted: Sequence[str], held: Any, watch: Callable[[int, int], None]) -> Table:

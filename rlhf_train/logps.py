@@ -15,10 +15,24 @@ def token_logps(
 
     `chunk` tokens are computed at once (0: as many as LOGITS allows, at least LEAST), and once more in the backward pass.
     """
+    return _TokenLogps.apply(hidden, weight, bias, targets, *_measure(hidden, weight, chunk))
+
+
+@torch.no_grad()
+def likeliest(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, *, chunk: int = 0) -> torch.Tensor:
+    """[N] the likeliest token after each hidden state [N, D]: of equal ones the first. In chunks, as above."""
+    dtype, chunk = _measure(hidden, weight, chunk)
+    cast = weight.to(dtype)
+    with torch.autocast(hidden.device.type, enabled=False):
+        parts = [_logits(hidden[part], cast, bias, dtype).argmax(-1) for part in _parts(len(hidden), chunk)]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long, device=hidden.device)
+
+
+def _measure(hidden: torch.Tensor, weight: torch.Tensor, chunk: int) -> tuple[torch.dtype, int]:
+    """The precision of the product, and how many tokens it is made for at once."""
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
-    chunk = chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), LEAST)
-    return _TokenLogps.apply(hidden, weight, bias, targets, dtype, chunk)
+    return dtype, chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), LEAST)
 
 
 class _TokenLogps(torch.autograd.Function):

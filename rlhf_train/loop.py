@@ -41,9 +41,9 @@ class Loop:
         """Leaves the gradient of the step's mean loss in the weights."""
         alone = len(batches) == 1 and self.accelerator.num_processes == 1
         if self.objective.whole and not alone:
-            parts = self._by_whole(batches)
+            parts = self._by_whole(batches, step)
         else:
-            parts = self._by_parts(batches)
+            parts = self._by_parts(batches, step)
         row: Row = {"step": step}
         for batch, outcome in parts:
             for name, value in {"loss": outcome.loss.detach(), **outcome.metrics}.items():
@@ -61,21 +61,21 @@ class Loop:
             raise TrainingError(f"step {step}: the gradient's length is {norm}; lower lr, or mixed_precision='no'")
         return norm
 
-    def _by_parts(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Any]]:
+    def _by_parts(self, batches: Sequence[Batch], step: int) -> Iterator[tuple[Batch, Any]]:
         """A loss that is a mean over rows: each batch adds its share of it."""
         for at, batch in enumerate(batches):
             with self._quiet(last=at + 1 == len(batches)):
-                outcome = self.objective.loss(**self._given(batch), **self.numbers)
+                outcome = self.objective.loss(**self._given(batch, step), **self.numbers)
                 self.accelerator.backward(outcome.loss * batch.share * self.accelerator.num_processes)
             yield batch, outcome
 
-    def _by_whole(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Any]]:
+    def _by_whole(self, batches: Sequence[Batch], step: int) -> Iterator[tuple[Batch, Any]]:
         """A loss of the step as a whole (a quantile, say): its gradient for every row first, then the passes again."""
         states, parts = [], []
         with torch.no_grad():
             for batch in batches:
                 states.append(random_numbers())
-                parts.append(self._given(batch))
+                parts.append(self._given(batch, step))
         counted = [part for part, batch in zip(parts, batches, strict=True) if batch.share]
         joined, first = self._gathered(
             {name: torch.cat([part[name] for part in counted] or [parts[0][name][:0]]) for name in parts[0]}
@@ -89,7 +89,7 @@ class Loop:
         for at, (batch, state) in enumerate(zip(batches, states, strict=True)):
             restore_random(state)
             with self._quiet(last=at + 1 == len(batches)):
-                given, pushed = self._given(batch), torch.zeros((), device=self.accelerator.device)
+                given, pushed = self._given(batch, step), torch.zeros((), device=self.accelerator.device)
                 count = len(next(iter(given.values())))
                 for name, slope in slopes.items():
                     if slope is not None and given[name].requires_grad:
@@ -125,9 +125,10 @@ class Loop:
         self.forward.train()
         return row
 
-    def _given(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def _given(self, batch: Batch, step: int | None = None) -> dict[str, torch.Tensor]:
+        """What the loss is given; a forward pass is told which step it is of, and that of a measurement is of none."""
         with autocast(self.accelerator.device, self.accelerator.mixed_precision):
-            return self.forward(batch.to(self.accelerator.device))
+            return self.forward({**batch.to(self.accelerator.device), "step": step})
 
     def _quiet(self, *, last: bool) -> Any:
         """Gradients are exchanged once a step, with its last batch."""

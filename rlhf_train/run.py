@@ -17,9 +17,11 @@ import torch
 from rlhf_train import lessons, precompute
 from rlhf_train.errors import TrainingError
 from rlhf_train.metrics import Row
+from rlhf_train.models import preference_heads
 from rlhf_train.models.adapters import merged
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.opening import begun
+from rlhf_train.models.preference_heads import WithPreferenceHead
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.spec import Spec, read
 from rlhf_train.train import fit
@@ -58,6 +60,7 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
         lesson.source,
         steps=lesson.steps,
         lr=spec.lr or objective.lr,
+        anchor=_anchor(spec, lesson.model),
         numbers=spec.numbers,
         held_out=lesson.held_out,
         folder=out,
@@ -69,9 +72,16 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
         **{name: getattr(spec, name) for name in LOOP},
     )
     if state.is_main_process:
-        learned = lesson.model.policy if isinstance(lesson.model, WithValues) else lesson.model
-        _save(dataclasses.replace(held, model=learned), out, {**identity, "steps": len(history), "last": history[-1]})
+        _save(held, lesson.model, out, {**identity, "steps": len(history), "last": history[-1]})
     return history
+
+
+def _anchor(spec: Spec, model: Any) -> float:
+    """How strongly weights are drawn to where they began: as the run says, or else its method."""
+    usual = getattr(model, "anchor", 0.0)
+    if usual and spec.anchor == 0:
+        raise TrainingError("backbone is 'drawn' and an anchor of 0 draws nothing back; raise it, or set backbone to 'full'")
+    return usual if spec.anchor is None else spec.anchor
 
 
 def _identity(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
@@ -80,14 +90,18 @@ def _identity(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
     return json.loads(json.dumps({**said, **digests}))
 
 
-def _save(held: Any, out: Path, card: Mapping[str, Any]) -> None:
-    """out/model, in one rename; adapters are merged into it and stand by themselves in out/adapter."""
-    aside, place = out / ".model", out / "model"
+def _save(held: Any, learned: Any, out: Path, card: Mapping[str, Any]) -> None:
+    """out/model, in one rename; adapters are merged into it and stand by themselves in out/adapter. A head is in both."""
+    aside, place, places = out / ".model", out / "model", [out / ".model"]
     shutil.rmtree(aside, ignore_errors=True)
+    held = dataclasses.replace(held, model=learned.policy if isinstance(learned, (WithValues, WithPreferenceHead)) else learned)
     if hasattr(held.model, "merge_and_unload"):
         held.model.save_pretrained(out / "adapter")
         held = dataclasses.replace(held, model=merged(held.model))
+        places.append(out / "adapter")
     held.save(aside)
+    for folder in places if isinstance(learned, WithPreferenceHead) else []:
+        preference_heads.save(learned, held.tokenizer, held.lengths, folder)
     said = {**card, "weights": precompute.model_digest(held.model)}
     (aside / CARD).write_text(json.dumps(said, indent=1) + "\n")
     shutil.rmtree(place, ignore_errors=True)

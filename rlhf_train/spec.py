@@ -28,7 +28,7 @@ class Spec:
     `rounds` (fields of rollouts.Round): by ppo, or by sft on the best of n; a `gold_model` scores answers to the held-out
     prompts after every round, and the run stops once they get worse while the reward rises. None leaves a choice to the run:
     `steps` to `epochs`, `lr` to the kind of model, token limits to the model's context, `mixed_precision` to the machine,
-    `reference` to the model as it begins.
+    `reference` to the model as it begins, `anchor` (how strongly weights are drawn to where they began) to the method.
     """
 
     objective: str
@@ -50,6 +50,7 @@ class Spec:
     decay: str = "linear"
     clip: float = 1.0
     weight_decay: float = 0.01
+    anchor: float | None = None
     mixed_precision: str | None = None
     seed: int = 0
     prompt_tokens: int | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rlhf_train import checkpoints
+from rlhf_train import anchors, checkpoints
 from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.inputs import body_of
@@ -30,6 +30,7 @@ def fit(
     decay: str = "linear",
     clip: float = 1.0,
     weight_decay: float = 0.01,
+    anchor: float = 0.0,
     mixed_precision: str | None = None,
     compile: bool = False,
     seed: int = 0,
@@ -47,8 +48,9 @@ def fit(
     """Trains `model` in place for `steps` steps of `source`; returns the metrics of each.
 
     lr rises linearly over the first `warmup` share of the steps and falls (`decay`: linear, cosine, or constant) to 0. Weights
-    stay as they are whatever the precision of the products (None: the fastest that this machine has). With a `folder`, metrics
-    go there as JSON lines and a checkpoint every `save_every` steps and at the end; the newest are kept, and `spared()` steps'.
+    stay as they are whatever the precision of the products (None: the fastest that this machine has). With an `anchor` they
+    decay to where they began instead of to 0, lr * anchor of the way a step, heads excepted. With a `folder`, metrics go there
+    as JSON lines and a checkpoint every `save_every` steps and at the end; the newest are kept, and `spared()` steps'.
     A run that finds its own checkpoint there goes on from it to the same weights, bit for bit on a CPU. `held_out` is measured
     every `eval_every` steps and at the end. TrainingError for a loss that is not finite, or when `stop(metrics)` gives a
     reason; what was saved stays usable.
@@ -66,8 +68,8 @@ def fit(
     )
     exact_outside(accelerator)
     forward: Any = Forward(model, objective.inputs, **given_to(objective.inputs, numbers or {}))
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer: Any = torch.optim.AdamW(learning, lr=lr, weight_decay=weight_decay, fused=True)
+    groups = anchors.groups(model, lr=lr, weight_decay=weight_decay, anchor=anchor)
+    optimizer: Any = torch.optim.AdamW(groups, lr=lr, fused=True)
     if compile:
         body_of(model).compile(dynamic=True)  # one code for every length, also after going on
     forward, optimizer = accelerator.prepare(forward, optimizer)
@@ -76,8 +78,10 @@ def fit(
     rank, world = accelerator.process_index, accelerator.num_processes
     plain = accelerator.unwrap_model(forward)
     log = Log(folder if rank == 0 else None)
+    held = anchors.Anchors(optimizer)
+    identity = {**(identity or {}), **(held.identity() if folder is not None else {})}
     done = 0
-    if folder is not None and (place := checkpoints.newest(folder, identity or {})):
+    if folder is not None and (place := checkpoints.newest(folder, identity)):
         done = checkpoints.load(place, plain, optimizer.optimizer, rank)
     log.keep(done)
     for row in log.rows:
@@ -90,6 +94,7 @@ def fit(
         row = loop.learn(batches, step)
         norm = loop.clip(clip, step)
         row |= {"gradient_norm": norm} if isfinite(norm) else {}  # float16's first ones may not be, and are skipped
+        held.pull()
         optimizer.step()
         optimizer.zero_grad()
         last = step + 1 == steps
@@ -103,7 +108,7 @@ def fit(
         if reason:
             raise TrainingError(f"step {step}: {reason}" + (f" ({folder})" if folder is not None else ""))
         if folder is not None and (last or (save_every and (step + 1) % save_every == 0)):
-            checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity or {}, rank, spared())
+            checkpoints.save(folder, step + 1, plain, optimizer.optimizer, identity, rank, spared())
     if trackers:
         accelerator.end_training()
     gather(model)

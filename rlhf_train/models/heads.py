@@ -7,6 +7,7 @@ from torch.nn.functional import silu
 
 Pooler = Literal["identity", "bert", "t5", "swiglu_bert", "swiglu_t5"]
 SPREAD = 0.02  # deviation of new weights
+LAYERS = ("score", "classifier", "head")  # what transformers and we call a layer that begins untaught
 WIDER = 8 / 3  # inner width of a gated pooler, as of a gated feed-forward layer
 
 
@@ -63,3 +64,11 @@ class WithValues(torch.nn.Module):
     def value(self, hidden: torch.Tensor) -> torch.Tensor:
         """[M] of hidden states [M, D]."""
         return self.head(hidden.to(self.head.weight.dtype))[:, 0].float()
+
+
+def added(model: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """The weights of heads that training adds to a body: of scalar and value heads, and of a scored model's last layer."""
+    heads = [
+        module for name, module in model.named_modules() if name.rpartition(".")[2] in LAYERS or isinstance(module, ScalarHead)
+    ]
+    return [weights for head in heads for weights in head.parameters()]

@@ -1,13 +1,14 @@
-"""Whatever scores responses, saved and loaded: a reward model as it is, a committee as a folder of its members."""
+"""Whatever scores responses, saved and loaded: a reward model or a preference head as it is, a committee member by member."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from rlhf_train.errors import TrainingError
-from rlhf_train.models import reward_models
+from rlhf_train.models import preference_heads, preference_judges, reward_models
 from rlhf_train.models.committees import Committee, Member
 from rlhf_train.models.partitions import Silent, Standardised
+from rlhf_train.models.preference_judges import PreferenceJudge
 from rlhf_train.models.reward_models import RewardModel
 
 FILE = "judge.json"  # stands where a folder is no plain reward model
@@ -15,7 +16,7 @@ FILE = "judge.json"  # stands where a folder is no plain reward model
 
 def save(judge: Member, folder: Path) -> Path:
     """Writes safetensors and JSON; returns the folder. TrainingError for a judge whose features are code."""
-    if isinstance(judge, RewardModel):
+    if isinstance(judge, (RewardModel, PreferenceJudge)):
         return judge.save(folder)
     facts: dict[str, Any]
     if isinstance(judge, Committee):
@@ -25,7 +26,7 @@ def save(judge: Member, folder: Path) -> Path:
     elif isinstance(judge, Silent):
         facts, parts = {}, ()
     else:
-        raise TrainingError(f"reward models, committees and votes can be saved, got {type(judge).__name__}")
+        raise TrainingError(f"reward models, preference heads, committees and votes can be saved, got {type(judge).__name__}")
     folder.mkdir(parents=True, exist_ok=True)
     for at, part in enumerate(parts):
         save(part, folder / f"member-{at}")
@@ -34,8 +35,10 @@ def save(judge: Member, folder: Path) -> Path:
 
 
 def load(folder: str | Path) -> Any:
-    """What `save` wrote, or any reward model from a folder or hub name."""
+    """What `save` wrote, a policy with a preference head, or any reward model from a folder or hub name."""
     file = Path(folder) / FILE
+    if (Path(folder) / preference_heads.FILE).is_file():
+        return preference_judges.load(folder)
     if not file.is_file():
         return reward_models.load(folder)
     try:

@@ -47,18 +47,12 @@ class RewardModel:
         """[N, D] float32: the body's hidden states, averaged over the response (by an encoder, over all that it reads)."""
         return self._read(mean_states, (self.model.config.hidden_size,), prompts, responses, tokens)
 
-    @torch.inference_mode()
     def _read(
         self, read: Read, shape: tuple[int, ...], prompts: Sequence[str], responses: Sequence[str], tokens: int
     ) -> np.ndarray:
         form = batches.responses if is_causal(self.model) else batches.encoded_responses
         rows = form({"prompt": prompts, "response": responses}, self.tokenizer, self.lengths)
-        device, found = self.model.device, np.zeros((len(rows), *shape), dtype=np.float32)
-        fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
-        for batch in batches.in_order(rows, tokens=tokens) if len(rows) else []:
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast):
-                found[batch.places] = read(self.model, batch.to(device)).float().cpu().numpy()
-        return found
+        return read_rows(self.model, rows, read, shape=shape, tokens=tokens)
 
     def save(self, folder: Path) -> Path:
         """Writes safetensors, configuration, tokenizer and lengths; returns the folder."""
@@ -66,6 +60,19 @@ class RewardModel:
         self.tokenizer.save_pretrained(folder)
         (folder / FILE).write_text(json.dumps(dataclasses.asdict(self.lengths)))
         return folder
+
+
+@torch.inference_mode()
+def read_rows(
+    model: Any, rows: batches.Rows, read: Read, *, shape: tuple[int, ...] = (), tokens: int = 2 * batches.TOKENS
+) -> np.ndarray:
+    """[N, *shape] float32: what `read` makes of each row, in batches of at most `tokens` tokens."""
+    device, found = model.device, np.zeros((len(rows), *shape), dtype=np.float32)
+    fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
+    for batch in batches.in_order(rows, tokens=tokens) if len(rows) else []:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast):
+            found[batch.places] = read(model, batch.to(device)).float().cpu().numpy()
+    return found
 
 
 def load(path: str | Path, *, trained_layers: int | None = None, lengths: Lengths | None = None, seed: int = 0) -> RewardModel:

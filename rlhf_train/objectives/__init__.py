@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from rlhf_train import batches, candidates, conditioning, inputs, numbers, stored, tilting
+from rlhf_train import batches, candidates, conditioning, inputs, numbers, stored, temporal_residual, tilting
 from rlhf_train.guards import check_rewards
-from rlhf_train.objectives import a_lol, bradley_terry, dpo, kto, off_policy, ppo, sft, weighted
+from rlhf_train.models.preference_heads import headed
+from rlhf_train.objectives import a_lol, bradley_terry, direct_preference_head, dpo, ift, kto, off_policy, ppo, sft, weighted
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -22,7 +24,8 @@ class Objective:
     `columns` are texts, `given` numbers that must be there beforehand (lessons makes them), `scores` numbers that the table
     must hold. `check(columns, **numbers)` refuses a table before the first step. `whole`: the loss is no mean
     over rows, and is taken over a step as a whole. `scored`: the model has a scalar head, and where `causal` no encoder will
-    do. `module(model, **numbers)` is the model with what the method adds to it. `lr` is a usual one.
+    do. `module(model, **numbers)` is the model with what the method adds to it. `ended`: the model must end texts as its
+    tokenizer does. `lr` is a usual one.
     """
 
     loss: Callable[..., Outcome]
@@ -37,6 +40,7 @@ class Objective:
     causal: bool = False
     module: Callable[..., Any] | None = None
     check: Callable[..., None] = _any
+    ended: bool = False
 
     @property
     def calls(self) -> tuple[Callable[..., Any], ...]:
@@ -119,5 +123,33 @@ OBJECTIVES: Mapping[str, Objective] = {
     "filtered_likelihood": _tilted(tilting.filtered),
     "reward_weighted_regression": _tilted(tilting.exponential),
     "conditional": _tilted(conditioning.rows),
+    "direct_preference_head": Objective(
+        direct_preference_head.loss,
+        batches.pairs,
+        inputs.ended_pairs,
+        PAIRS,
+        lr=1e-4,
+        module=headed,
+        check=direct_preference_head.check,
+        ended=True,
+    ),
+    "joint_preference_head": Objective(
+        direct_preference_head.joint,
+        batches.pairs,
+        inputs.ended_pair_logps,
+        PAIRS,
+        REFERENCES,
+        module=partial(headed, backbone="drawn"),
+        check=direct_preference_head.check_joint,
+        ended=True,
+    ),
+    "ift": Objective(
+        ift.loss,
+        candidates.alone,
+        temporal_residual.fused_logps,
+        ("prompt", "response"),
+        module=temporal_residual.unread,
+        check=ift.check,
+    ),
     "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt",)),
 }
