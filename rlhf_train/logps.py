@@ -1,4 +1,6 @@
-"""Log-probabilities of tokens, chunk by chunk: the logits of all tokens never stand in memory at once, forward or backward."""
+"""Log-probabilities of tokens and what is left open before them (entropies), chunk by chunk: the logits of all tokens never
+stand in memory at once, forward or backward.
+"""
 
 from typing import Any
 
@@ -15,10 +17,29 @@ def token_logps(
 
     `chunk` tokens are computed at once (0: as many as LOGITS allows, at least LEAST), and once more in the backward pass.
     """
+    return _TokenLogps.apply(hidden, weight, bias, targets, *_measure(hidden, weight, chunk))
+
+
+@torch.no_grad()
+def token_entropies(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, *, chunk: int = 0
+) -> torch.Tensor:
+    """[N] Shannon entropies in nats of softmax(hidden @ weight.T + bias), at least float32, without gradient."""
+    dtype, chunk = _measure(hidden, weight, chunk)
+    exact, cast = torch.promote_types(dtype, torch.float32), weight.to(dtype)
+    found = torch.empty(len(hidden), dtype=exact, device=hidden.device)
+    with torch.autocast(hidden.device.type, enabled=False):
+        for part in _parts(len(hidden), chunk):
+            logps = _logits(hidden[part], cast, bias, exact).log_softmax(-1)
+            found[part] = torch.special.entr(logps.exp()).sum(-1)
+    return found
+
+
+def _measure(hidden: torch.Tensor, weight: torch.Tensor, chunk: int) -> tuple[torch.dtype, int]:
+    """The precision of the product, and how many tokens it is made for at once."""
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
-    chunk = chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), LEAST)
-    return _TokenLogps.apply(hidden, weight, bias, targets, dtype, chunk)
+    return dtype, chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), LEAST)
 
 
 class _TokenLogps(torch.autograd.Function):
