@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from rlhf_train.logps import summed, token_logps
+from rlhf_train.logps import summed, token_entropies, token_logps
 
 Batch = dict[str, Any]
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -48,6 +48,12 @@ def response_logps(model: Any, batch: Batch) -> Batch:
     return {"token_logps": logps, "response_mask": torch.ones_like(logps, dtype=torch.bool)}
 
 
+def response_entropies(model: Any, batch: Batch) -> torch.Tensor:
+    """[M] of a causal model: the entropy, in nats, of what it expects after each response token; without gradient."""
+    head = model.get_output_embeddings()
+    return token_entropies(response_states(model, batch), head.weight, head.bias)
+
+
 def candidate_logps(model: Any, batch: Batch) -> Batch:
     """token_logps and owners [M] of a causal model: of every response token and which response it is of, and what was given."""
     return {"token_logps": _token_logps(model, batch), "owners": batch["owners"], **batch["given"]}
@@ -70,6 +76,13 @@ def pair_rewards(model: Any, batch: Batch) -> Batch:
     """chosen_rewards and rejected_rewards [B] of a model with a scalar head, and what the batch was given beside them."""
     rewards = sequence_rewards(model, batch)
     return {"chosen_rewards": rewards[0::2], "rejected_rewards": rewards[1::2], **batch["given"]}
+
+
+def segment_values(model: Any, batch: Batch) -> Batch:
+    """values and owners [K] of a causal model's `score` at the tokens [M] where the batch says that segments end."""
+    ends = batch["given"]["ends"]
+    read = hidden_states(model, batch)[batch["places"][ends]]
+    return {"values": plain(model).score(read)[:, 0].float(), "owners": batch["owners"][ends]}
 
 
 def rollout_logps(model: Any, batch: Batch) -> Batch:

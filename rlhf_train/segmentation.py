@@ -13,12 +13,16 @@ from typing import Literal
 import numpy as np
 import torch
 
+from rlhf_train.batches import Columns, Rows, rows_of, trees_of
+from rlhf_train.credit import padded
 from rlhf_train.errors import TrainingError
-from rlhf_train.text import Tokenizer
+from rlhf_train.packing import Tree
+from rlhf_train.text import Lengths, Tokenizer
 
 Granularity = Literal["entropy", "sentence", "token", "bandit"]
 Tensor = torch.Tensor
 
+SIDES = ("chosen", "rejected")
 CUTOFF = 1.75  # of Phi-3; 2 of Llama 3
 CLOSED = re.compile(r"""[.!?\u2026]+["')\]\u201d\u2019]*(?=\s|$)\n*|\n+""")
 
@@ -42,6 +46,48 @@ def segment_ends(
     final = (last - 1).clamp(min=0)
     cut = _cut(entropies, mask, cutoff, granularity, closed) & (places < final)
     return (cut | (places == final)) & mask
+
+
+def ends_of(
+    entropies: Tensor | None,
+    ids: Tensor,
+    owners: Tensor,
+    count: int,
+    tokenizer: Tokenizer,
+    *,
+    cutoff: float,
+    granularity: Granularity,
+) -> Tensor:
+    """[M] whether a segment ends with a token: segment_ends of tokens [M] of `count` responses, whose owners ascend."""
+    mask = padded(owners, owners, count)[1]
+    held = None if entropies is None else padded(entropies, owners, count)[0]
+    closed = None
+    if granularity == "sentence":
+        parts = ids.cpu().split(torch.bincount(owners, minlength=count).tolist())
+        marks = np.concatenate([sentences(token_texts(tokenizer, part.tolist())) for part in parts])
+        closed = padded(torch.from_numpy(marks).to(owners.device), owners, count)[0]
+    return segment_ends(held, mask, cutoff=cutoff, granularity=granularity, closed=closed)[mask]
+
+
+def pairs(
+    columns: Columns,
+    tokenizer: Tokenizer,
+    lengths: Lengths = Lengths(),
+    *,
+    cutoff: float = CUTOFF,
+    granularity: Granularity = "entropy",
+) -> Rows:
+    """`prompt`, `chosen`, `rejected` for a causal model, with chosen_entropies and rejected_entropies, an array a response.
+
+    The loss is given `ends`: whether a segment ends with a token [M].
+    """
+    trees, found = trees_of(columns, SIDES, tokenizer, lengths), []
+    for at, tree in enumerate(trees):
+        entropies = _of_both(columns, at, tree) if granularity == "entropy" else None
+        owners = torch.arange(2).repeat_interleave(torch.tensor(tree.parts[1:]))
+        ids = torch.tensor([token for response in tree.responses for token in response])
+        found.append(ends_of(entropies, ids, owners, 2, tokenizer, cutoff=cutoff, granularity=granularity).numpy())
+    return rows_of(trees, {"ends": found})
 
 
 def positions(ends: np.ndarray, owners: np.ndarray) -> np.ndarray:
@@ -75,9 +121,19 @@ def _text(tokenizer: Tokenizer, token: int) -> str:
     return tokenizer.decode([first, token])[len(tokenizer.decode([first])) :]
 
 
-def _cut(
-    entropies: Tensor | None, mask: Tensor, cutoff: float, granularity: Granularity, closed: Tensor | None
-) -> Tensor:
+def _of_both(columns: Columns, at: int, tree: Tree) -> Tensor:
+    """[M] entropies of both responses of row `at`; TrainingError where they are of other tokens."""
+    held = [np.asarray(columns[f"{side}_entropies"][at], dtype=np.float32) for side in SIDES]
+    for side, numbers, size in zip(SIDES, held, tree.parts[1:], strict=True):
+        if len(numbers) != size:
+            raise TrainingError(
+                f"{side}_entropies of row {at} are {len(numbers)} numbers, and its response has {size} tokens: the reference "
+                "reads it with another tokenizer or response_tokens; take one with the model's own"
+            )
+    return torch.from_numpy(np.concatenate(held))
+
+
+def _cut(entropies: Tensor | None, mask: Tensor, cutoff: float, granularity: Granularity, closed: Tensor | None) -> Tensor:
     if granularity == "token":
         return mask
     held = closed if granularity == "sentence" else entropies

@@ -1,21 +1,22 @@
-"""Whatever scores responses, saved and loaded: a reward model as it is, a committee as a folder of its members."""
+"""Whatever scores responses, saved and loaded: reward models, and those of segments; a committee as a folder of its members."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from rlhf_train.errors import TrainingError
-from rlhf_train.models import reward_models
+from rlhf_train.models import reward_models, segment_rewards
 from rlhf_train.models.committees import Committee, Member
 from rlhf_train.models.partitions import Silent, Standardised
 from rlhf_train.models.reward_models import RewardModel
+from rlhf_train.models.segment_rewards import SegmentRewards
 
 FILE = "judge.json"  # stands where a folder is no plain reward model
 
 
 def save(judge: Member, folder: Path) -> Path:
     """Writes safetensors and JSON; returns the folder. TrainingError for a judge whose features are code."""
-    if isinstance(judge, RewardModel):
+    if isinstance(judge, (RewardModel, SegmentRewards)):
         return judge.save(folder)
     facts: dict[str, Any]
     if isinstance(judge, Committee):
@@ -25,7 +26,7 @@ def save(judge: Member, folder: Path) -> Path:
     elif isinstance(judge, Silent):
         facts, parts = {}, ()
     else:
-        raise TrainingError(f"reward models, committees and votes can be saved, got {type(judge).__name__}")
+        raise TrainingError(f"reward models, those of segments, committees and votes can be saved, got {type(judge).__name__}")
     folder.mkdir(parents=True, exist_ok=True)
     for at, part in enumerate(parts):
         save(part, folder / f"member-{at}")
@@ -36,6 +37,8 @@ def save(judge: Member, folder: Path) -> Path:
 def load(folder: str | Path) -> Any:
     """What `save` wrote, or any reward model from a folder or hub name."""
     file = Path(folder) / FILE
+    if (Path(folder) / segment_rewards.FILE).is_file():
+        return segment_rewards.load(folder)
     if not file.is_file():
         return reward_models.load(folder)
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlhf_train import batches, credit, normalisers
+from rlhf_train import batches, credit, guards, normalisers
 from rlhf_train.credit import Spread
 from rlhf_train.errors import TrainingError
 from rlhf_train.inputs import response_entropies, response_states
@@ -23,9 +23,8 @@ from rlhf_train.models.reward_models import RewardModel
 from rlhf_train.normalisers import ByPosition, Overall
 from rlhf_train.objectives.segments import Aggregate, aggregated
 from rlhf_train.packing import Tree
-from rlhf_train.precompute import model_digest
+from rlhf_train.precompute import model_digest, tokenizer_digest
 from rlhf_train.segmentation import CUTOFF, Granularity, ends_of, positions
-from rlhf_train.text import prompt_ids, response_ids
 
 FILE, NORMALISER = "segment_rewards.json", "normaliser.json"
 REWARD_MODEL, REFERENCE = "reward_model", "reference"  # folders within
@@ -68,6 +67,22 @@ class SegmentRewards:
         """The modules within."""
         return [self.reward_model.model, *([self.reference.model] if self.reference else [])]
 
+    def to(self, device: Any) -> "SegmentRewards":
+        """Itself, its models on a device."""
+        for model in self.models:
+            model.to(device)
+        return self
+
+    def check(self, policy: Policy) -> None:
+        """TrainingError where it can't read a policy's tokens: they are another tokenizer's, or more than its context holds."""
+        if tokenizer_digest(policy.tokenizer) != tokenizer_digest(self.reward_model.tokenizer):
+            raise TrainingError(
+                "rewards of segments are rewards of tokens, and this policy has others than the reward model has; "
+                "train the reward model on a body with the policy's tokenizer"
+            )
+        for model in self.models:
+            guards.check_model(model, policy.tokenizer, policy.lengths)
+
     def digest(self) -> str:
         """Of all that rewards depend on."""
         said = [*map(model_digest, self.models), self.facts(), dataclasses.asdict(self.normaliser)]
@@ -92,9 +107,8 @@ class SegmentRewards:
 
     def trees(self, prompts: Sequence[str], responses: Sequence[str]) -> list[Tree]:
         """A tree a response."""
-        tokenizer, lengths = self.reward_model.tokenizer, self.reward_model.lengths
-        both = zip(prompt_ids(tokenizer, prompts, lengths), response_ids(tokenizer, responses, lengths), strict=True)
-        return [Tree(prompt, (response,)) for prompt, response in both]
+        columns = {"prompt": prompts, "response": responses}
+        return batches.trees_of(columns, ("response",), self.reward_model.tokenizer, self.reward_model.lengths)
 
     @torch.inference_mode()
     def segments(self, trees: Sequence[Tree]) -> Segments:
@@ -158,7 +172,8 @@ def fitted(
     where responses are single segments.
     """
     cut: dict[str, Any] = {"granularity": granularity, "cutoff": cutoff, "aggregate": aggregate}
-    raw = SegmentRewards(reward_model, reference, Overall(), **cut, **how)
+    kept = reference if granularity == "entropy" else None
+    raw = SegmentRewards(reward_model, kept, Overall(), **cut, **how).to(reward_model.model.device)
     sides = [raw.trees(columns["prompt"][: most // 2], columns[side][: most // 2]) for side in ("chosen", "rejected")]
     found = raw.segments([tree for side in sides for tree in side])
     values, places = found.values.numpy(), found.positions

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlhf_train import batches, candidates, inputs, numbers
+from rlhf_train import batches, candidates, inputs, numbers, segmentation
 from rlhf_train.guards import check_rewards
-from rlhf_train.objectives import bradley_terry, dpo, kto, off_policy, ppo, sft
+from rlhf_train.objectives import bradley_terry, dpo, kto, off_policy, ppo, segments, sft
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -66,6 +66,16 @@ OBJECTIVES: Mapping[str, Objective] = {
     "bradley_terry": _reward(bradley_terry.loss),
     "trimmed_bradley_terry": _reward(bradley_terry.trimmed, whole=True),
     "winsorised_bradley_terry": _reward(bradley_terry.winsorised, whole=True),
+    "segments": Objective(
+        segments.loss,
+        segmentation.pairs,
+        inputs.segment_values,
+        PAIRS,
+        ("chosen_entropies", "rejected_entropies"),
+        scored=True,
+        causal=True,
+        lr=1e-4,
+    ),
     "dpo": _dpo(dpo.loss),
     "hinge_dpo": _dpo(dpo.hinge),
     "ipo": _dpo(dpo.ipo),

@@ -5,7 +5,11 @@ import pytest
 import torch
 
 from rlhf_train.errors import TrainingError
+from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.precompute import token_entropies
 from rlhf_train.segmentation import positions, segment_ends, sentences, token_texts
+from rlhf_train.text import Lengths
+from tests.rlhf_train import owed
 
 BANANA = [1.46, 1.44, 1.55, 1.45, 1.40, 1.46, 1.42, 1.59, 1.33, 1.35, 1.61, 1.43, 1.40, 1.34, 0.2, 0.9]
 
@@ -112,3 +116,61 @@ def test_texts_of_tokens_keep_their_space(tiny_policy):
     texts = token_texts(tiny_policy.tokenizer, ids)
     assert "".join(texts) == " The kettle sings. Rain, again"
     assert len(texts) == len(ids)
+
+
+COLUMNS = {
+    "prompt": ["\n\nHuman: say\n\nAssistant:", "x"],
+    "chosen": [" The kettle sings. Rain", " Rain again."],
+    "rejected": [" Rain.", " No umbrella. Nobody reads."],
+}
+LENGTHS = Lengths(24, 24)
+
+
+def rows(policy, **numbers):
+    held = token_entropies(policy, COLUMNS, LENGTHS)
+    return held, OBJECTIVES["segments"].rows({**COLUMNS, **held}, policy.tokenizer, LENGTHS, **numbers)
+
+
+def test_rows_say_where_the_segments_of_both_responses_end(tiny_policy):
+    cutoff = float(np.median(np.concatenate([part for own in rows(tiny_policy)[0].values() for part in own])))
+    held, found = rows(tiny_policy, cutoff=cutoff)
+    packed = found.pack(np.array([1, 0]))
+    wanted = []
+    for at in (1, 0):
+        for side in ("chosen", "rejected"):
+            own = held[f"{side}_entropies"][at]
+            places = ends(own.tolist(), cutoff=cutoff)
+            wanted += [place in places for place in range(len(own))]
+    assert packed["given"]["ends"].tolist() == wanted
+    assert len(wanted) == len(packed["owners"])
+    assert 4 < sum(wanted) < len(wanted) - 4
+
+
+def test_rows_of_other_grains(tiny_policy):
+    _, found = rows(tiny_policy, granularity="sentence")
+    packed, place = found.pack(np.array([0])), 0
+    for side, said in (("chosen", [" The kettle sings.", " Rain"]), ("rejected", [" Rain."])):
+        texts = token_texts(tiny_policy.tokenizer, tiny_policy.tokenizer(COLUMNS[side][0])["input_ids"])
+        marks = packed["given"]["ends"][place : place + len(texts) + 1].tolist()
+        cuts = np.flatnonzero(marks)
+        assert ["".join(part) for part in np.split(np.array(texts, dtype=object), cuts[:-1] + 1)] == said
+        assert not marks[-1]
+        place += len(texts) + 1
+    _, found = rows(tiny_policy, granularity="bandit")
+    assert found.pack(np.array([0, 1]))["given"]["ends"].sum() == 4
+
+
+def test_one_segment_a_response_has_the_rewards_of_a_plain_reward_model(tiny_policy, body):
+    """So that its loss is that of bradley_terry."""
+    model, numbered = body("llama", scored=True), owed.rows(OBJECTIVES["segments"], granularity="bandit")
+    packed = numbered.pack(np.arange(len(numbered)))
+    with torch.no_grad():
+        ours = OBJECTIVES["segments"].loss(**OBJECTIVES["segments"].inputs(model, packed)).loss
+        theirs = OBJECTIVES["bradley_terry"].loss(**OBJECTIVES["bradley_terry"].inputs(model, {**packed, "given": {}})).loss
+    assert torch.equal(ours, theirs)
+
+
+def test_entropies_of_other_tokens_are_refused(tiny_policy):
+    held = token_entropies(tiny_policy, COLUMNS, Lengths(24, 3))
+    with pytest.raises(TrainingError, match=r"chosen_entropies of row 0 are 4 numbers, and its response has \d+ tokens"):
+        OBJECTIVES["segments"].rows({**COLUMNS, **held}, tiny_policy.tokenizer, LENGTHS)
