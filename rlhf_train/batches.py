@@ -50,25 +50,25 @@ class Rows:
 
 def responses(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
     """`prompt` and `response`, for a causal model; a row counts as often as its response has tokens."""
-    rows = zip(
-        prompt_ids(tokenizer, columns["prompt"], lengths), response_ids(tokenizer, columns["response"], lengths), strict=True
-    )
-    trees = [Tree(prompt, (response,)) for prompt, response in rows]
+    trees = trees_of(columns, ("response",), tokenizer, lengths)
     return rows_of(trees, columns, units=[tree.parts[1] for tree in trees])
 
 
 def pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
     """`prompt`, `chosen`, `rejected` for a causal model, the prompt shared; other columns are given to the loss."""
-    prompts = prompt_ids(tokenizer, columns["prompt"], lengths)
-    sides = (response_ids(tokenizer, columns[side], lengths) for side in ("chosen", "rejected"))
-    return rows_of([Tree(prompt, tuple(both)) for prompt, *both in zip(prompts, *sides, strict=True)], columns)
+    return rows_of(trees_of(columns, ("chosen", "rejected"), tokenizer, lengths), columns)
 
 
 def mismatched_pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
     """As `pairs`, with the column `mismatched` as a third response: one to another prompt."""
+    return rows_of(trees_of(columns, ("chosen", "rejected", "mismatched"), tokenizer, lengths), columns)
+
+
+def trees_of(columns: Columns, sides: Sequence[str], tokenizer: Tokenizer, lengths: Lengths) -> list[Tree]:
+    """A tree a row: its `prompt` with its response in each of the columns `sides`."""
     prompts = prompt_ids(tokenizer, columns["prompt"], lengths)
-    sides = (response_ids(tokenizer, columns[side], lengths) for side in ("chosen", "rejected", "mismatched"))
-    return rows_of([Tree(prompt, tuple(three)) for prompt, *three in zip(prompts, *sides, strict=True)], columns)
+    said = (response_ids(tokenizer, columns[side], lengths) for side in sides)
+    return [Tree(prompt, tuple(own)) for prompt, *own in zip(prompts, *said, strict=True)]
 
 
 def mismatched(columns: Columns) -> list[str]:

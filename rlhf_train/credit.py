@@ -1,8 +1,15 @@
-"""Credit: from one score a response to advantages of its tokens. Tensors are [S, T], the mask true where a token is."""
+"""Credit: from rewards of responses, or of segments of them, to advantages of their tokens.
+
+Tensors are [S, T], the mask true where a token is.
+"""
+
+from math import inf
+from typing import Literal
 
 import torch
 
 Tensor = torch.Tensor
+Spread = Literal["even", "end", "repeat"]
 
 
 def suffix_sums(values: Tensor, discount: float) -> Tensor:
@@ -19,12 +26,30 @@ def padded(values: Tensor, owners: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return torch.zeros(mask.shape, dtype=values.dtype, device=values.device).masked_scatter(mask, values), mask
 
 
-def token_rewards(scores: Tensor, logps: Tensor, ref_logps: Tensor, mask: Tensor, *, kl_weight: float = 0.05) -> Tensor:
-    """-kl_weight (logp - ref_logp) at every token, and the score [S] at the last one (Ziegler et al., 2019, eq. 2)."""
-    rewards = -kl_weight * (logps - ref_logps) * mask
-    last = mask.sum(1) - 1
-    rewards[torch.arange(len(rewards)), last] += scores
-    return rewards
+def spread(rewards: Tensor, ends: Tensor, owners: Tensor, *, mode: Spread = "even", clip: float = inf) -> Tensor:
+    """[M] rewards of tokens, of rewards [K] of segments; `ends` [M] says where these end, and owners [M] ascend.
+
+    "even" deals a segment's reward out among its tokens, "end" leaves it at the last of them, "repeat" gives each of them all
+    of it, and so the segment its length times as much. What comes after a response's last segment gets 0; none beyond +-clip.
+    """
+    if not len(rewards):
+        return rewards.new_zeros(len(ends))
+    last = ends.nonzero()[:, 0]
+    own = (ends.cumsum(0) - ends.long()).clamp(max=len(last) - 1)  # the segment of a token, if it has one
+    inside = owners[last[own]] == owners
+    inside &= torch.arange(len(ends), device=ends.device) <= last[own]
+    shares = {
+        "even": 1 / torch.bincount(own[inside], minlength=len(last)).to(rewards.dtype),
+        "end": torch.ones_like(rewards),
+        "repeat": torch.ones_like(rewards),
+    }[mode]
+    counted = ends if mode == "end" else inside
+    return ((rewards * shares)[own] * counted).clamp(-clip, clip)
+
+
+def token_rewards(rewards: Tensor, logps: Tensor, ref_logps: Tensor, mask: Tensor, *, kl_weight: float = 0.05) -> Tensor:
+    """Rewards [S, T], less kl_weight (logp - ref_logp) at every token (Ziegler et al., 2019, eq. 2)."""
+    return rewards - kl_weight * (logps - ref_logps) * mask
 
 
 def advantages(rewards: Tensor, values: Tensor, mask: Tensor, *, gamma: float = 1.0, lam: float = 0.95) -> Tensor:

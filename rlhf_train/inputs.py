@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from rlhf_train.logps import summed, token_logps
+from rlhf_train.logps import summed, token_entropies, token_logps
 
 Batch = dict[str, Any]
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -47,6 +47,12 @@ def response_logps(model: Any, batch: Batch) -> Batch:
     """token_logps and response_mask [M] of a causal model: every response token of the batch."""
     logps = _token_logps(model, batch)
     return {"token_logps": logps, "response_mask": torch.ones_like(logps, dtype=torch.bool)}
+
+
+def response_entropies(model: Any, batch: Batch) -> torch.Tensor:
+    """[M] of a causal model: the entropy, in nats, of what it expects after each response token; without gradient."""
+    head = model.get_output_embeddings()
+    return token_entropies(response_states(model, batch), head.weight, head.bias)
 
 
 def candidate_logps(model: Any, batch: Batch) -> Batch:
@@ -91,6 +97,13 @@ def ended_pair_logps(model: Any, batch: Batch) -> Batch:
     logps = summed(target_logps(model.policy, hidden[batch["predictors"]], batch), batch["owners"], len(batch["ends"]))
     sides = {"chosen_logps": logps[0::2], "rejected_logps": logps[1::2]}
     return {"chosen_rewards": rewards[0::2], "rejected_rewards": rewards[1::2], **sides, **batch["given"]}
+
+
+def segment_values(model: Any, batch: Batch) -> Batch:
+    """values and owners [K] of a causal model's `score` at the tokens [M] where the batch says that segments end."""
+    ends = batch["given"]["ends"]
+    read = hidden_states(model, batch)[batch["places"][ends]]
+    return {"values": plain(model).score(read)[:, 0].float(), "owners": batch["owners"][ends]}
 
 
 def rollout_logps(model: Any, batch: Batch) -> Batch:

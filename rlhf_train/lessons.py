@@ -15,11 +15,12 @@ from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
 from rlhf_train.metrics import Row
-from rlhf_train.models import policies, preference_heads, preference_judges, reward_models
+from rlhf_train.models import policies, reward_models, segment_rewards
 from rlhf_train.models.adapters import adapted
 from rlhf_train.models.heads import WithValues
-from rlhf_train.models.opening import opened
+from rlhf_train.models.opening import judge_at, opened, reference_of
 from rlhf_train.models.policies import Policy
+from rlhf_train.models.segment_rewards import SegmentRewards
 from rlhf_train.numbers import given_to
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.rollouts import Round
@@ -29,12 +30,21 @@ from rlhf_train.train import fast_precision
 from rlhf_train.watching import Watchman
 
 #: what makes a number that an objective is given, where it is none of a whole response's log-probabilities
-GIVEN: Mapping[str, Callable[..., Mapping[str, Any]]] = {"ref_token_logps": precompute.reference_token_logps}
+GIVEN: Mapping[str, Callable[..., Mapping[str, Any]]] = {
+    "ref_token_logps": precompute.reference_token_logps,
+    "chosen_entropies": precompute.token_entropies,
+    "rejected_entropies": precompute.token_entropies,
+}
+#: what a model becomes once it has learned, by its objective: (model, reference, rows that it learned from, numbers)
+FINISHED: Mapping[str, Callable[..., Any]] = {"segments": segment_rewards.fitted}
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """The module that learns, the steps that it learns from and how many, and the digests of what is behind them."""
+    """The module that learns, the steps that it learns from and how many, and the digests of what is behind them.
+
+    `finished` makes of what has learned what is saved, where that is more.
+    """
 
     model: Any
     source: Source
@@ -44,6 +54,7 @@ class Lesson:
     stop: Callable[[Row], str | None] = lambda row: None
     held_out: Sequence[Batch] = ()
     spared: Callable[[], Collection[int]] = tuple
+    finished: Callable[[Any], Any] | None = None
 
 
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
@@ -60,8 +71,6 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
         table["mismatched"] = batches.mismatched(table)
     if "standard_reward" in objective.given:
         table["standard_reward"] = scales.standardised(table["reward"])
-    if wanted := [name for name in objective.given if name not in table]:
-        table |= _references(spec, table, wanted, held, watch)
     form: Callable[..., batches.Rows] = partial(objective.rows, **given_to(objective.rows, spec.numbers))
     if objective.scored and not reward_models.is_causal(held.model):
         if objective.causal:
@@ -70,11 +79,17 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
                 f"{spec.objective} reads a response from left to right, which {kind} does not; name a causal model"
             )
         form = batches.encoded_pairs
+    wanted = [name for name in objective.given if name not in table]
+    reference = reference_of(spec, held, scored=objective.scored) if wanted else held
+    if wanted:
+        table |= _given(spec, wanted, reference, table, held, watch)
+    if reference is not held:
+        reference.model.to("cpu")  # until the run is over
     parts = split(table, spec.held_out, spec.seed)
     if spec.held_out and not parts[1]["prompt"]:
         raise TrainingError(f"held_out = {spec.held_out:g} of {len(table['prompt'])} rows is not one prompt; raise it")
     learned, tested = (form(part, held.tokenizer, held.lengths) for part in parts)
-    model = _learning(held.model, spec)
+    model, finish = _learning(held.model, spec), FINISHED.get(spec.objective)
     return Lesson(
         objective.module(model, **given_to(objective.module, spec.numbers)) if objective.module else model,
         batches.shuffled(learned, size=spec.batch, seed=spec.seed, tokens=spec.tokens),
@@ -82,6 +97,7 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
         spec.save_every,
         {"data": digest(table)},
         held_out=batches.in_order(tested, tokens=spec.tokens) if spec.held_out else (),
+        finished=partial(finish, reference=reference, columns=parts[0], **given_to(finish, spec.numbers)) if finish else None,
     )
 
 
@@ -89,9 +105,8 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     """Rounds of the policy's own answers to the table's prompts: by ppo, or by sft on the best of n."""
     table = read_table(Path(spec.data), ("prompt",))
     round_ = Round(**{"batch": spec.batch, "tokens": spec.tokens, **spec.rounds})
-    judge = _judge(str(spec.reward_model))
-    judge.model.to(held.model.device)
-    made_of: Mapping[str, str] = {"data": digest(table), "reward_model": precompute.model_digest(judge.model)}
+    judge, judged_by = judge_at(str(spec.reward_model), held.model.device)
+    made_of: Mapping[str, str] = {"data": digest(table), "reward_model": judged_by}
     learned, tested = split({"prompt": list(dict.fromkeys(table["prompt"]))}, spec.held_out, spec.seed)
     prompts = learned["prompt"]
     turns = max(round(spec.epochs * len(prompts) / round_.prompts), 1)
@@ -109,8 +124,11 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
     reference = dataclasses.replace(reference, model=copy.deepcopy(reference.model).to(held.model.device), lengths=held.lengths)
     model = WithValues(_learning(held.model, spec))
     policy = dataclasses.replace(held, model=model.policy)
-    exact, rewards = _precision(spec), judge.rewards
-    source = rollouts.ppo(model, policy, reference, prompts, rewards, round_, mixed_precision=exact, seed=spec.seed)
+    exact, scorer = _precision(spec), judge.rewards
+    if isinstance(judge, SegmentRewards):
+        judge.check(policy)
+        scorer = judge
+    source = rollouts.ppo(model, policy, reference, prompts, scorer, round_, mixed_precision=exact, seed=spec.seed)
     made_of = {**made_of, "reference": precompute.model_digest(reference.model)}
     made_of, watchman = _watched(spec, policy, tested["prompt"], round_, made_of)
     return Lesson(model, source, steps, every, made_of, watchman, spared=watchman.best)
@@ -124,33 +142,25 @@ def _watched(
         return made_of, Watchman(kl_budget=spec.kl_budget)
     if not prompts:
         raise TrainingError(f"held_out = {spec.held_out:g} leaves no prompt for the gold model to watch; raise it")
-    judge = _judge(spec.gold_model)
-    judge.model.to(policy.model.device)
+    judge, judged_by = judge_at(spec.gold_model, policy.model.device)
 
     def gold() -> float:
         said = sample(policy, prompts, seed=spec.seed, temperature=round_.temperature, lengths=policy.lengths)
         return float(judge.rewards(prompts, said).mean())
 
-    digests = {**made_of, "gold_model": precompute.model_digest(judge.model)}
+    digests = {**made_of, "gold_model": judged_by}
     return digests, Watchman(kl_budget=spec.kl_budget, gold=gold, every=round_.steps)
 
 
-def _judge(place: str) -> Any:
-    """Whoever scores answers: a reward model, or a policy by its preference head."""
-    headed = (Path(place) / preference_heads.FILE).is_file()
-    return opened(place, preference_judges.load if headed else reward_models.load)
-
-
-def _references(spec: Spec, table: Table, wanted: Sequence[str], held: Any, watch: Callable[[int, int], None]) -> Table:
-    """From the reference policy: the policy as it begins unless the spec names one."""
-    policy = opened(spec.reference, policies.load) if spec.reference else held
-    policy.model.to(held.model.device)
+def _given(
+    spec: Spec, wanted: Sequence[str], reference: Policy, table: Table, held: Any, watch: Callable[[int, int], None]
+) -> Table:
+    """What the objective is given of the reference policy."""
     texts = {name: column for name, column in table.items() if name in batches.TEXTS}
-    makers = dict.fromkeys(GIVEN.get(name, precompute.reference_logps) for name in wanted)
     found: Table = {}
-    for make in makers:
+    for make in dict.fromkeys(GIVEN.get(name, precompute.reference_logps) for name in wanted):
         found |= make(
-            policy,
+            reference,
             texts,
             held.lengths,
             cache=Path(spec.cache or Path(spec.out) / "cache"),

@@ -1,4 +1,6 @@
-"""Log-probabilities of tokens, chunk by chunk: the logits of all tokens never stand in memory at once, forward or backward."""
+"""Log-probabilities of tokens and what is left open before them (entropies), chunk by chunk: the logits of all tokens never
+stand in memory at once, forward or backward.
+"""
 
 from typing import Any
 
@@ -26,6 +28,21 @@ def likeliest(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | N
     with torch.autocast(hidden.device.type, enabled=False):
         parts = [_logits(hidden[part], cast, bias, dtype).argmax(-1) for part in _parts(len(hidden), chunk)]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long, device=hidden.device)
+
+
+@torch.no_grad()
+def token_entropies(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, *, chunk: int = 0
+) -> torch.Tensor:
+    """[N] Shannon entropies in nats of softmax(hidden @ weight.T + bias), at least float32, without gradient."""
+    dtype, chunk = _measure(hidden, weight, chunk)
+    exact, cast = torch.promote_types(dtype, torch.float32), weight.to(dtype)
+    found = torch.empty(len(hidden), dtype=exact, device=hidden.device)
+    with torch.autocast(hidden.device.type, enabled=False):
+        for part in _parts(len(hidden), chunk):
+            logps = _logits(hidden[part], cast, bias, exact).log_softmax(-1)
+            found[part] = torch.special.entr(logps.exp()).sum(-1)
+    return found
 
 
 def _measure(hidden: torch.Tensor, weight: torch.Tensor, chunk: int) -> tuple[torch.dtype, int]:

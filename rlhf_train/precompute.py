@@ -10,89 +10,82 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
 
 from rlhf_train import batches, candidates
 from rlhf_train.errors import TrainingError
-from rlhf_train.inputs import autocast, response_logps, rollout_logps, sequence_logps
+from rlhf_train.inputs import autocast, response_entropies, response_logps, rollout_logps, sequence_logps
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.reward_models import RewardModel
 from rlhf_train.packing import Tree
-from rlhf_train.text import Lengths, Tokenizer, prompt_ids, response_ids
+from rlhf_train.text import Lengths, Tokenizer
 
 KEY = 16  # bytes
 BLOCK = 256  # rows that are scored together: the same ones whenever they are scored, so that an interruption changes no bit
 FLUSH = 16  # blocks that are scored before they are written down
 
 Block = list[tuple[int, np.ndarray]]  # places and their numbers
+Read = Callable[[Any, dict[str, Any]], torch.Tensor]  # (model, batch) -> [M] numbers of tokens, or [S] of responses
 Score = Callable[[Sequence[int]], Iterator[Block]]  # of missing places, block by block
 
 
+class How(TypedDict, total=False):
+    """`cache` is a folder; `tokens` are those of a batch at most; `watch` is told how many responses are done, of how many."""
+
+    cache: Path | None
+    mixed_precision: str
+    tokens: int
+    watch: Callable[[int, int], None]
+
+
 def reference_logps(
-    policy: Policy,
-    columns: Mapping[str, Sequence[str]],
-    lengths: Lengths,
-    *,
-    cache: Path | None = None,
-    mixed_precision: str = "no",
-    tokens: int = 2 * batches.TOKENS,
-    watch: Callable[[int, int], None] = lambda done, of: None,
+    policy: Policy, columns: Mapping[str, Sequence[str]], lengths: Lengths, **how: Unpack[How]
 ) -> dict[str, np.ndarray]:
-    """ref_NAME_logps [N] float32 for every column of responses; `columns` holds `prompt` and those, `cache` is a folder.
-
-    Responses to one prompt that are both unknown share it.
-    """
-    sides = [name for name in columns if name != "prompt"]
-    about = [model_digest(policy.model), tokenizer_digest(policy.tokenizer), asdict(lengths), mixed_precision, "logps"]
-    keys = [
-        row_key(about, prompt, said) for name in sides for prompt, said in zip(columns["prompt"], columns[name], strict=True)
-    ]
-    count = len(columns["prompt"])
-
-    def score(missing: Sequence[int]) -> Iterator[Block]:
-        """Places are those in `keys`: side by side, each as long as the table."""
-        groups: dict[int, list[int]] = {}
-        for place in missing:
-            groups.setdefault(place % count, []).append(place)
-        for start in range(0, len(groups), BLOCK):
-            yield scored(dict(list(groups.items())[start : start + BLOCK]))
-
-    def scored(groups: Mapping[int, Sequence[int]]) -> Block:
-        prompts = prompt_ids(policy.tokenizer, [columns["prompt"][row] for row in groups], lengths)
-        texts = [[columns[sides[place // count]][place % count] for place in group] for group in groups.values()]
-        said = iter(response_ids(policy.tokenizer, [text for part in texts for text in part], lengths))
-        trees = [Tree(prompt, tuple(next(said) for _ in part)) for prompt, part in zip(prompts, texts, strict=True)]
-        wanted, found = list(groups.values()), []
-        for batch in batches.in_order(batches.rows_of(trees, {}), tokens=tokens):
-            with torch.no_grad(), autocast(policy.model.device, mixed_precision):
-                numbers = sequence_logps(policy.model, batch.to(policy.model.device)).float().cpu().numpy()
-            found += list(zip([place for at in batch.places for place in wanted[at]], numbers[:, None], strict=True))
-        return found
-
-    values = cached(keys, score, cache, watch=watch)
-    return {f"ref_{name}_logps": np.concatenate(values[at * count : (at + 1) * count]) for at, name in enumerate(sides)}
+    """ref_NAME_logps [N] float32 for every column of responses; `columns` holds `prompt` and those."""
+    found = _by_column(policy, columns, lengths, "logps", sequence_logps, **how)
+    return {f"ref_{name}_logps": np.concatenate(rows) for name, rows in found.items()}
 
 
 def reference_token_logps(
+    policy: Policy, columns: Mapping[str, Sequence[str]], lengths: Lengths, **how: Unpack[How]
+) -> dict[str, list[np.ndarray]]:
+    """ref_token_logps: of every token of each `response`, its end token included, [tokens] float32 a response."""
+    texts = {name: columns[name] for name in ("prompt", "response")}
+    read: Read = lambda model, batch: response_logps(model, batch)["token_logps"]  # noqa: E731
+    return {"ref_token_logps": _by_column(policy, texts, lengths, "token_logps", read, **how)["response"]}
+
+
+def token_entropies(
+    policy: Policy, columns: Mapping[str, Sequence[str]], lengths: Lengths, **how: Unpack[How]
+) -> dict[str, list[np.ndarray]]:
+    """NAME_entropies for every column of responses: of what may follow each token, [tokens] float32 a response, in nats."""
+    found = _by_column(policy, columns, lengths, "token_entropies", response_entropies, **how)
+    return {f"{name}_entropies": rows for name, rows in found.items()}
+
+
+def _by_column(
     policy: Policy,
     columns: Mapping[str, Sequence[str]],
     lengths: Lengths,
+    what: str,
+    read: Read,
     *,
     cache: Path | None = None,
     mixed_precision: str = "no",
     tokens: int = 2 * batches.TOKENS,
     watch: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, list[np.ndarray]]:
-    """ref_token_logps: of every token of each `response`, its end token included, [tokens] float32 a response.
+    """What `read` finds of each response, in every column but `prompt`: numbers of its tokens, or one of its own.
 
-    Responses to one `prompt` that are unknown share it.
+    Responses to one prompt that are unknown share it.
     """
-    about = [model_digest(policy.model), tokenizer_digest(policy.tokenizer), asdict(lengths), mixed_precision, "token_logps"]
-    prompts, responses = columns["prompt"], columns["response"]
+    names = [name for name in columns if name != "prompt"]
+    prompts, responses = [*columns["prompt"]] * len(names), [text for name in names for text in columns[name]]
+    about = [model_digest(policy.model), tokenizer_digest(policy.tokenizer), asdict(lengths), mixed_precision, what]
     keys = [row_key(about, prompt, said) for prompt, said in zip(prompts, responses, strict=True)]
 
     def score(missing: Sequence[int]) -> Iterator[Block]:
@@ -105,13 +98,15 @@ def reference_token_logps(
         found: Block = []
         for batch in batches.in_order(batches.rows_of([tree for tree, _ in grown], {}), tokens=tokens):
             with torch.no_grad(), autocast(policy.model.device, mixed_precision):
-                numbers = response_logps(policy.model, batch.to(policy.model.device))["token_logps"].float().cpu().numpy()
+                numbers = read(policy.model, batch.to(policy.model.device)).float().cpu().numpy()
             sizes = [size for at in batch.places for size in grown[at][0].parts[1:]]
+            sizes = sizes if len(numbers) == sum(sizes) else [1] * len(sizes)
             places = [int(place) for at in batch.places for place in grown[at][1]]
             found += list(zip(places, np.split(numbers, np.cumsum(sizes)[:-1]), strict=True))
         return found
 
-    return {"ref_token_logps": cached(keys, score, cache, watch=watch)}
+    values, count = cached(keys, score, cache, watch=watch), len(columns["prompt"])
+    return {name: values[at * count : (at + 1) * count] for at, name in enumerate(names)}
 
 
 def rewards(model: RewardModel, prompts: Sequence[str], responses: Sequence[str], *, cache: Path | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ at the beginning of a round, with the weights of then.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -42,25 +43,44 @@ class Round:
         return self.epochs * -(-self.prompts // self.batch)
 
 
+@runtime_checkable
+class TokenScorer(Protocol):
+    """Whoever gives rewards to the tokens of an answer, where a Scorer gives one to all of it."""
+
+    def token_rewards(self, trees: Sequence[Tree]) -> Sequence[np.ndarray]:
+        """[tokens] of the one response of each tree."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was said to each prompt: as a tree, as text, and its score [S]."""
+    """What was said to each prompt: as a tree, as text, and the rewards [tokens] of each."""
 
     trees: list[Tree]
     texts: list[str]
-    scores: np.ndarray
+    rewards: list[np.ndarray]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """[S] rewards of whole answers."""
+        return np.array([tokens.sum() for tokens in self.rewards], dtype=np.float32)
 
 
-def answer(policy: Policy, prompts: Sequence[str], scorer: Scorer, *, temperature: float = 1.0, seed: int = 0) -> Answers:
-    """One scored answer a prompt, drawn from the policy."""
+def answer(
+    policy: Policy, prompts: Sequence[str], scorer: Scorer | TokenScorer, *, temperature: float = 1.0, seed: int = 0
+) -> Answers:
+    """One scored answer a prompt, drawn from the policy; what a Scorer says of an answer is its last token's reward."""
     asked = prompt_ids(policy.tokenizer, prompts, policy.lengths)
     said = draw(policy, asked, most=policy.lengths.response, seed=seed, temperature=temperature)
     texts = policy.tokenizer.batch_decode(said, skip_special_tokens=True)
     trees = [Tree(prompt, (response,)) for prompt, response in zip(asked, said, strict=True)]
-    scores = np.asarray(scorer(prompts, texts), dtype=np.float32)
-    if not np.isfinite(scores).all():
-        raise TrainingError(f"the scorer gave {scores[~np.isfinite(scores)][0]} to an answer; rewards must be finite")
-    return Answers(trees, texts, scores)
+    if isinstance(scorer, TokenScorer):
+        given = scorer.token_rewards(trees)
+    else:
+        given = _at_end(np.asarray(scorer(prompts, texts)), trees)
+    rewards = [np.asarray(tokens, dtype=np.float32) for tokens in given]
+    if wrong := [value for tokens in rewards for value in tokens[~np.isfinite(tokens)]]:
+        raise TrainingError(f"the scorer gave {wrong[0]} to an answer; rewards must be finite")
+    return Answers(trees, texts, rewards)
 
 
 def ppo(
@@ -68,7 +88,7 @@ def ppo(
     policy: Policy,
     reference: Policy,
     prompts: Sequence[str],
-    scorer: Scorer,
+    scorer: Scorer | TokenScorer,
     round_: Round,
     *,
     mixed_precision: str = "no",
@@ -111,12 +131,12 @@ def credited(model: WithValues, reference: Policy, answers: Answers, round_: Rou
     logps, values, refs = (_padded(part) for part in zip(*_token_numbers(model, reference, answers), strict=True))
     lengths = torch.tensor([tree.parts[1] for tree in answers.trees])
     mask = torch.arange(logps.shape[1]) < lengths[:, None]
-    scores = torch.from_numpy(answers.scores)
-    rewards = credit.token_rewards(scores, logps, refs, mask, kl_weight=round_.kl_weight)
+    scored = _padded([torch.from_numpy(tokens) for tokens in answers.rewards])
+    rewards = credit.token_rewards(scored, logps, refs, mask, kl_weight=round_.kl_weight)
     gains = credit.advantages(rewards, values, mask, gamma=round_.gamma, lam=round_.lam)
     given = {"old_logps": logps, "old_values": values, "advantages": credit.whiten(gains, mask), "returns": gains + values}
     kl = float(((logps - refs) * mask).sum(1).mean())
-    told = {"reward": float(scores.mean()), "kl": kl, "tokens": float(lengths.float().mean())}
+    told = {"reward": float(answers.scores.mean()), "kl": kl, "tokens": float(lengths.float().mean())}
 
     def packed(places: np.ndarray) -> dict[str, object]:
         own = torch.from_numpy(places)
@@ -126,6 +146,11 @@ def credited(model: WithValues, reference: Policy, answers: Answers, round_: Rou
         }
 
     return Rows([len(tree) for tree in answers.trees], lengths.double().numpy(), packed), told
+
+
+def _at_end(scores: np.ndarray, trees: Sequence[Tree]) -> list[np.ndarray]:
+    """[tokens] of each response: a score of all of it at its last token, 0 before."""
+    return [np.append(np.zeros(tree.parts[1] - 1), score) for tree, score in zip(trees, scores, strict=True)]
 
 
 def _token_numbers(model: WithValues, reference: Policy, answers: Answers) -> list[tuple[torch.Tensor, ...]]:

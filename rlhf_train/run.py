@@ -72,7 +72,8 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
         **{name: getattr(spec, name) for name in LOOP},
     )
     if state.is_main_process:
-        _save(held, lesson.model, out, {**identity, "steps": len(history), "last": history[-1]})
+        card = {**identity, "steps": len(history), "last": history[-1]}
+        _save(held, lesson.model, out, card, lesson.finished)
     return history
 
 
@@ -90,8 +91,11 @@ def _identity(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
     return json.loads(json.dumps({**said, **digests}))
 
 
-def _save(held: Any, learned: Any, out: Path, card: Mapping[str, Any]) -> None:
-    """out/model, in one rename; adapters are merged into it and stand by themselves in out/adapter. A head is in both."""
+def _save(held: Any, learned: Any, out: Path, card: Mapping[str, Any], finished: Callable[[Any], Any] | None) -> None:
+    """out/model, in one rename, once `finished`; adapters are merged into it and stand by themselves in out/adapter.
+
+    A head is in both.
+    """
     aside, place, places = out / ".model", out / "model", [out / ".model"]
     shutil.rmtree(aside, ignore_errors=True)
     held = dataclasses.replace(held, model=learned.policy if isinstance(learned, (WithValues, WithPreferenceHead)) else learned)
@@ -99,7 +103,7 @@ def _save(held: Any, learned: Any, out: Path, card: Mapping[str, Any]) -> None:
         held.model.save_pretrained(out / "adapter")
         held = dataclasses.replace(held, model=merged(held.model))
         places.append(out / "adapter")
-    held.save(aside)
+    (finished(held) if finished else held).save(aside)
     for folder in places if isinstance(learned, WithPreferenceHead) else []:
         preference_heads.save(learned, held.tokenizer, held.lengths, folder)
     said = {**card, "weights": precompute.model_digest(held.model)}

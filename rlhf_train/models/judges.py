@@ -1,22 +1,23 @@
-"""Whatever scores responses, saved and loaded: a reward model or a preference head as it is, a committee member by member."""
+"""Whatever scores responses, saved and loaded: a scorer by itself as it is, a committee as a folder of its members."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from rlhf_train.errors import TrainingError
-from rlhf_train.models import preference_heads, preference_judges, reward_models
+from rlhf_train.models import preference_heads, preference_judges, reward_models, segment_rewards
 from rlhf_train.models.committees import Committee, Member
 from rlhf_train.models.partitions import Silent, Standardised
 from rlhf_train.models.preference_judges import PreferenceJudge
 from rlhf_train.models.reward_models import RewardModel
+from rlhf_train.models.segment_rewards import SegmentRewards
 
 FILE = "judge.json"  # stands where a folder is no plain reward model
 
 
 def save(judge: Member, folder: Path) -> Path:
     """Writes safetensors and JSON; returns the folder. TrainingError for a judge whose features are code."""
-    if isinstance(judge, (RewardModel, PreferenceJudge)):
+    if isinstance(judge, (RewardModel, PreferenceJudge, SegmentRewards)):
         return judge.save(folder)
     facts: dict[str, Any]
     if isinstance(judge, Committee):
@@ -26,7 +27,9 @@ def save(judge: Member, folder: Path) -> Path:
     elif isinstance(judge, Silent):
         facts, parts = {}, ()
     else:
-        raise TrainingError(f"reward models, preference heads, committees and votes can be saved, got {type(judge).__name__}")
+        raise TrainingError(
+            f"reward models, those of segments, preference heads, committees and votes can be saved, got {type(judge).__name__}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for at, part in enumerate(parts):
         save(part, folder / f"member-{at}")
@@ -39,6 +42,8 @@ def load(folder: str | Path) -> Any:
     file = Path(folder) / FILE
     if (Path(folder) / preference_heads.FILE).is_file():
         return preference_judges.load(folder)
+    if (Path(folder) / segment_rewards.FILE).is_file():
+        return segment_rewards.load(folder)
     if not file.is_file():
         return reward_models.load(folder)
     try:

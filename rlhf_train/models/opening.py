@@ -7,7 +7,10 @@ from typing import Any
 
 from rlhf_train import guards
 from rlhf_train.errors import TrainingError
-from rlhf_train.models import policies, reward_models
+from rlhf_train.models import judges, policies, reward_models
+from rlhf_train.models.policies import Policy
+from rlhf_train.models.segment_rewards import SegmentRewards
+from rlhf_train.precompute import model_digest
 from rlhf_train.spec import Spec
 from rlhf_train.text import Lengths
 
@@ -38,3 +41,20 @@ def begun(spec: Spec, *, scored: bool) -> Any:
     guards.check_model(held.model, held.tokenizer, held.lengths)
     guards.check_packing(held.model)
     return held
+
+
+def judge_at(place: str, device: Any) -> tuple[Any, str]:
+    """Whatever scores responses, on a device, and the digest of what its scores depend on."""
+    judge = opened(place, judges.load)
+    if isinstance(judge, SegmentRewards):
+        return judge.to(device), judge.digest()
+    judge.model.to(device)
+    return judge, model_digest(judge.model)
+
+
+def reference_of(spec: Spec, held: Any, *, scored: bool) -> Policy:
+    """The policy that the spec names, or as which the run begins: of a reward model that is the one that its body is of."""
+    named = spec.reference or (spec.model if scored else None)
+    policy = opened(named, policies.load) if named else held
+    policy.model.to(held.model.device)
+    return policy

@@ -9,6 +9,7 @@ import torch
 
 from rlhf_train import batches
 from rlhf_train.attention import enable
+from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.text import Lengths, Tokenizer, train_tokenizer
 from rlhf_train.train import fit
@@ -30,10 +31,20 @@ class Policy:
 
 
 def load(path: str | Path) -> Policy:
-    """A policy from a folder or a hub name; safetensors only."""
+    """A policy from a folder or a hub name; safetensors only. TrainingError for one without a language head of its own."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(str(path), use_safetensors=True, trust_remote_code=False)
+    model, found = AutoModelForCausalLM.from_pretrained(
+        str(path), use_safetensors=True, trust_remote_code=False, output_loading_info=True
+    )
+    head = model.get_output_embeddings()
+    names = {f"{name}.weight" for name, part in model.named_modules() if part is head}
+    if lacking := sorted(names & found["missing_keys"]) or sorted({"score.weight"} & found["unexpected_keys"]):
+        raise TrainingError(
+            f"{path}: is no language model, it has "
+            + (f"a reward model's {lacking[0]}" if lacking == ["score.weight"] else f"no {lacking[0]}")
+            + "; name a policy, such as the one that it began as"
+        )
     prepare(model)
     return Policy(model.eval(), AutoTokenizer.from_pretrained(str(path), padding_side="left", trust_remote_code=False))
 

@@ -5,10 +5,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rlhf_train import batches, candidates, conditioning, inputs, numbers, stored, temporal_residual, tilting
+from rlhf_train import batches, candidates, conditioning, inputs, numbers, segmentation, stored, temporal_residual, tilting
 from rlhf_train.guards import check_rewards
 from rlhf_train.models.preference_heads import headed
-from rlhf_train.objectives import a_lol, bradley_terry, direct_preference_head, dpo, ift, kto, off_policy, ppo, sft, weighted
+from rlhf_train.objectives import (
+    a_lol,
+    bradley_terry,
+    direct_preference_head,
+    dpo,
+    ift,
+    kto,
+    off_policy,
+    ppo,
+    segments,
+    sft,
+    weighted,
+)
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -90,6 +102,16 @@ OBJECTIVES: Mapping[str, Objective] = {
     "bradley_terry": _reward(bradley_terry.loss),
     "trimmed_bradley_terry": _reward(bradley_terry.trimmed, whole=True),
     "winsorised_bradley_terry": _reward(bradley_terry.winsorised, whole=True),
+    "segments": Objective(
+        segments.loss,
+        segmentation.pairs,
+        inputs.segment_values,
+        PAIRS,
+        ("chosen_entropies", "rejected_entropies"),
+        scored=True,
+        causal=True,
+        lr=1e-4,
+    ),
     "dpo": _dpo(dpo.loss),
     "hinge_dpo": _dpo(dpo.hinge),
     "ipo": _dpo(dpo.ipo),

@@ -1,9 +1,11 @@
+from math import log
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rlhf_train.logps import masked_mean, summed, token_logps
+from rlhf_train.logps import masked_mean, summed, token_entropies, token_logps
 
 TOKENS, WIDTH, WORDS = 23, 6, 11
 
@@ -63,6 +65,9 @@ def test_no_tensor_holds_a_logit_for_every_token():
     with Largest() as largest:
         token_logps(hidden, weight, targets, chunk=8).sum().backward()
     assert largest.size <= 8 * 600
+    with Largest() as largest:
+        token_entropies(hidden, weight, chunk=8)
+    assert 600 < largest.size <= 8 * 600
     with Largest() as whole:
         torch.log_softmax(hidden @ weight.T, -1).sum().backward()
     assert whole.size == 512 * 600
@@ -91,3 +96,22 @@ def test_sums_go_to_the_response_that_owns_each_token():
 def test_masked_mean_of_nothing_is_zero():
     assert masked_mean(torch.tensor([3.0, 5.0]), torch.tensor([False, False])).item() == 0
     assert masked_mean(torch.tensor([3.0, 5.0]), torch.tensor([False, True])).item() == 5
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("chunk", [1, 7, 23, 100])
+def test_entropies_are_those_of_the_whole_vocabulary(chunk, bias):
+    (hidden, weight, *extra), _ = made(bias=bias)
+    chances = torch.nn.functional.linear(hidden, weight, *extra).softmax(-1)
+    got = token_entropies(hidden, weight, *extra, chunk=chunk)
+    assert got.tolist() == pytest.approx((-(chances * chances.log()).sum(-1)).tolist(), rel=1e-5)
+    assert not got.requires_grad
+
+
+def test_entropies_by_hand_and_at_their_limits():
+    """Chances of 1/2, 1/4 and 1/4; all alike; one that is certain, the others impossible."""
+    weight = torch.eye(3)
+    hidden = torch.tensor([[log(2.0), 0.0, 0.0], [5.0, 5.0, 5.0], [1e4, -1e4, 0.0]])
+    assert token_entropies(hidden, weight).tolist() == pytest.approx([1.5 * log(2), log(3), 0.0], abs=1e-6)
+    none = torch.tensor([0.0, 0.0, -torch.inf])
+    assert token_entropies(hidden[1:2], weight, none).tolist() == pytest.approx([log(2)])

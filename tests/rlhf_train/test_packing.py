@@ -127,6 +127,34 @@ def test_losses_of_stored_responses_are_those_of_unpacked_rows(body, kind):
     assert (torch.cat([grad.flatten() for grad in found]) - whole).norm() <= 1e-5 * whole.norm()
 
 
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_of_segments_are_those_of_unpacked_rows(body, kind, seed):
+    given, model, objective = trees(2, seed=seed), body(kind, scored=True), OBJECTIVES["segments"]
+    random = np.random.default_rng(seed)
+    ends = [[random.random(size) < 0.4 for size in tree.parts[1:]] for tree in given]
+    for marks in ends:
+        for own in marks:
+            own[-1] = True
+    rows = rows_of(given, {"ends": [np.concatenate(marks) for marks in ends]})
+    ours = objective.loss(**objective.inputs(model, rows.pack(np.arange(len(given))))).loss
+    found = torch.autograd.grad(ours, list(model.parameters()))
+
+    gaps = []
+    for tree, marks in zip(given, ends, strict=True):
+        means = []
+        for response, own in zip(tree.responses, marks, strict=True):
+            states = model.base_model(input_ids=torch.tensor([[*tree.prompt, *response]])).last_hidden_state[0]
+            means.append(model.score(states[len(tree.prompt) :][torch.from_numpy(own)]).mean())
+        gaps.append(means[0] - means[1])
+    plain = -torch.nn.functional.logsigmoid(torch.stack(gaps)).mean()
+    expected = torch.cat([grad.flatten() for grad in torch.autograd.grad(plain, list(model.parameters()))])
+
+    assert ours.item() == pytest.approx(plain.item(), rel=1e-5)
+    assert expected.norm() > 1e-3
+    assert (torch.cat([grad.flatten() for grad in found]) - expected).norm() <= 1e-5 * expected.norm()
+
+
 def test_a_response_never_sees_its_sibling_or_a_neighbour(body):
     given = trees(2)
     model = body("llama")

@@ -11,7 +11,15 @@ from rlhf_train.errors import TrainingError
 from rlhf_train.models import reward_models
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
-from rlhf_train.precompute import cached, model_digest, reference_logps, reference_token_logps, row_key, tokenizer_digest
+from rlhf_train.precompute import (
+    cached,
+    model_digest,
+    reference_logps,
+    reference_token_logps,
+    row_key,
+    token_entropies,
+    tokenizer_digest,
+)
 from rlhf_train.text import Lengths, train_tokenizer
 
 COUNT = 40
@@ -118,6 +126,26 @@ def test_numbers_of_tokens_are_those_of_a_plain_pass_and_scored_once(tiny_policy
     again = reference_token_logps(tiny_policy, stored, LENGTHS, cache=tmp_path)["ref_token_logps"]
     assert asked[-1] == 1
     assert [at for at in range(2 * COUNT) if len(got[at]) != len(again[at]) or (got[at] != again[at]).any()] == [5]
+
+
+def test_entropies_are_those_after_each_token_and_scored_once(tiny_policy, columns, tmp_path, monkeypatch):
+    asked, plain = [], precompute.response_entropies
+    monkeypatch.setattr(precompute, "response_entropies", lambda *given: asked.append(len(given[1]["ends"])) or plain(*given))
+    for cache in (None, tmp_path, tmp_path):
+        got = token_entropies(tiny_policy, columns, LENGTHS, cache=cache, tokens=300)
+        assert sorted(got) == ["chosen_entropies", "rejected_entropies"]
+        for side, at in (("chosen", 3), ("rejected", 17)):
+            ids = [tiny_policy.tokenizer(columns[name][at])["input_ids"] for name in ("prompt", side)]
+            whole = torch.tensor([[*ids[0], *ids[1], tiny_policy.tokenizer.eos_token_id]])
+            with torch.no_grad():
+                logps = tiny_policy.model(input_ids=whole).logits[0, len(ids[0]) :].log_softmax(-1)
+            expected = -(logps.exp() * logps).sum(-1)
+            assert len(expected) == len(ids[1]) + 1
+            assert got[f"{side}_entropies"][at].tolist() == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-5)
+    distinct = {
+        (prompt, said) for side in ("chosen", "rejected") for prompt, said in zip(columns["prompt"], columns[side], strict=True)
+    }
+    assert sum(asked) == 2 * len(distinct)
 
 
 def test_rewards_are_scored_once_and_are_the_model_s(tiny_policy, columns, tmp_path, monkeypatch):

@@ -68,6 +68,42 @@ def test_what_is_credited_is_what_was_said(held):
     assert given["advantages"].std(correction=0).item() == pytest.approx(1, rel=1e-4)
 
 
+class AtTheEnd:
+    """Rewards of tokens: all at the last one, or some before it."""
+
+    def __init__(self, policy, early=0.0):
+        self.policy, self.early = policy, early
+
+    def token_rewards(self, trees):
+        texts = self.policy.tokenizer.batch_decode([tree.responses[0] for tree in trees], skip_special_tokens=True)
+        scores = likes_e(None, texts)
+        return [
+            np.append(np.full(tree.parts[1] - 1, self.early), score - self.early * (tree.parts[1] - 1))
+            for tree, score in zip(trees, scores, strict=True)
+        ]
+
+
+def test_rewards_of_tokens_take_the_way_of_rewards_of_answers(held):
+    [plain, *_], [dense, *_] = (next(ppo(*held, PROMPTS, scorer, ROUND)(0, 0, 1)) for scorer in (likes_e, AtTheEnd(held[1])))
+    assert dense.told == plain.told
+    for name, values in plain.tensors["given"].items():
+        assert torch.equal(dense.tensors["given"][name], values)
+
+
+def test_each_token_is_credited_with_its_own_reward(held):
+    """Moved ahead, a reward is the same in the returns of the first token, and less in those behind it."""
+    model, policy, reference = held
+    round_ = Round(gamma=1.0, lam=1.0, kl_weight=0.0)
+    found = []
+    for early in (0.0, 0.05):
+        answers = answer(policy, PROMPTS[:5], AtTheEnd(policy, early), seed=3)
+        rows, told = credited(model, reference, answers, round_)
+        found.append((rows.pack(np.arange(5))["given"]["returns"], told["reward"]))
+    at = torch.cat([torch.arange(tree.parts[1]) for tree in answers.trees])
+    assert found[1][1] == pytest.approx(found[0][1], abs=1e-6)
+    assert (found[0][0] - found[1][0]).tolist() == pytest.approx((0.05 * at).tolist(), abs=1e-5)
+
+
 def test_a_round_begins_where_the_policy_stands(held):
     model, policy, reference = held
     [batch, *_] = next(ppo(model, policy, reference, PROMPTS, likes_e, ROUND)(0, 0, 1))
