@@ -15,7 +15,7 @@ from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
 from rlhf_train.metrics import Row
-from rlhf_train.models import policies, reward_models
+from rlhf_train.models import goal_bank, policies, reward_models
 from rlhf_train.models.adapters import adapted
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.opening import opened
@@ -31,6 +31,9 @@ from rlhf_train.watching import Watchman
 #: what makes a number that an objective is given, where it is none of a whole response's log-probabilities
 GIVEN: Mapping[str, Callable[..., Mapping[str, Any]]] = {"ref_token_logps": precompute.reference_token_logps}
 
+#: what is kept in a model's folder besides, of the rows that it learned from
+KEPT: Mapping[str, Callable[[Any, Table, Path], None]] = {"goals": goal_bank.keep}
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -44,6 +47,7 @@ class Lesson:
     stop: Callable[[Row], str | None] = lambda row: None
     held_out: Sequence[Batch] = ()
     spared: Callable[[], Collection[int]] = tuple
+    keep: Callable[[Any, Path], None] = lambda held, folder: None
 
 
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
@@ -78,6 +82,7 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
         spec.save_every,
         {"data": digest(table)},
         held_out=batches.in_order(tested, tokens=spec.tokens) if spec.held_out else (),
+        keep=lambda held, folder: KEPT[spec.objective](held, parts[0], folder) if spec.objective in KEPT else None,
     )
 
 

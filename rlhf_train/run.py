@@ -70,7 +70,8 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
     )
     if state.is_main_process:
         learned = lesson.model.policy if isinstance(lesson.model, WithValues) else lesson.model
-        _save(dataclasses.replace(held, model=learned), out, {**identity, "steps": len(history), "last": history[-1]})
+        card = {**identity, "steps": len(history), "last": history[-1]}
+        _save(dataclasses.replace(held, model=learned), out, card, lesson.keep)
     return history
 
 
@@ -80,7 +81,7 @@ def _identity(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
     return json.loads(json.dumps({**said, **digests}))
 
 
-def _save(held: Any, out: Path, card: Mapping[str, Any]) -> None:
+def _save(held: Any, out: Path, card: Mapping[str, Any], keep: Callable[[Any, Path], None]) -> None:
     """out/model, in one rename; adapters are merged into it and stand by themselves in out/adapter."""
     aside, place = out / ".model", out / "model"
     shutil.rmtree(aside, ignore_errors=True)
@@ -88,6 +89,7 @@ def _save(held: Any, out: Path, card: Mapping[str, Any]) -> None:
         held.model.save_pretrained(out / "adapter")
         held = dataclasses.replace(held, model=merged(held.model))
     held.save(aside)
+    keep(held, aside)
     said = {**card, "weights": precompute.model_digest(held.model)}
     (aside / CARD).write_text(json.dumps(said, indent=1) + "\n")
     shutil.rmtree(place, ignore_errors=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 from rlhf_train import batches, candidates, inputs, numbers
 from rlhf_train.guards import check_rewards
-from rlhf_train.objectives import bradley_terry, dpo, kto, off_policy, ppo, sft
+from rlhf_train.models.heads import scoring
+from rlhf_train.objectives import bradley_terry, dpo, goals, kto, off_policy, ppo, sft
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -66,6 +67,18 @@ OBJECTIVES: Mapping[str, Objective] = {
     "bradley_terry": _reward(bradley_terry.loss),
     "trimmed_bradley_terry": _reward(bradley_terry.trimmed, whole=True),
     "winsorised_bradley_terry": _reward(bradley_terry.winsorised, whole=True),
+    "goals": Objective(
+        goals.loss,
+        batches.pairs,
+        inputs.goal_states,
+        PAIRS,
+        whole=True,
+        scored=True,
+        lr=1e-4,
+        causal=True,
+        module=scoring,
+        check=goals.check,
+    ),
     "dpo": _dpo(dpo.loss),
     "hinge_dpo": _dpo(dpo.hinge),
     "ipo": _dpo(dpo.ipo),
