@@ -71,7 +71,7 @@ def decode(
         for (row, at), tree, given in zip(going, trees, scores, strict=True):
             pools[row] += [_longer(lines[row][at], *each, policy) for each in zip(tree.responses, given, strict=True)]
         lines = [_best(pool, beam) for pool in pools]
-    return policy.tokenizer.batch_decode([held[0].ids for held in lines], skip_special_tokens=True)
+    return [policy.tokenizer.decode(held[0].ids, skip_special_tokens=True) for held in lines]
 
 
 @torch.inference_mode()

@@ -89,7 +89,6 @@ def goal_states(model: Any, batch: Batch, *, samples: int = 16, source_from: flo
         "negatives": states[rejected + drawn.negatives].float(),
         "source_places": drawn.sources,
         "goal_places": drawn.goals,
-        **batch["given"],
     }
 
 

@@ -39,8 +39,8 @@ def drawn(chosen: Tensor, rejected: Tensor, *, samples: int, source_from: float,
 
 def uniforms(rows: int, samples: int) -> Tensor:
     """[rows, 4, samples] in [0, 1), row by row: what a row gets is the same however rows are cut into batches."""
-    each = [torch.rand(4, samples, dtype=torch.float64) for _ in range(rows)]
-    return torch.stack(each) if each else torch.empty(0, 4, samples, dtype=torch.float64)
+    each = [torch.rand(4, int(samples), dtype=torch.float64) for _ in range(rows)]
+    return torch.stack(each) if each else torch.empty(0, 4, int(samples), dtype=torch.float64)
 
 
 def places(uniform: Tensor, counts: Tensor, *, start: float = 0.0) -> Tensor:
