@@ -35,15 +35,26 @@ def sample(
 
 @torch.inference_mode()
 def draw(
-    policy: Policy, prompts: Sequence[Sequence[int]], *, most: int, seed: int = 0, temperature: float = 1.0, size: int = 256
+    policy: Policy,
+    prompts: Sequence[Sequence[int]],
+    *,
+    most: int,
+    seed: int = 0,
+    temperature: float = 1.0,
+    size: int = 256,
+    rows: Sequence[int] | None = None,
 ) -> list[list[int]]:
-    """Token ids of one response a prompt, the end token last unless `most` tokens came before it."""
+    """Token ids of one response a prompt, the end token last unless `most` tokens came before it.
+
+    Prompt i is drawn with (seed, i), or with (seed, rows[i]).
+    """
+    rows = range(len(prompts)) if rows is None else rows
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")[::-1]
     found: list[list[int]] = [[] for _ in prompts]
     with at_rest(policy.model):
         for start in range(0, len(order), size):
             places = order[start : start + size]
-            chances = np.array([np.random.default_rng([seed, place]).random(most) for place in places])
+            chances = np.array([np.random.default_rng([seed, rows[place]]).random(most) for place in places])
             said = _drawn(policy, [prompts[place] for place in places], chances, temperature)
             for place, ids in zip(places, said, strict=True):
                 found[place] = ids

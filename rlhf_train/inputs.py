@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from rlhf_train import positions
 from rlhf_train.logps import summed, token_entropies, token_logps
 
 Batch = dict[str, Any]
@@ -104,6 +105,25 @@ def segment_values(model: Any, batch: Batch) -> Batch:
     ends = batch["given"]["ends"]
     read = hidden_states(model, batch)[batch["places"][ends]]
     return {"values": plain(model).score(read)[:, 0].float(), "owners": batch["owners"][ends]}
+
+
+def goal_states(model: Any, batch: Batch, *, samples: int = 16, source_from: float = 0.0, goal_from: float = 0.0) -> Batch:
+    """Rewards [B] of both sides, and states [B, samples, D] along their responses at the positions that are drawn."""
+    states, sizes = response_states(model, batch), torch.bincount(batch["owners"], minlength=len(batch["ends"]))
+    first = sizes.cumsum(0) - sizes
+    rewards = plain(model).score(states[first + sizes - 1])[:, 0].float()
+    drawn = positions.drawn(sizes[0::2], sizes[1::2], samples=samples, source_from=source_from, goal_from=goal_from)
+    chosen, rejected = first[0::2, None], first[1::2, None]
+    return {
+        "chosen_rewards": rewards[0::2],
+        "rejected_rewards": rewards[1::2],
+        "sources": states[chosen + drawn.sources].float(),
+        "goals": states[chosen + drawn.goals].float(),
+        "other_sources": states[chosen + drawn.other_sources].float(),
+        "negatives": states[rejected + drawn.negatives].float(),
+        "source_places": drawn.sources,
+        "goal_places": drawn.goals,
+    }
 
 
 def rollout_logps(model: Any, batch: Batch) -> Batch:

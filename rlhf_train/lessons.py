@@ -15,7 +15,7 @@ from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
 from rlhf_train.metrics import Row
-from rlhf_train.models import policies, reward_models, segment_rewards
+from rlhf_train.models import goal_bank, policies, reward_models, segment_rewards
 from rlhf_train.models.adapters import adapted
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.opening import judge_at, opened, reference_of
@@ -36,7 +36,7 @@ GIVEN: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "rejected_entropies": precompute.token_entropies,
 }
 #: what a model becomes once it has learned, by its objective: (model, reference, rows that it learned from, numbers)
-FINISHED: Mapping[str, Callable[..., Any]] = {"segments": segment_rewards.fitted}
+FINISHED: Mapping[str, Callable[..., Any]] = {"goals": goal_bank.with_goal, "segments": segment_rewards.fitted}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from rlhf_train import batches
 from rlhf_train.attention import enable
 from rlhf_train.errors import TrainingError
 from rlhf_train.inputs import mean_states, plain, sequence_rewards
+from rlhf_train.models import heads
 from rlhf_train.models.policies import prepare
+from rlhf_train.numbers import given_to
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.text import Lengths, Tokenizer
 from rlhf_train.train import fit
@@ -50,9 +52,17 @@ class RewardModel:
     def _read(
         self, read: Read, shape: tuple[int, ...], prompts: Sequence[str], responses: Sequence[str], tokens: int
     ) -> np.ndarray:
+        return read_rows(self.model, self._rows(prompts, responses), read, shape=shape, tokens=tokens)
+
+    def reads(
+        self, read: Read, prompts: Sequence[str], responses: Sequence[str], *, tokens: int = 2 * batches.TOKENS
+    ) -> Iterator[tuple[batches.Batch, np.ndarray]]:
+        """Batches of the responses, the longest first, and float32 arrays of what is read of each."""
+        return reads(self.model, self._rows(prompts, responses), read, tokens=tokens)
+
+    def _rows(self, prompts: Sequence[str], responses: Sequence[str]) -> batches.Rows:
         form = batches.responses if is_causal(self.model) else batches.encoded_responses
-        rows = form({"prompt": prompts, "response": responses}, self.tokenizer, self.lengths)
-        return read_rows(self.model, rows, read, shape=shape, tokens=tokens)
+        return form({"prompt": prompts, "response": responses}, self.tokenizer, self.lengths)
 
     def save(self, folder: Path) -> Path:
         """Writes safetensors, configuration, tokenizer and lengths; returns the folder."""
@@ -62,17 +72,25 @@ class RewardModel:
         return folder
 
 
-@torch.inference_mode()
 def read_rows(
     model: Any, rows: batches.Rows, read: Read, *, shape: tuple[int, ...] = (), tokens: int = 2 * batches.TOKENS
 ) -> np.ndarray:
     """[N, *shape] float32: what `read` makes of each row, in batches of at most `tokens` tokens."""
-    device, found = model.device, np.zeros((len(rows), *shape), dtype=np.float32)
-    fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
-    for batch in batches.in_order(rows, tokens=tokens) if len(rows) else []:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast):
-            found[batch.places] = read(model, batch.to(device)).float().cpu().numpy()
+    found = np.zeros((len(rows), *shape), dtype=np.float32)
+    for batch, values in reads(model, rows, read, tokens=tokens):
+        found[batch.places] = values
     return found
+
+
+def reads(
+    model: Any, rows: batches.Rows, read: Read, *, tokens: int = 2 * batches.TOKENS
+) -> Iterator[tuple[batches.Batch, np.ndarray]]:
+    """Batches of the rows, the longest first, and float32 arrays of what is read of each."""
+    fast = model.device.type == "cuda" or torch.cpu._is_amx_tile_supported()
+    for batch in batches.in_order(rows, tokens=tokens) if len(rows) else []:
+        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=fast):
+            values = read(model, batch.to(model.device))
+        yield batch, values.float().cpu().numpy()
 
 
 def load(path: str | Path, *, trained_layers: int | None = None, lengths: Lengths | None = None, seed: int = 0) -> RewardModel:
@@ -86,6 +104,7 @@ def load(path: str | Path, *, trained_layers: int | None = None, lengths: Length
     model = AutoModelForSequenceClassification.from_pretrained(
         str(path), num_labels=1, use_safetensors=True, trust_remote_code=False
     )
+    heads.restore(model, Path(path))
     prepare(model) if is_causal(model) else enable(model)
     if trained_layers is not None:
         _freeze_below(model, trained_layers)
@@ -112,8 +131,11 @@ def taught(
     if not len(rows):
         raise TrainingError("there are no pairs to learn from; give some, or deal them to fewer parts")
     steps = steps or max(round(epochs * len(rows) / size), 1)
-    source = batches.shuffled(rows, size=size, seed=seed)
-    fit(model.model, OBJECTIVES[objective], source, steps=steps, lr=lr, seed=seed, numbers=numbers)
+    source, chosen = batches.shuffled(rows, size=size, seed=seed), OBJECTIVES[objective]
+    if chosen.module is not None:
+        torch.manual_seed(seed)
+        model = dataclasses.replace(model, model=chosen.module(model.model, **given_to(chosen.module, numbers or {})))
+    fit(model.model, chosen, source, steps=steps, lr=lr, seed=seed, numbers=numbers)
     return model
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from rlhf_train import batches, candidates, conditioning, inputs, numbers, segmentation, stored, temporal_residual, tilting
 from rlhf_train.guards import check_rewards
+from rlhf_train.models.heads import scoring
 from rlhf_train.models.preference_heads import headed
 from rlhf_train.objectives import (
     a_lol,
     bradley_terry,
     direct_preference_head,
     dpo,
+    goals,
     ift,
     kto,
     off_policy,
@@ -111,6 +113,18 @@ OBJECTIVES: Mapping[str, Objective] = {
         scored=True,
         causal=True,
         lr=1e-4,
+    ),
+    "goals": Objective(
+        goals.loss,
+        batches.pairs,
+        inputs.goal_states,
+        PAIRS,
+        whole=True,
+        scored=True,
+        lr=1e-4,
+        causal=True,
+        module=scoring,
+        check=goals.check,
     ),
     "dpo": _dpo(dpo.loss),
     "hinge_dpo": _dpo(dpo.hinge),

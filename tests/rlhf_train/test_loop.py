@@ -22,6 +22,7 @@ def learned(model, objective, batches, **numbers):
 
     AcceleratorState._reset_state()  # whatever precision a run before had
     model.zero_grad()
+    torch.manual_seed(0)  # of what an objective draws
     forward = Forward(model, objective.inputs, **given_to(objective.inputs, numbers))
     loop = Loop(Accelerator(cpu=True), forward, objective, numbers)
     row = loop.learn(batches, 0)
