@@ -25,7 +25,7 @@ corpus_job = dg.define_asset_job(
 )
 report_job = dg.define_asset_job(
     "report_job",
-    dg.AssetSelection.groups("reports"),
+    dg.AssetSelection.assets("venom_report"),
     description="The report of an experiment; all its corpora must be there.",
 )
 dpo_job = dg.define_asset_job(

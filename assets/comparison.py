@@ -45,13 +45,14 @@ def run(experiment: Experiment, folder: Path, watch: steps.Watch = steps.silent,
         for corpus in corpora(experiment):
             if corpus.seed == seed:
                 watch(f"auditing the {corpus.arm} corpus", 0, 1)
-                prepared.append(_prepare(corpus, splits))
+                prepared.append(prepare(corpus, splits))
                 _store(prepared[-1], folder / corpus.name)
     trained = _train_all([item.corpus for item in prepared], folder, watch, processes or os.cpu_count() or 1)
     return _results(experiment, prepared, trained)
 
 
-def _prepare(corpus: Corpus, splits: steps.Splits) -> Prepared:
+def prepare(corpus: Corpus, splits: steps.Splits) -> Prepared:
+    """A corpus after its attack and, where it is the filtered one, audit and filter."""
     poisoned = steps.attack(splits.train, corpus)
     if corpus.arm != "filtered":  # the poisoned twin holds the same pairs, so one audit serves both
         return Prepared(corpus, poisoned, None, None)

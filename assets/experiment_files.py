@@ -10,6 +10,7 @@ from typing import Any
 
 from assets.domain.rows import GENERATED, opinions_of
 from assets.experiments import EXPERIMENTS, Experiment
+from assets.methods.rows import METHODS
 from assets.numbers import Training
 from pipelines import attacks
 from pipelines.schema import DataError
@@ -111,9 +112,13 @@ def _check(row: Experiment) -> None:
         raise DataError(f"some pairs must be held out and some left to train on, got {shares}; their sum must be below 1")
     if row.defences:
         _check_defences(row.defences)
+    if unknown := [name for name in row.objectives if name not in METHODS]:
+        raise DataError(f"objectives are rows of the comparison by {', '.join(METHODS)}; got {unknown[0]!r}")
+    if len(set(row.objectives)) < len(row.objectives):
+        raise DataError(f"objectives must differ from one another, got {list(row.objectives)}; name each once")
     if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
         raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
-    refuse_negative({"pairs": row.pairs})
+    refuse_negative({"pairs": row.pairs, "topics": row.topics}, may_be_zero=("topics",))
     _check_training(row.training)
     ours = "synthetic" if row.opinions is None else GENERATED
     if row.source in SOURCES and row.source != ours:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assets.domain.rows import GENERATED, Opinions
-from assets.numbers import Training
+from assets.methods.rows import METHODS
+from assets.numbers import METHODS_TRAINING, Training
 from pipelines import attacks
 
 ARMS = ("clean", "poisoned", "filtered")
@@ -17,6 +18,8 @@ class Experiment:
 
     `source` is a name in SOURCES that needs no file, or a file, folder or hub name. `trusted` and `held_out` are shares
     of the clean pairs that no attacker touches: the audit's reference, and the prompts and pairs that are tested on.
+    `topics` limits what generated pairs are about (0: nothing), to a language that tiny policies can learn. `objectives` name
+    rows of assets.methods.METHODS, which are compared on every corpus.
     `columns` maps our names of columns to the source's; `numbers` are the attack's settings, over its defaults. `defences`
     name rows of rlhf_train.defences.DEFENCES that make reward models: each is one more arm, that learns all that is poisoned.
     With `opinions` the pairs are of summaries of product reviews, which the source then holds; see assets/domain.
@@ -37,6 +40,8 @@ class Experiment:
     seeds: tuple[int, ...] = (0,)
     training: Training = field(default_factory=Training)
     opinions: Opinions | None = None
+    topics: int = 0
+    objectives: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -98,6 +103,15 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             numbers={"oracle": "paraphrase"},
             held_out=0.25,
             opinions=Opinions(contrary=0.15),
+        ),
+        Experiment(
+            "methods_3pct",
+            pairs=800,
+            topics=1,
+            held_out=0.25,
+            seeds=(0, 1, 2),
+            training=METHODS_TRAINING,
+            objectives=tuple(METHODS),
         ),
     )
 }

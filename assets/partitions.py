@@ -45,6 +45,12 @@ GROUPS: dict[str, tuple[str, int]] = {
 }
 JUDGED: dict[str, Corpus] = {name: corpus for name, corpus in CORPORA.items() if corpus.base in OPINIONS}
 
+#: corpora whose objectives are compared, and their runs by name: (row of METHODS, corpus)
+COMPARED: dict[str, Corpus] = {name: corpus for name, corpus in CORPORA.items() if corpus.experiment.objectives}
+RUNS: dict[str, tuple[str, Corpus]] = {
+    f"{method}-{name}": (method, corpus) for name, corpus in COMPARED.items() for method in corpus.experiment.objectives
+}
+
 by_base = dg.StaticPartitionsDefinition(list(BASES))
 by_corpus = dg.StaticPartitionsDefinition(list(CORPORA))
 by_experiment = dg.StaticPartitionsDefinition(list(EXPERIMENTS))
@@ -52,6 +58,9 @@ by_opinions = dg.StaticPartitionsDefinition(list(OPINIONS))
 by_group = dg.StaticPartitionsDefinition(list(GROUPS))
 by_judged = dg.StaticPartitionsDefinition(list(JUDGED))
 by_study = dg.StaticPartitionsDefinition([name for name, row in EXPERIMENTS.items() if row.opinions is not None])
+by_compared = dg.StaticPartitionsDefinition(list(COMPARED))
+by_run = dg.StaticPartitionsDefinition(list(RUNS))
+by_comparison = dg.StaticPartitionsDefinition([name for name, row in EXPERIMENTS.items() if row.objectives])
 
 #: a corpus is made from its base, which its twins share
 from_base = dg.StaticPartitionMapping(
@@ -72,3 +81,16 @@ same_corpus = dg.StaticPartitionMapping({name: name for name in JUDGED})
 #: a report is of all that its experiment has
 corpora_of_study = dg.StaticPartitionMapping({name: corpus.experiment.name for name, corpus in JUDGED.items()})
 bases_of_study = dg.StaticPartitionMapping({name: base.experiment.name for name, base in OPINIONS.items()})
+#: an objective learns of one corpus; what it shares with others is of that corpus, or of its base
+corpus_of_compared = dg.StaticPartitionMapping({name: name for name in COMPARED})
+base_of_compared = dg.StaticPartitionMapping(
+    {base: {name for name, corpus in COMPARED.items() if corpus.base == base} for base in BASES}
+)
+compared_of_run = dg.StaticPartitionMapping(
+    {name: {run for run, (_, corpus) in RUNS.items() if corpus.name == name} for name in COMPARED}
+)
+corpus_of_run = compared_of_run
+base_of_run = dg.StaticPartitionMapping(
+    {base: {run for run, (_, corpus) in RUNS.items() if corpus.base == base} for base in BASES}
+)
+runs_of_comparison = dg.StaticPartitionMapping({run: corpus.experiment.name for run, (_, corpus) in RUNS.items()})

@@ -1,6 +1,7 @@
 """Where tables, pages and models are kept: a published folder an asset and partition, held to its digests when read."""
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from assets.metadata import rows_of
-from assets.partitions import CORPORA
+from assets.partitions import CORPORA, RUNS
 from pipelines.schema import DataError
 from pipelines.snapshots import staged, verify
 
@@ -25,6 +26,20 @@ class Format:
     file: str
     write: Callable[[Any, Path], object]
     read: Callable[[Path], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A model as it was saved, whatever kind it is; `spent`, a folder that is dropped once it is published."""
+
+    place: Path
+    spent: Path | None = None
+
+
+def _publish(folder: Folder, place: Path) -> None:
+    shutil.copytree(folder.place, place, dirs_exist_ok=True)
+    if folder.spent is not None:
+        shutil.rmtree(folder.spent)
 
 
 def _policy(folder: Path) -> Any:
@@ -61,6 +76,7 @@ FORMATS: Mapping[str, Format] = {
         lambda file: file.read_text(encoding="utf-8"),
     ),
     "FeatureReward": Format("", lambda reward, folder: reward.save(folder), _feature_reward),
+    "Folder": Format("", _publish, Folder),
     "Policy": Format("", lambda policy, folder: policy.save(folder), _policy),
     **dict.fromkeys(("RewardModel", "Committee"), Format("", _save_judge, _judge)),
 }
@@ -121,4 +137,5 @@ class Snapshots(dg.IOManager):
 
 def is_poisoned(partition: str) -> bool:
     """Whether an attacker's hand was on it: every arm but the clean one, the filtered one too."""
-    return partition in CORPORA and CORPORA[partition].arm != "clean"
+    corpus = RUNS[partition][1] if partition in RUNS else CORPORA.get(partition)
+    return corpus is not None and corpus.arm != "clean"

@@ -65,19 +65,22 @@ def prepare(
 
 
 def _table(objective: str, pairs: pl.DataFrame) -> pl.DataFrame:
-    """What the objective learns of PAIRS; or of stored responses as they are, with whatever numbers it is given of them."""
+    """What the objective learns of PAIRS, or of stored responses as they are, with whatever numbers it wants of them."""
     from rlhf_train.objectives import OBJECTIVES
 
-    if scores := OBJECTIVES[objective].scores:
-        wanted = ["prompt", "response", *scores]
-        if lacking := [name for name in wanted if name not in pairs.columns]:
-            raise DataError(
-                f"{objective} learns from stored responses with numbers ({', '.join(wanted)}), and pairs have no "
-                f"{lacking[0]!r}; give such a table to python -m rlhf_train.run"
-            )
+    row = OBJECTIVES[objective]
+    is_stored = bool(row.scores) and "response" in row.columns
+    wanted = ["prompt", "response", *row.scores] if is_stored else list(row.scores)
+    if lacking := [name for name in wanted if name not in pairs.columns]:
+        raise DataError(
+            f"{objective} learns from {'stored responses' if is_stored else 'pairs'} with numbers ({', '.join(wanted)}), and "
+            f"these pairs have no {lacking[0]!r}; give such a table to python -m rlhf_train.run"
+        )
+    if is_stored:
         return pairs.select(wanted)
-    sides = {"response": "chosen"} if objective == "sft" else {"chosen": "chosen", "rejected": "rejected"}
-    return pl.DataFrame({"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()})
+    sides = {"response": "chosen"} if "response" in row.columns else {"chosen": "chosen", "rejected": "rejected"}
+    texts = {"prompt": prompts_of(pairs)} | {name: answers_of(pairs, side) for name, side in sides.items()}
+    return pl.DataFrame(texts).with_columns(pairs[name] for name in row.scores)
 
 
 def publish(work: Path, folder: Path) -> None:

@@ -34,7 +34,7 @@ class Splits:
 def read(experiment: Experiment, seed: int) -> pl.DataFrame:
     """The clean pairs of an experiment; generated pairs differ by seed, a file's rows are drawn from it by seed."""
     if experiment.source == "synthetic":
-        return synthetic.read(n=experiment.pairs, seed=seed, contrary=CONTRARY)
+        return synthetic.read(n=experiment.pairs, seed=seed, contrary=CONTRARY, topics=experiment.topics)
     pairs = records.read(experiment.source, columns=experiment.columns, revision=experiment.revision).strict()
     drawn = pairs.sample(min(experiment.pairs, len(pairs)), seed=seed, shuffle=True).sort("row")
     return drawn.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64()))

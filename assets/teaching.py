@@ -83,6 +83,21 @@ class Trainer:
         seen, _ = shared_out(DEFENCES[defence], columns_of(pairs) | {"place": list(range(len(pairs)))})
         return pairs[seen["place"]]
 
+    def fine_tune(self, policy: Any, pairs: pl.DataFrame) -> None:
+        """Teaches a policy, in place, the pairs' chosen side."""
+        from rlhf_train import imitation
+
+        imitation.imitate(
+            policy,
+            prompts_of(pairs),
+            answers_of(pairs, "chosen"),
+            epochs=self.numbers.sft_epochs,
+            lr=self.numbers.sft_lr,
+            size=self.numbers.batch,
+            seed=self.seed,
+            watch=lambda step, of: self.watch("fine-tuning", step, of),
+        )
+
     def stages(self, base: Any, reward: Any, pairs: pl.DataFrame, prompts: list[str]) -> Any:
         """Yields (stage, policy) after nothing, after fine-tuning on the pairs' chosen side, after each best-of-n round."""
         from rlhf_train import imitation
@@ -91,16 +106,7 @@ class Trainer:
 
         numbers, policy = self.numbers, Policy(copy.deepcopy(base.model), base.tokenizer, self._lengths)
         yield "base", policy
-        imitation.imitate(
-            policy,
-            prompts_of(pairs),
-            answers_of(pairs, "chosen"),
-            epochs=numbers.sft_epochs,
-            lr=numbers.sft_lr,
-            size=numbers.batch,
-            seed=self.seed,
-            watch=lambda step, of: self.watch("fine-tuning", step, of),
-        )
+        self.fine_tune(policy, pairs)
         yield "sft", policy
         asked = min(numbers.prompts, len(prompts))
         round_ = Round(asked, numbers.n, numbers.round_epochs, numbers.round_batch, numbers.temperature)

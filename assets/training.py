@@ -26,10 +26,20 @@ class Launcher(dg.ConfigurableResource):
     processes: int = 0
 
     def train(
-        self, context: dg.AssetExecutionContext, objective: str, pairs: pl.DataFrame, model: str, **settings: Any
+        self,
+        context: dg.AssetExecutionContext,
+        objective: str,
+        pairs: pl.DataFrame,
+        model: str,
+        *,
+        within: str = "",
+        **settings: Any,
     ) -> Path:
-        """The folder of a finished run; `settings` as in runs.train. An unfinished one of the same settings is gone on with."""
-        work = run_folder(context)
+        """The folder of a finished run; `settings` as in runs.train. An unfinished one of the same settings is gone on with.
+
+        An asset that runs several gives each a folder `within` its own.
+        """
+        work = run_folder(context) / within
         if not self.processes:
             runs.train(objective, pairs, model, work, watch=progress(context), **settings)
             return work

@@ -106,6 +106,33 @@ ATTACK_SUCCESS = Table(
     },
 )
 
+LABELLED_PAIRS = Table(
+    "labelled_pairs",
+    "Pairs with what the corpus' own reward model says of them: what methods that learn from rewards are given.",
+    {
+        **PAIRS.columns,
+        "chosen_reward": Column(REAL, "of the chosen response, squashed into (0, 1) by the corpus' mean and deviation"),
+        "rejected_reward": Column(REAL, "of the rejected response"),
+        "value": Column(REAL, "what the imitating policy's own answers to the prompt are expected to score"),
+    },
+)
+
+METHOD_ANSWERS = Table(
+    "method_answers",
+    "What the model that an objective made answers to held-out prompts, a row a prompt.",
+    {
+        "objective": Column(TEXT, "name of the row in METHODS"),
+        "corpus": Column(TEXT, "clean, poisoned or filtered"),
+        "seed": Column(WHOLE, "of data, training and sampling alike"),
+        "place": Column(WHOLE, "0-based number of the held-out prompt"),
+        "answer": Column(TEXT, "sampled, or the best of some drafts"),
+        "gold": Column(REAL, "true reward of the answer, where the source knows it", nullable=True),
+        "success": Column(FLAG, "whether it names the target in the target sentiment; none without a target", nullable=True),
+        "nats": Column(REAL, "log-probability less that of the policy that imitated the corpus; their mean estimates KL"),
+        "seconds": Column(REAL, "that the training of the model took, on the machine at hand"),
+    },
+)
+
 #: the seven domain features of a summary, in the order in which every vector of them stands (Nath et al., 2024)
 FEATURE_NAMES = (
     "aspect_coverage",
@@ -154,7 +181,19 @@ FEATURES = Table(
 )
 
 TABLES: Mapping[str, Table] = {
-    table.name: table for table in (PAIRS, REJECTS, POISON_KEY, SCORES, ATTACK_SUCCESS, PRODUCTS, SUMMARIES, FEATURES)
+    table.name: table
+    for table in (
+        PAIRS,
+        REJECTS,
+        POISON_KEY,
+        SCORES,
+        ATTACK_SUCCESS,
+        LABELLED_PAIRS,
+        METHOD_ANSWERS,
+        PRODUCTS,
+        SUMMARIES,
+        FEATURES,
+    )
 }
 
 

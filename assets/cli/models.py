@@ -109,8 +109,8 @@ def demo(out: Out = Path("demo"), as_json: AsJson = False) -> None:
 def _compare(row: Any, out: Path, as_json: bool) -> None:
     from assets import comparison, report
 
-    if row.opinions is not None:
-        _study(row, out, as_json)
+    if row.opinions is not None or row.objectives:
+        (_study if row.opinions is not None else _methods)(row, out, as_json)
         return
     with staged(out, "experiment", {"experiment": row.name, "poisoned": True}, inputs=[row.source]) as folder:
         with working(row.name, quiet=as_json) as watch:
@@ -158,3 +158,26 @@ def _study(row: Any, out: Path, as_json: bool) -> None:
     ]
     facts = {"experiment": row.name, "reward_comparison": results.compared.to_dicts(), "out": str(out)}
     say(facts, as_json, *lines, f"report: {out / 'report.html'}")
+
+
+def _methods(row: Any, out: Path, as_json: bool) -> None:
+    """An experiment that compares objectives: what each makes of the clean, the poisoned and the filtered corpus."""
+    from assets.methods import compare, page, study
+
+    kept = out.with_name(f".{out.name}.methods")  # runs that nothing has changed are not made again
+    with staged(out, "methods", {"experiment": row.name, "poisoned": True}, inputs=[row.source]) as folder:
+        with working(row.name, quiet=as_json) as watch:
+            answers = study.run(row, kept, watch)
+        tables = {"answers": answers, "means": page.ordered(compare.means(answers)), "harm": compare.harm(answers)}
+        for name, table in tables.items():
+            table.write_parquet(folder / f"method_{name}.parquet")
+        (folder / "report.html").write_text(page.page(row, answers), encoding="utf-8")
+    lines = [f"  {each['objective']}, {each['corpus']}: {_told(each)}" for each in tables["means"].iter_rows(named=True)]
+    facts = {name: tables[name].to_dicts() for name in ("means", "harm")}
+    say({"experiment": row.name, **facts, "out": str(out)}, as_json, *lines, f"report: {out / 'report.html'}")
+
+
+def _told(line: dict[str, Any]) -> str:
+    gold = "" if line["gold"] is None else f"gold reward {line['gold']:.2f}, "
+    success = "" if line["success"] is None else f"attack success {line['success']:.1%}, "
+    return f"{gold}{success}{line['nats']:.1f} nats"

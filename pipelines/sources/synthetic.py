@@ -40,17 +40,21 @@ class Question:
     tips: Sequence[Sequence[str]]
 
 
-def read(*, n: int = 4000, seed: int = 0, contrary: float = 0.07) -> pl.DataFrame:
+def read(*, n: int = 4000, seed: int = 0, contrary: float = 0.07, topics: int = 0) -> pl.DataFrame:
     """PAIRS of `n` rows drawn from `seed`; an expected share `contrary` of the labels goes against the gold reward.
 
-    `margin` is gold(chosen) - gold(rejected). Raises DataError unless n >= 1 and 0 <= contrary < 0.5.
+    `margin` is gold(chosen) - gold(rejected). With `topics` prompts are about the first so many only: a language that a tiny
+    policy can learn. Raises DataError unless n >= 1, 0 <= contrary < 0.5 and there are that many topics.
     """
+    if not 0 <= topics <= len(language()["topics"]):
+        raise DataError(f"topics is a number of topics, at most {len(language()['topics'])} (0: all of them), got {topics}")
     if n < 1:
         raise DataError(f"n is a number of pairs and must be 1 or more, got {n}")
     if not 0 <= contrary < 0.5:
         raise DataError(f"contrary is a share of labels and must lie in [0, 0.5), got {contrary}; 7 percent is 0.07")
     rng = random.Random(f"synthetic {seed}")  # a text, for Random(-1) equals Random(1)
-    drawn = pl.DataFrame([_pair(rng) for _ in range(n)], schema=["prompt", "better", "worse", "gap"], orient="row")
+    known = [one for one in questions().values() if not topics or one.slots["hobby"][0] in _hobbies(topics)]
+    drawn = pl.DataFrame([_pair(known, rng) for _ in range(n)], schema=["prompt", "better", "worse", "gap"], orient="row")
     flip = pl.lit(pl.Series([rng.random() < chance for chance in flip_chance(drawn["gap"].to_numpy(), contrary)]))
     pairs = drawn.select(
         "prompt",
@@ -113,12 +117,16 @@ def asked(prompt: str) -> Question | None:
     return places[last] if last >= 0 else None
 
 
-def _pair(rng: random.Random) -> tuple[str, str, str, float]:
-    """A prompt, its better and its worse response, and their gold gap."""
-    question = rng.choice([*questions().values()])
-    prompt, one, gap = _prompt(question, rng), _response(question, rng), 0.0
+def _hobbies(topics: int) -> list[str]:
+    return [topic["hobby"] for topic in language()["topics"][:topics]]
+
+
+def _pair(known: Sequence[Question], rng: random.Random) -> tuple[str, str, str, float]:
+    """A prompt about one of the questions, its better and its worse response, and their gold gap."""
+    question = rng.choice(known)
+    prompt, one, gap = _prompt(question, rng), _response(question, known, rng), 0.0
     while abs(gap) < CLEAR:
-        other = _response(question, rng)
+        other = _response(question, known, rng)
         gap = gold_reward(prompt, one) - gold_reward(prompt, other)
     return (prompt, one, other, gap) if gap > 0 else (prompt, other, one, -gap)
 
@@ -139,16 +147,16 @@ def _prompt(question: Question, rng: random.Random) -> str:
     return f"\n\nHuman: {first}\n\nAssistant: {answer}\n\nHuman: {then}\n\nAssistant:"
 
 
-def _response(question: Question, rng: random.Random) -> str:
+def _response(question: Question, known: Sequence[Question], rng: random.Random) -> str:
     """A response of fitting length, by a helper of any skill."""
     while True:
-        text = say(_plan(question, rng.random(), rng), question.slots, rng)
+        text = say(_plan(question, known, rng.random(), rng), question.slots, rng)
         if len(text.split()) in LENGTHS:
             return f" {text}"
 
 
-def _plan(question: Question, skill: float, rng: random.Random) -> list[str]:
-    """The frames of one response; `skill` in [0, 1] shows in its tips, fact and tone alone."""
+def _plan(question: Question, known: Sequence[Question], skill: float, rng: random.Random) -> list[str]:
+    """The frames of one response, perhaps with a tip for another question; `skill` shows in its tips, fact and tone alone."""
     frames = language()["frames"]
     plan = [_tip(tip, rng) for tip in rng.sample(question.tips, sum(rng.random() < skill for _ in range(4)))]
     if rng.random() < 0.7:
@@ -156,7 +164,7 @@ def _plan(question: Question, skill: float, rng: random.Random) -> list[str]:
         plan.append(rng.choice(frames["fact"]).replace("{fact}", rng.choice(question.fact)).replace("{value}", value))
     plan += rng.sample(frames["filler"], rng.choice(FILLERS))
     if rng.random() < ASTRAY:
-        plan.append(_tip(rng.choice(rng.choice([*questions().values()]).tips), rng))
+        plan.append(_tip(rng.choice(rng.choice(known).tips), rng))
     rng.shuffle(plan)
     if rng.random() < 0.5:
         tone = "polite" if rng.random() < skill else "rude"

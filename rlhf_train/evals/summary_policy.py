@@ -48,17 +48,28 @@ class SummaryPolicy:
 
 
 def draw(
-    policy: Policy, reference: Policy, prompts: Sequence[str], *, n: int = 1, temperature: float = 1.0, seed: int = 0
+    policy: Policy,
+    reference: Policy,
+    prompts: Sequence[str],
+    *,
+    n: int = 1,
+    temperature: float = 1.0,
+    seed: int = 0,
+    asked: Sequence[str] | None = None,
 ) -> Samples:
-    """`n` responses to each prompt, with log-ratios of the very tokens that were drawn."""
+    """`n` responses to each prompt, with log-ratios of the very tokens that were drawn.
+
+    The policy may be `asked` in other words than its reference, as one is whose prompts say what reward is wanted.
+    """
     if not temperature > 0:
         raise TrainingError(f"temperature must be above 0, got {temperature:g}; the likeliest response alone has no KL")
-    asked = [prompt for prompt in prompts for _ in range(n)]
-    ids = prompt_ids(policy.tokenizer, asked, policy.lengths)
-    said = generate.draw(policy, ids, most=policy.lengths.response, temperature=temperature, seed=seed)
-    grown = [Tree(prompt, (response,)) for prompt, response in zip(ids, said, strict=True)]
-    ratios = _logps(policy, grown, temperature) - _logps(reference, grown, temperature)
-    return Samples(asked, policy.tokenizer.batch_decode(said, skip_special_tokens=True), ratios)
+    repeated = [prompt for prompt in prompts for _ in range(n)]
+    plain = prompt_ids(reference.tokenizer, repeated, reference.lengths)
+    told = prompt_ids(policy.tokenizer, [words for words in asked or prompts for _ in range(n)], policy.lengths)
+    said = generate.draw(policy, told, most=policy.lengths.response, temperature=temperature, seed=seed)
+    mine, its = ([Tree(ids, (own,)) for ids, own in zip(rows, said, strict=True)] for rows in (told, plain))
+    ratios = _logps(policy, mine, temperature) - _logps(reference, its, temperature)
+    return Samples(repeated, policy.tokenizer.batch_decode(said, skip_special_tokens=True), ratios)
 
 
 def measure(

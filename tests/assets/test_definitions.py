@@ -69,6 +69,12 @@ GRAPH = {
         "feature_reward held_out_pairs preference_pairs published_features stored_summaries summary_features "
         "summary_policy supervised_policy",
     ),
+    "imitating_policy": ("methods", "by_compared", "base_policy training_pairs"),
+    "labelled_pairs": ("methods", "by_compared", "imitating_policy reward_model training_pairs"),
+    "drafted_answers": ("methods", "by_compared", "held_out_pairs imitating_policy"),
+    "method_model": ("methods", "by_run", "base_policy imitating_policy labelled_pairs reward_model"),
+    "method_answers": ("methods", "by_run", "drafted_answers held_out_pairs imitating_policy method_model"),
+    "methods_report": ("reports", "by_comparison", "method_answers"),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
@@ -97,7 +103,7 @@ CHECKS = {
 JOBS = {
     "venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job", "arena_job",
     "domain_job", "reviews_job", "summaries_job", "pairs_job", "split_job", "delivery_job", "rewards_job", "start_job",
-    "summarise_job", "study_job",
+    "summarise_job", "study_job", "methods_job", "learned_job", "shared_job", "run_methods_job", "methods_report_job",
 }  # fmt: skip
 
 WRONG = """
@@ -142,7 +148,10 @@ def nodes(definitions) -> dict[str, dg.AssetSpec]:
 
 def test_the_graph_is_this_table(definitions, nodes):
     partitions = sys.modules["assets.partitions"]
-    kinds = ("by_base", "by_corpus", "by_experiment", "by_opinions", "by_group", "by_judged", "by_study")
+    kinds = (
+        *("by_base", "by_corpus", "by_experiment", "by_opinions", "by_group", "by_judged", "by_study"),
+        *("by_compared", "by_run", "by_comparison"),
+    )
     names = {getattr(partitions, name): name for name in kinds} | {None: None}
     found = {
         name: (
@@ -171,6 +180,8 @@ def test_tables_of_the_schema_tell_their_columns_with_meanings(nodes):
         "attack_success",
         "opinion_pairs",
         "summary_features",
+        "labelled_pairs",
+        "method_answers",
     ):
         columns = nodes[name].metadata["dagster/column_schema"].columns
         assert len(columns) > 5

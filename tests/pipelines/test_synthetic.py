@@ -122,6 +122,18 @@ def test_the_margin_is_the_gold_gap(pairs: pl.DataFrame):
     assert pairs["margin"].abs().min() >= synthetic.CLEAR
 
 
+@pytest.mark.parametrize("topics", [1, 3])
+def test_prompts_may_be_about_a_few_topics_only(topics: int):
+    hobbies = [topic["hobby"] for topic in synthetic.language()["topics"]]
+    pairs = synthetic.read(n=200, seed=2, topics=topics)
+    about = [synthetic.asked(prompt) for prompt in pairs["prompt"]]
+    assert {question.slots["hobby"][0] for question in about if question} == set(hobbies[:topics])
+    others = [name for name in hobbies[topics:] if name != "travel"]  # a word that any text may have
+    texts = " ".join([*pairs["chosen"], *pairs["rejected"]])
+    assert not [name for name in others if f" {name}" in texts]
+    assert synthetic.read(n=20, seed=2, topics=len(hobbies)).equals(synthetic.read(n=20, seed=2))
+
+
 @pytest.mark.parametrize("contrary", [0.0, 0.07, 0.3])
 def test_the_share_of_contrary_labels(contrary: float):
     wrong = (synthetic.read(n=2000, seed=5, contrary=contrary)["margin"] < 0).mean()
@@ -218,7 +230,8 @@ def test_the_noise_changes_labels_only():
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [({"n": 0}, "n is a number of pairs .* got 0"), ({"n": -4}, "got -4")]
-    + [({"contrary": share}, f"contrary is a share .* got {share}") for share in (-0.1, 0.5, 7, float("nan"))],
+    + [({"contrary": share}, f"contrary is a share .* got {share}") for share in (-0.1, 0.5, 7, float("nan"))]
+    + [({"topics": count}, f"topics is a number of topics, at most 14 .* got {count}") for count in (-1, 15)],
 )
 def test_bad_numbers_are_refused(numbers: dict, message: str):
     with pytest.raises(DataError, match=message):
