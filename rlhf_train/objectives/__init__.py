@@ -6,7 +6,7 @@ from typing import Any
 
 from rlhf_train import batches, candidates, inputs, numbers
 from rlhf_train.guards import check_rewards
-from rlhf_train.objectives import bradley_terry, dpo, kto, off_policy, ppo, sft
+from rlhf_train.objectives import bradley_terry, dpo, kto, modpo, off_policy, ppo, sft
 from rlhf_train.objectives.outcome import Outcome
 
 
@@ -79,6 +79,15 @@ OBJECTIVES: Mapping[str, Objective] = {
         PAIRS,
         (*REFERENCES, "ref_mismatched_logps"),
         whole=True,
+    ),
+    "modpo": Objective(
+        modpo.loss,
+        batches.pairs,
+        inputs.pair_logps,
+        PAIRS,
+        REFERENCES,
+        scores=("chosen_margins", "rejected_margins"),
+        check=modpo.check,
     ),
     "off_policy": Objective(
         off_policy.loss,
