@@ -100,11 +100,10 @@ def test_a_full_weight_ends_with_the_weights_of_dpo(scored, made, tmp_path):
 def test_what_margins_have_settled_is_not_learned(scored, tmp_path):
     """All pairs prefer the longer response: a policy may like it less than the pairs do where margins like the shorter one."""
     numbers = {"weights": [0.5, 0.5], "beta": 1.0, "form": "hinge"}
-    settled = run(spec.of(scored(SHORT, steps=4, numbers=numbers)))
-    assert [row["loss"] for row in settled] == [0.0] * 4
-    owed = run(spec.of(scored(LONG, steps=4, numbers=numbers, out=str(tmp_path / "long"))))
-    assert owed[3]["loss"] > 1
-    assert owed[3]["gradient_norm"] > settled[3]["gradient_norm"] == 0
+    settled = run(spec.of(scored(SHORT, steps=3, numbers=numbers)))
+    assert [row["loss"] for row in settled] == [row["gradient_norm"] for row in settled] == [0.0] * 3
+    owed = run(spec.of(scored(LONG, steps=3, numbers=numbers, out=str(tmp_path / "long"))))
+    assert min(owed[0]["loss"], owed[0]["gradient_norm"]) > 1
 
 
 @pytest.mark.parametrize("until", [2, 5])
