@@ -17,6 +17,7 @@ from rlhf_train.objectives import (
     goals,
     ift,
     kto,
+    modpo,
     off_policy,
     ppo,
     segments,
@@ -139,6 +140,15 @@ OBJECTIVES: Mapping[str, Objective] = {
         PAIRS,
         (*REFERENCES, "ref_mismatched_logps"),
         whole=True,
+    ),
+    "modpo": Objective(
+        modpo.loss,
+        batches.pairs,
+        inputs.pair_logps,
+        PAIRS,
+        REFERENCES,
+        scores=("chosen_margins", "rejected_margins"),
+        check=modpo.check,
     ),
     "off_policy": Objective(
         off_policy.loss,

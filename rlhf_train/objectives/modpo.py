@@ -11,16 +11,17 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch.nn.functional import logsigmoid, relu
+from torch.nn.functional import relu
 
 from rlhf_train.errors import TrainingError
 from rlhf_train.objectives.outcome import Outcome
+from rlhf_train.objectives.pairwise import logistic
 
 Tensor = torch.Tensor
 
 #: what a pair costs, by its gap u(chosen) - u(rejected)
 FORMS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "sigmoid": lambda gap: -logsigmoid(gap),
+    "sigmoid": logistic,
     "hinge": lambda gap: relu(1 - gap),
 }
 
@@ -42,11 +43,11 @@ def loss(
 
     `weights` (w_k, w_1, ..., w_M) are that of the pairs' own objective and those of the margins, and sum to `total`.
     """
-    sides = _scores(chosen_margins, len(chosen_logps)), _scores(rejected_margins, len(rejected_logps))
-    _refuse([side.shape[1] for side in sides], beta=beta, weights=weights, total=total, form=form)
-    chosen = _rewards(chosen_logps - ref_chosen_logps, sides[0], beta, weights)
-    rejected = _rewards(rejected_logps - ref_rejected_logps, sides[1], beta, weights)
-    gap = chosen - rejected
+    scores = _scores(chosen_margins, len(chosen_logps)), _scores(rejected_margins, len(rejected_logps))
+    _refuse([each.shape[1] for each in scores], beta=beta, weights=weights, total=total, form=form)
+    moved = chosen_logps - ref_chosen_logps, rejected_logps - ref_rejected_logps
+    chosen, rejected = (_rewards(*side, beta, weights) for side in zip(moved, scores, strict=True))
+    gap = _rewards(moved[0] - moved[1], scores[0] - scores[1], beta, weights)  # u is linear, and nothing large is left here
     told = {"margin": gap, "accuracy": (gap > 0).float(), "chosen_reward": chosen, "rejected_reward": rejected}
     return Outcome(FORMS[form](gap).mean(), {name: part.detach().mean() for name, part in told.items()})
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from rlhf_train import pareto
 from rlhf_train.errors import TrainingError
 from rlhf_train.objectives import dpo, modpo
 
@@ -240,42 +239,3 @@ def test_a_margin_that_never_tells_the_sides_apart_is_refused():
         modpo.check(table, weights=(0.2, 0.5, 0.3))
     modpo.check(table, weights=(0.5, 0.5, 0.0))
     modpo.check({**table, "rejected_margins": table["rejected_margins"] + [[0.0, 0.0], [0.0, 1e-3]]}, weights=(0.2, 0.5, 0.3))
-
-
-@pytest.mark.parametrize("beta", [0.1, 0.5])
-@pytest.mark.parametrize("own", [0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
-def test_the_loss_over_all_pairs_is_least_at_the_closed_form(own, beta):
-    """Six responses, labels by their chance under the first reward (Bradley and Terry, 1952), the second reward as a margin."""
-    torch.manual_seed(0)
-    ref = torch.randn(6, dtype=torch.float64).log_softmax(0)
-    rewards = torch.tensor([[2, 1, 0, 0, 1, -1], [-1, 0, 2, 1, 0, 0]], dtype=torch.float64)
-    chosen, rejected = torch.cartesian_prod(torch.arange(6), torch.arange(6)).T
-    chances = (ref[chosen] + ref[rejected]).exp() * torch.sigmoid(rewards[0][chosen] - rewards[0][rejected])
-
-    def each(*pair):
-        return modpo.loss(*(part[None] for part in pair), beta=beta, weights=(own, 1 - own)).loss
-
-    def value(policy):
-        sides = [part[side] for part in (policy, ref, rewards[1]) for side in (chosen, rejected)]
-        return (chances * torch.func.vmap(each)(*sides)).sum()
-
-    best = minimised(value, ref)
-    expected = pareto.closed_form(ref.numpy(), rewards.T.numpy(), (own, 1 - own), beta=beta)
-    assert np.abs(best - expected).max() < 1e-5
-    assert np.exp(best) @ (best - expected) < 1e-10
-
-
-def minimised(value, begun):
-    """The log-probabilities where value(log-probabilities) is least."""
-    logits = begun.clone().requires_grad_()
-    numbers = {"max_iter": 500, "tolerance_grad": 1e-12, "tolerance_change": 1e-16, "line_search_fn": "strong_wolfe"}
-    optimizer = torch.optim.LBFGS([logits], history_size=20, **numbers)
-
-    def step():
-        optimizer.zero_grad()
-        found = value(logits.log_softmax(0))
-        found.backward()
-        return found
-
-    optimizer.step(step)
-    return logits.detach().log_softmax(0).numpy()

@@ -67,7 +67,7 @@ def test_log_probabilities_are_those_of_each_response_alone(body, kind, response
 
 
 GIVEN = {"ref_chosen_logps": -31.0, "ref_rejected_logps": -29.0, "ref_mismatched_logps": -33.0}
-CASES = [("dpo", 2, 0.1), ("kto", 3, 0.1), ("bradley_terry", 2, None)]
+CASES = [("dpo", 2, 0.1), ("modpo", 2, 0.1), ("kto", 3, 0.1), ("bradley_terry", 2, None)]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,6 +78,7 @@ def test_losses_and_gradients_are_those_of_unpacked_rows(body, kind, name, respo
     model = body(kind, scored=beta is None)
     names = ("chosen", "rejected", "mismatched")[:responses]
     refs = {f"ref_{side}_logps": torch.full((len(given),), GIVEN[f"ref_{side}_logps"]) for side in names}
+    refs |= {score: torch.linspace(-1.0, 2.0 * at, len(given)) for at, score in enumerate(objective.scores)}
     numbers = {} if beta is None else {"beta": beta}
     packed = {**pack(given), "given": {} if beta is None else refs}
     ours = objective.loss(**objective.inputs(model, packed), **numbers).loss
