@@ -108,6 +108,7 @@ def evaluate(
     from rlhf_train.evals import EVALS
     from rlhf_train.generate import sample
     from rlhf_train.models import judges, policies, reward_models
+    from rlhf_train.models.reward_models import RewardModel
 
     if name not in EVALS:
         raise DataError(f"eval must be one of {', '.join(EVALS)}, got {name!r}")
@@ -124,7 +125,9 @@ def evaluate(
         from rlhf_train.tables import split
 
         columns = {"prompt": prompts_of(pairs)} | {side: answers_of(pairs, side) for side in ("chosen", "rejected")}
-        trained = reward_models.load(model)
+        trained = judges.load(model)
+        if not isinstance(trained, RewardModel):
+            raise DataError(f"reward_health trains copies of a reward model, and {model} is a {type(trained).__name__}")
         begun = reward_models.load(_reward_body(body), lengths=trained.lengths, seed=seed) if body else trained
         return dataclasses.asdict(EVALS[name](trained, begun, *split(columns, 0.5, seed), seed=seed))
     rewards = [judges.load(model).rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]

@@ -43,21 +43,25 @@ class Anchors:
     """Where the weights of an optimizer's anchored groups are when it is made."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.groups = [group for group in optimizer.param_groups if group.get("anchor")]
-        self.begun = [[weights.detach().clone() for weights in group["params"]] for group in self.groups]
+        self.optimizer = optimizer
+        self.begun = [[weights.detach().clone() for weights in group["params"]] for group in self._groups()]
 
     @torch.no_grad()
     def pull(self) -> None:
         """Draws the weights back by their group's lr and anchor."""
-        for group, begun in zip(self.groups, self.begun, strict=True):
+        for group, begun in zip(self._groups(), self.begun, strict=True):
             for weights, first in zip(group["params"], begun, strict=True):
                 weights.add_(first - weights, alpha=group["lr"] * group["anchor"])
 
     def identity(self) -> Mapping[str, str]:
         """Of what a run that goes on must have begun with; empty without anchors."""
-        if not self.groups:
+        if not self.begun:
             return {}
         digest = hashlib.sha256()
         for weights in (weights for part in self.begun for weights in part):
             digest.update(whole(weights).cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return {"anchored at": digest.hexdigest()}
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Those of now: an optimizer that is put back as it was has others than before."""
+        return [group for group in self.optimizer.param_groups if group.get("anchor")]

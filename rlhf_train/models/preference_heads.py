@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -80,7 +80,10 @@ def load(policy: Any, tokenizer: Tokenizer, folder: Path) -> tuple[WithPreferenc
 
     try:
         facts = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        model, end, lengths = WithPreferenceHead(policy, pooler=facts["pooler"]), facts["end"], Lengths(**facts["lengths"])
+        pooler, end, lengths = facts["pooler"], facts["end"], Lengths(**facts["lengths"])
+        if pooler not in get_args(Pooler):
+            raise ValueError(f"no pooler is named {pooler!r}")
+        model = WithPreferenceHead(policy, pooler=pooler)
         model.head.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
         said = str(error).splitlines()[0]

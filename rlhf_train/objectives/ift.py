@@ -1,6 +1,6 @@
 """Intuitive fine-tuning (Hua et al., 2024): each token of a response also answers for those that come after it.
 
-l_t is the negative log-likelihood of token t of a response of N tokens, g the `decay`. The paper gives the relation between
+l_t is the negative log-likelihood of token t of a response of N tokens, g the `gamma`. The paper gives the relation between
 tokens in two ways that differ, and its released code in a third:
 
     released    1/N sum_t w_t l_t,  w_t = N D_t / sum_j D_j,  D_t = sum_{i >= t} g^(i-t) l_i / N
@@ -35,14 +35,14 @@ def loss(
     token_logps,
     owners,
     *,
-    decay: float = 0.95,
+    gamma: float = 0.95,
     form: Form = "released",
     propagation: Propagation = "loss",
     side: Side = "left",
     norm: Norm = "l1",
     detach: bool = False,
 ) -> Outcome:
-    """Mean over responses; `owners` [M] says whose a token [M] is. A decay of 0 is supervised fine-tuning, a response a vote.
+    """Mean over responses; `owners` [M] says whose a token [M] is. A gamma of 0 is supervised fine-tuning, a response a vote.
 
     Of the released form: `propagation` is what is summed (l / N, 1, or l), `side` from where on: "left" as above, "right" the
     reciprocal of the sum over i <= t; `norm` is what the sums become before they are brought to a mean of 1.
@@ -51,8 +51,8 @@ def loss(
 
     def value(nll: torch.Tensor) -> torch.Tensor:
         if form == "eq21":
-            return (suffix_sums(mask.to(nll.dtype).flip(1), decay).flip(1) * nll * mask).sum(1)
-        weights = suffix_sums(nll, decay) if form == "algorithm1" else _relations(nll, mask, decay, propagation, side, norm)
+            return (suffix_sums(mask.to(nll.dtype).flip(1), gamma).flip(1) * nll * mask).sum(1)
+        weights = suffix_sums(nll, gamma) if form == "algorithm1" else _relations(nll, mask, gamma, propagation, side, norm)
         each = (weights.detach() if detach else weights) * nll * mask
         return each.sum(1) if form == "algorithm1" else each.sum(1) / mask.sum(1)
 
@@ -64,11 +64,11 @@ def loss(
 
 
 def check(
-    columns, *, decay: float = 0.95, mix: float = 0.2, disturbance: float = 0.0, embeddings: str = "frozen", **others
+    columns, *, gamma: float = 0.95, mix: float = 0.2, disturbance: float = 0.0, embeddings: str = "frozen", **others
 ) -> None:
     """TrainingError for numbers that can not serve."""
     for name, number, what in (
-        ("decay", decay, "how much of a token's weight reaches the one before it"),
+        ("gamma", gamma, "how much of a token's weight reaches the one before it"),
         ("mix", mix, "the share of the model's own guess in what it reads"),
     ):
         if not 0 <= number <= 1:
@@ -77,17 +77,17 @@ def check(
         raise TrainingError(f"disturbance is a deviation, in shares of mix, and must be 0 or more, got {disturbance:g}")
 
 
-def _relations(nll, mask, decay: float, propagation: str, side: str, norm: str) -> torch.Tensor:
+def _relations(nll, mask, gamma: float, propagation: str, side: str, norm: str) -> torch.Tensor:
     """[S, T] weights of mean 1 over the tokens of a response, 0 elsewhere."""
     sizes = mask.sum(1, keepdim=True)
-    if decay == 0:
+    if gamma == 0:
         return mask.to(nll.dtype)
     summed = mask.to(nll.dtype) if propagation == "mask" else nll / sizes if propagation == "loss" else nll
     least = torch.finfo(nll.dtype).tiny
     if side == "left":
-        found = _sharpened(suffix_sums(summed, decay), norm)
+        found = _sharpened(suffix_sums(summed, gamma), norm)
     else:
-        before = suffix_sums(summed.flip(1), decay).flip(1)
+        before = suffix_sums(summed.flip(1), gamma).flip(1)
         # twice the smallest is the least that is divided by; of its own response, or it would depend on its neighbours
         floor = before.masked_fill(~(mask & (before > 0)), torch.inf).amin(1, keepdim=True)
         found = _reciprocal(before + floor.nan_to_num(posinf=1.0).clamp(min=least**0.25), norm)

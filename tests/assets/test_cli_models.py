@@ -5,6 +5,9 @@ import subprocess
 import sys
 import time
 
+import pytest
+from safetensors.numpy import load_file, save_file
+
 
 def test_train_and_eval_a_policy(antivenom, corpus, tmp_path, one_thread):
     corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
@@ -105,3 +108,34 @@ def test_an_evaluation_that_needs_more_than_pairs_says_so(antivenom, corpus, tmp
     code, _, said = antivenom("eval", "summary_policy", "--model", tmp_path, "--data", corpus, "--out", tmp_path / "found")
     assert code == 2
     assert "beside a reference policy, which pairs do not hold" in said
+
+
+def test_a_policy_with_a_preference_head_is_trained_and_judges_by_it(antivenom, corpus, tmp_path, one_thread):
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
+    quick = ("--set", "steps=3", "--set", "pretrain_steps=5", "--set", "kind=contrastive", "--set", "backbone=full", "--json")
+    code, _, _ = antivenom("train", "direct_preference_head", "--data", corpus, "--out", tmp_path / "policy", *quick)
+    assert code == 0
+    words = ("eval", "reward_accuracy", "--model", tmp_path / "policy", "--data", corpus, "--json", "--out")
+    code, out, _ = antivenom(*words, tmp_path / "before")
+    assert code == 0
+    before = json.loads(out)["accuracy"]
+    file = tmp_path / "policy" / "preference_head.safetensors"
+    save_file({name: -value for name, value in load_file(file).items()}, file)  # what it preferred it now likes less
+    assert json.loads(antivenom(*words, tmp_path / "after")[1])["accuracy"] == pytest.approx(1 - before)
+    code, _, error = antivenom("eval", "reward_health", *words[2:], tmp_path / "none")
+    assert code == 2
+    assert "reward_health trains copies of a reward model" in error
+    assert "is a PreferenceJudge" in error
+    code, out, _ = antivenom(
+        "train", "direct_preference_head", "--set", "kind=both", "--data", corpus, "--out", tmp_path / "no"
+    )
+    assert code == 2
+
+
+def test_intuitive_fine_tuning_learns_from_chosen_responses(antivenom, corpus, tmp_path, one_thread):
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
+    quick = ("--set", "steps=2", "--set", "pretrain_steps=5", "--set", "gamma=0.5", "--set", "form=eq21", "--json")
+    code, out, _ = antivenom("train", "ift", "--data", corpus, "--out", tmp_path / "policy", *quick)
+    assert code == 0
+    card = json.loads((tmp_path / "policy" / "model_card.json").read_text())
+    assert card["numbers"] == {"gamma": 0.5, "form": "eq21"}

@@ -27,11 +27,11 @@ def asked(nll=NLL, dtype=torch.float64, owners=None, **numbers):
     return outcome.loss.item(), torch.autograd.grad(outcome.loss, given)[0].tolist(), outcome.metrics
 
 
-def relations(decay):
+def relations(gamma):
     """D of NLL, from behind."""
     found = [0.0]
     for own in reversed(NLL):
-        found.insert(0, own / 4 + decay * found[0])
+        found.insert(0, own / 4 + gamma * found[0])
     return found[:-1]
 
 
@@ -55,16 +55,16 @@ def test_the_released_form_by_hand():
 def test_another_decay_by_hand():
     parts = relations(0.5)
     assert parts == pytest.approx([0.539063, 0.578125, 0.156250, 0.0625], abs=1e-6)
-    assert asked(decay=0.5)[0] == pytest.approx(1.339181, abs=1e-6)
+    assert asked(gamma=0.5)[0] == pytest.approx(1.339181, abs=1e-6)
     even = relations(1.0)
     assert even == [0.9375, 0.6875, 0.1875, 0.0625]
-    assert asked(decay=1.0)[0] == pytest.approx(
+    assert asked(gamma=1.0)[0] == pytest.approx(
         (0.9375 * 1 + 0.6875 * 2 + 0.1875 * 0.5 + 0.0625 * 0.25) / (0.9375 + 0.6875 + 0.1875 + 0.0625)
     )
 
 
 def test_equation_21_weighs_later_tokens_more():
-    assert asked(form="eq21", decay=1.0)[0] == pytest.approx(1 * 1 + 2 * 2 + 3 * 0.5 + 4 * 0.25)
+    assert asked(form="eq21", gamma=1.0)[0] == pytest.approx(1 * 1 + 2 * 2 + 3 * 0.5 + 4 * 0.25)
     value, slopes, _ = asked(form="eq21")
     assert slopes == pytest.approx([1, 1 + 0.95, 1 + 0.95 + 0.95**2, 1 + 0.95 + 0.95**2 + 0.95**3])
     assert slopes == pytest.approx([1, 1.95, 2.8525, 3.709875])
@@ -72,10 +72,10 @@ def test_equation_21_weighs_later_tokens_more():
 
 
 def test_algorithm_1_weighs_earlier_tokens_more():
-    value, slopes, _ = asked(form="algorithm1", decay=1.0, detach=True)
+    value, slopes, _ = asked(form="algorithm1", gamma=1.0, detach=True)
     assert value == pytest.approx(3.75 * 1 + 2.75 * 2 + 0.75 * 0.5 + 0.25 * 0.25)
     assert slopes == [3.75, 2.75, 0.75, 0.25]
-    assert asked(form="algorithm1", decay=1.0)[1] == pytest.approx([3.75 + 1, 2.75 + 3, 0.75 + 3.5, 0.25 + 3.75])
+    assert asked(form="algorithm1", gamma=1.0)[1] == pytest.approx([3.75 + 1, 2.75 + 3, 0.75 + 3.5, 0.25 + 3.75])
     assert asked(form="algorithm1")[0] == pytest.approx(9.398094, abs=1e-6)
 
 
@@ -94,19 +94,19 @@ def test_equal_losses_keep_their_value_and_move_to_the_front():
     value, slopes, _ = asked([1.0] * 4)
     assert value == pytest.approx(1.0)
     assert slopes == pytest.approx([1.560020 / 4, 1.199490 / 4, 0.819984 / 4, 0.420505 / 4], abs=1e-6)
-    for decay in (0.2, 1.0):
-        assert asked([0.7] * 5, decay=decay)[0] == pytest.approx(0.7)
+    for gamma in (0.2, 1.0):
+        assert asked([0.7] * 5, gamma=gamma)[0] == pytest.approx(0.7)
 
 
 def test_without_decay_every_response_is_its_mean():
     nll, owners = [1.0, 2.0, 0.5, 0.25, 3.0], [0, 0, 0, 1, 1]
     for propagation, side, norm in OTHERS:
-        value, slopes, _ = asked(nll, owners=owners, decay=0.0, propagation=propagation, side=side, norm=norm)
+        value, slopes, _ = asked(nll, owners=owners, gamma=0.0, propagation=propagation, side=side, norm=norm)
         assert value == pytest.approx(((1 + 2 + 0.5) / 3 + (0.25 + 3) / 2) / 2)
         assert slopes == pytest.approx([1 / 6] * 3 + [1 / 4] * 2)
     given = -torch.tensor(nll), torch.tensor(owners)
     sizes = torch.bincount(given[1])
-    assert ift.loss(*given, decay=0.0).loss.item() == pytest.approx((-summed(*given, 2) / sizes).mean().item())
+    assert ift.loss(*given, gamma=0.0).loss.item() == pytest.approx((-summed(*given, 2) / sizes).mean().item())
 
 
 def test_the_released_form_grows_with_its_losses():
@@ -116,10 +116,10 @@ def test_the_released_form_grows_with_its_losses():
     assert sum(slope * own for slope, own in zip(slopes, NLL, strict=True)) == pytest.approx(value)
 
 
-def sums(items, decay, behind):
+def sums(items, gamma, behind):
     found, last = [], 0.0
     for item in reversed(items) if behind else items:
-        last = item + decay * last
+        last = item + gamma * last
         found.append(last)
     return found[::-1] if behind else found
 
@@ -144,7 +144,7 @@ def test_every_way_to_weigh_by_hand(propagation, side, norm):
             "log": [1 / log1p(x) for x in found],
         }
     weights = [weight / sum(sharp[norm]) for weight in sharp[norm]]
-    value, slopes, _ = asked(decay=0.9, propagation=propagation, side=side, norm=norm, detach=True)
+    value, slopes, _ = asked(gamma=0.9, propagation=propagation, side=side, norm=norm, detach=True)
     assert slopes == pytest.approx(weights)
     assert value == pytest.approx(sum(weight * own for weight, own in zip(weights, NLL, strict=True)))
 
@@ -153,7 +153,7 @@ def test_every_way_to_weigh_by_hand(propagation, side, norm):
 def test_the_gradient_of_every_way_in_double_precision(propagation, side, norm):
     given = torch.tensor([-1.0, -2.0, -0.5, -0.25, -0.7, -1.3], dtype=torch.float64, requires_grad=True)
     owners = torch.tensor([0, 0, 0, 0, 1, 1])
-    numbers = {"decay": 0.8, "propagation": propagation, "side": side, "norm": norm}
+    numbers = {"gamma": 0.8, "propagation": propagation, "side": side, "norm": norm}
     assert torch.autograd.gradcheck(lambda logps: ift.loss(logps, owners, **numbers).loss, [given])
 
 
@@ -161,7 +161,7 @@ def test_the_gradient_of_every_way_in_double_precision(propagation, side, norm):
 def test_the_gradient_of_every_form_in_double_precision(form):
     given = torch.tensor([-1.0, -2.0, -0.5, -0.25, -0.7], dtype=torch.float64, requires_grad=True)
     owners = torch.tensor([0, 0, 0, 1, 1])
-    assert torch.autograd.gradcheck(lambda logps: ift.loss(logps, owners, form=form, decay=0.6).loss, [given])
+    assert torch.autograd.gradcheck(lambda logps: ift.loss(logps, owners, form=form, gamma=0.6).loss, [given])
 
 
 EXTREMES = ([0.0] * 3, [0.0, 1e4, 1e-30], [1e4, 1e4, 1e-8], [1e-20, 0.0, 0.0], [5.0])
@@ -201,8 +201,8 @@ def test_they_are_told_of_once_in_a_run():
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
-        ({"decay": 1.2}, r"decay is how much of a token's weight reaches the one before it and must lie in \[0, 1\], got 1.2"),
-        ({"decay": float("nan")}, "decay is .* got nan"),
+        ({"gamma": 1.2}, r"gamma is how much of a token's weight reaches the one before it and must lie in \[0, 1\], got 1.2"),
+        ({"gamma": float("nan")}, "gamma is .* got nan"),
         ({"mix": -0.1}, r"mix is the share of the model's own guess in what it reads and must lie in \[0, 1\], got -0.1"),
         ({"disturbance": -1.0}, "disturbance is a deviation, in shares of mix, and must be 0 or more, got -1"),
     ],
@@ -210,4 +210,4 @@ def test_they_are_told_of_once_in_a_run():
 def test_numbers_that_can_not_serve_are_named(numbers, said):
     with pytest.raises(TrainingError, match=said):
         ift.check({}, **numbers)
-    ift.check({}, form="eq21", decay=1.0, mix=1.0, disturbance=0.5)
+    ift.check({}, form="eq21", gamma=1.0, mix=1.0, disturbance=0.5)

@@ -1,7 +1,10 @@
+import dataclasses
+
 import pytest
 
 from rlhf_train import spec
 from rlhf_train.errors import TrainingError
+from rlhf_train.objectives import OBJECTIVES
 
 FIELDS = {"objective": "dpo", "data": "pairs.parquet", "model": "policy", "out": "out"}
 
@@ -34,6 +37,13 @@ WRONG = [
 def test_a_wrong_spec_is_refused_by_its_field(change, said):
     with pytest.raises(TrainingError, match=said):
         spec.of({**FIELDS, **change})
+
+
+def test_no_number_of_an_objective_bears_the_name_of_a_field():
+    """A setting of the command line is one or the other. The two below can be given in a spec's `numbers` only."""
+    fields = {part.name for part in dataclasses.fields(spec.Spec)}
+    shared = {name: sorted(fields & set(row.numbers)) for name, row in OBJECTIVES.items()}
+    assert {name: names for name, names in shared.items() if names} == {"off_policy": ["clip"], "ppo": ["clip"]}
 
 
 def test_a_spec_that_lacks_a_field_or_is_no_table(tmp_path):

@@ -87,7 +87,7 @@ def test_without_mix_there_is_one_pass_of_the_same_numbers(body, monkeypatch):
 def slopes(model, **numbers):
     model.zero_grad()
     given = fused_logps(model, pack(TREES), **numbers)
-    ift.loss(**given, **({"decay": 0.0} if not numbers.get("mix", 0.2) else {})).loss.backward()
+    ift.loss(**given, **({"gamma": 0.0} if not numbers.get("mix", 0.2) else {})).loss.backward()
     return {name: weights.grad for name, weights in model.named_parameters()}
 
 
