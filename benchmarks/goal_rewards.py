@@ -1,6 +1,6 @@
 """Goal-conditioned contrastive reward models beside plain ones (Nath et al., 2024), on chains whose wrong step is known.
 
-    python benchmarks/goal_rewards.py [--seeds 0 1 2 3 4] [--steps 500]
+    python benchmarks/goal_rewards.py [--seeds 0 1 2 3 4] [--steps 1000]
 
 Both arms of a seed have one backbone, head, order of pairs and test. Q is the cosine of a token's state with the mean last
 state of preferred training chains. "At 60 %" is after three of five steps, where an area of 0.8 is the most that can be told.
@@ -124,7 +124,7 @@ def main() -> None:
     """Prints a line a seed and arm, what holds, and writes both and a curve."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    ask.add_argument("--steps", type=int, default=500)
+    ask.add_argument("--steps", type=int, default=1000)
     ask.add_argument("--begun", type=int, default=300, help="steps of the backbone")
     given = ask.parse_args()
     torch.set_num_threads(1)

@@ -4,6 +4,12 @@ import json
 import subprocess
 import sys
 import time
+from inspect import Parameter, signature
+
+import pytest
+
+from assets import runs
+from rlhf_train.objectives import OBJECTIVES
 
 
 def test_train_and_eval_a_policy(antivenom, corpus, tmp_path, one_thread):
@@ -105,3 +111,10 @@ def test_an_evaluation_that_needs_more_than_pairs_says_so(antivenom, corpus, tmp
     code, _, said = antivenom("eval", "summary_policy", "--model", tmp_path, "--data", corpus, "--out", tmp_path / "found")
     assert code == 2
     assert "beside a reference policy, which pairs do not hold" in said
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_no_number_of_an_objective_is_taken_for_an_argument_of_a_run(name):
+    for call in (runs.train, runs.prepare):
+        named = {part.name for part in signature(call).parameters.values() if part.kind is not Parameter.POSITIONAL_ONLY}
+        assert not named & set(OBJECTIVES[name].numbers)
