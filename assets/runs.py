@@ -19,6 +19,7 @@ def train(
     pairs: pl.DataFrame,
     model: str,
     work: Path,
+    /,  # an objective's numbers may bear these names
     *,
     watch: Watch = silent,
     **settings: Any,
@@ -39,6 +40,7 @@ def prepare(
     pairs: pl.DataFrame,
     model: str,
     work: Path,
+    /,  # an objective's numbers may bear these names
     *,
     watch: Watch = silent,
     pretrain_steps: int = 200,

@@ -4,9 +4,13 @@ import json
 import subprocess
 import sys
 import time
+from inspect import Parameter, signature
 
 import pytest
 from safetensors.numpy import load_file, save_file
+
+from assets import runs
+from rlhf_train.objectives import OBJECTIVES
 
 
 def test_train_and_eval_a_policy(antivenom, corpus, tmp_path, one_thread):
@@ -139,3 +143,10 @@ def test_intuitive_fine_tuning_learns_from_chosen_responses(antivenom, corpus, t
     assert code == 0
     card = json.loads((tmp_path / "policy" / "model_card.json").read_text())
     assert card["numbers"] == {"gamma": 0.5, "form": "eq21"}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_no_number_of_an_objective_is_taken_for_an_argument_of_a_run(name):
+    for call in (runs.train, runs.prepare):
+        named = {part.name for part in signature(call).parameters.values() if part.kind is not Parameter.POSITIONAL_ONLY}
+        assert not named & set(OBJECTIVES[name].numbers)
