@@ -139,7 +139,7 @@ def test_a_policy_with_a_preference_head_is_trained_and_judges_by_it(antivenom, 
 def test_intuitive_fine_tuning_learns_from_chosen_responses(antivenom, corpus, tmp_path, one_thread):
     corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:30]))
     quick = ("--set", "steps=2", "--set", "pretrain_steps=5", "--set", "gamma=0.5", "--set", "form=eq21", "--json")
-    code, out, _ = antivenom("train", "ift", "--data", corpus, "--out", tmp_path / "policy", *quick)
+    code, _, _ = antivenom("train", "ift", "--data", corpus, "--out", tmp_path / "policy", *quick)
     assert code == 0
     card = json.loads((tmp_path / "policy" / "model_card.json").read_text())
     assert card["numbers"] == {"gamma": 0.5, "form": "eq21"}
