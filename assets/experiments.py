@@ -106,7 +106,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         ),
         Experiment(
             "methods_3pct",
-            pairs=800,
+            pairs=600,
             topics=1,
             held_out=0.25,
             seeds=(0, 1, 2),

@@ -93,4 +93,4 @@ class Training:
 
 
 #: of tiny policies, on which some thirty objectives are compared on three corpora at three seeds within an hour of two cores
-METHODS_TRAINING = Training(width=96, layers=2, vocabulary=1024, pretrain_steps=600, sft_epochs=3.0, method_epochs=1.0)
+METHODS_TRAINING = Training(width=96, layers=2, vocabulary=1024, pretrain_steps=400, sft_epochs=3.0, method_epochs=1.0)
