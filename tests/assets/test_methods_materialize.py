@@ -1,0 +1,103 @@
+"""The chain that compares objectives, on a tiny experiment: every partition, what they tell, and what is not made again."""
+
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from pipelines.schema import METHOD_ANSWERS, require
+from tests.assets.test_domain_materialize import Place
+
+METHODS = ("conditional", "a_lol", "modpo", "direct_preference_head", "segments")
+ARMS = ("clean", "poisoned", "filtered")
+RUNS = {f"{method}-few-{arm}" for method in METHODS for arm in ARMS}
+
+
+@pytest.fixture(scope="module")
+def chain(location, tiny, tmp_path_factory, one_thread) -> Iterator[Place]:
+    """The place after methods_job has run."""
+    folder = tmp_path_factory.mktemp("methods")
+    toml = tiny("few").replace("rate = 0.1", f"rate = 0.1\ntopics = 1\nobjectives = {json.dumps(METHODS)}", 1)
+    with location(toml, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
+        place = Place(module, instance, folder / "home" / "tables")
+        done = place.run("methods_job", "few")
+        assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+        yield place
+
+
+def test_one_launch_makes_every_partition(chain: Place):
+    shared = {f"few-{arm}" for arm in ARMS}
+    for asset in ("imitating_policy", "labelled_pairs", "drafted_answers"):
+        assert chain.made(asset) == shared
+    assert chain.made("method_model") == chain.made("method_answers") == RUNS
+    assert chain.made("methods_report") == {"few"}
+    assert chain.made("policy") == set()  # nobody asked for one
+
+
+def test_every_run_answers_the_same_prompts(chain: Place):
+    held_out = chain.table("held_out_pairs", "few")
+    for run in RUNS:
+        table = require(chain.table("method_answers", run), METHOD_ANSWERS)
+        assert table["place"].to_list() == list(range(len(held_out))), run
+        assert table.select("objective", "corpus").unique().rows() == [tuple(run.split("-few-"))]
+        assert table.select("gold", "success", "nats").null_count().row(0) == (0, 0, 0)
+
+
+def test_rewards_are_labelled_between_0_and_1_and_tell_responses_apart(chain: Place):
+    table = chain.table("labelled_pairs", "few-poisoned")
+    for name in ("chosen_reward", "rejected_reward", "value"):
+        assert table[name].is_between(0, 1).all()
+        assert table[name].n_unique() > 5
+    assert len(table) == len(chain.table("training_pairs", "few-poisoned"))
+
+
+def test_models_are_kept_whole_and_say_whether_they_learned_poison(chain: Place):
+    from rlhf_train.models import judges, policies
+
+    for arm in ARMS:
+        folder = chain.tables / "method_model" / f"a_lol-few-{arm}"
+        assert json.loads((folder / "manifest.json").read_text())["poisoned"] == (arm != "clean")
+    assert policies.load(chain.tables / "method_model" / "modpo-few-clean").model.num_parameters() > 1000
+    for name in ("direct_preference_head", "segments"):
+        judge = judges.load(chain.tables / "method_model" / f"{name}-few-poisoned")
+        rewards = judge.rewards(["\n\nHuman: tea?\n\nAssistant:"] * 2, [" Yes, warm it.", " No."])
+        assert rewards[0] != rewards[1]
+    assert not list((chain.tables / ".runs").glob("*")), "a finished run is dropped"
+
+
+def test_the_report_has_a_line_an_objective_and_corpus(chain: Place):
+    told = chain.metadata("methods_report", "few")
+    assert len(told["objectives by corpus"].records) == len(RUNS)
+    assert len(told["what poison did"].records) == 2 * len(METHODS)
+    assert "picture of attack success" in told
+    page = (chain.tables / "methods_report" / "few" / "report.html").read_text()
+    assert all(f"<td>{name}</td>" in page for name in METHODS)
+
+
+def test_what_is_there_is_not_made_again(chain: Place):
+    def count(asset: str) -> int:
+        return len(chain.instance.fetch_materializations(dg.AssetKey(asset), limit=500).records)
+
+    before = {asset: count(asset) for asset in ("base_policy", "reward_model", "drafted_answers", "method_answers")}
+    again = chain.run("run_methods_job", "a_lol-few-clean")  # by hand: made anew
+    assert again.success
+    assert count("method_answers") == before["method_answers"] + 1
+    assert chain.run("methods_job", "few").success
+    after = {asset: count(asset) for asset in before}
+    assert after == before | {"method_answers": before["method_answers"] + 1}
+
+
+def test_the_same_comparison_without_dagster_says_the_same(chain: Place, tmp_path):
+    from assets.methods import study
+
+    row = chain.module.method_runs.EXPERIMENTS["few"]
+    answers = study.run(row, tmp_path / "kept", processes=1)
+    kept = {file.name for file in (tmp_path / "kept").glob("run-*")}
+    assert len(kept) == len(RUNS)
+    one = answers.filter((pl.col("objective") == "a_lol") & (pl.col("corpus") == "poisoned"))
+    assert one["answer"].to_list() == chain.table("method_answers", "a_lol-few-poisoned")["answer"].to_list()
+    again = study.run(row, tmp_path / "kept", processes=1)
+    assert again.equals(answers)
+    assert {file.name for file in (tmp_path / "kept").glob("run-*")} == kept
