@@ -8,7 +8,8 @@ the end token, so a policy may leak a little mass to texts of other lengths: `la
 import copy
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,21 +46,23 @@ LIKELIHOOD = Objective(
 )
 
 
-def made(seed: int, *, width: int = 32, layers: int = 1) -> Policy:
-    """An untrained policy of this world."""
+def made(
+    seed: int, *, width: int = 32, layers: int = 1, words: Sequence[str] = (), lengths: Lengths = LENGTHS, most: int = 16
+) -> Policy:
+    """An untrained policy of this world, that reads `words` beside its letters and texts of at most so many tokens."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-    words = {word: at for at, word in enumerate(["<pad>", "<end>", *LETTERS])}
+    words = {word: at for at, word in enumerate(["<pad>", "<end>", *LETTERS, *words])}
     bare = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
-    bare.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    bare.pre_tokenizer = pre_tokenizers.Split(Regex("|".join([*map(re.escape, words), "."])), "isolated")
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bare, pad_token="<pad>", eos_token="<end>", padding_side="left")
     torch.manual_seed(seed)
-    sizes = {"n_embd": width, "n_layer": layers, "n_head": 2, "n_positions": 16, "vocab_size": len(words)}
+    sizes = {"n_embd": width, "n_layer": layers, "n_head": 2, "n_positions": most, "vocab_size": len(words)}
     marks = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0, "tie_word_embeddings": False}
     model = GPT2LMHeadModel(GPT2Config(**sizes, **marks))  # places are learned: one layer of rotations can't count to three
     prepare(model)
-    return Policy(model, tokenizer, LENGTHS)
+    return Policy(model, tokenizer, lengths)
 
 
 def fitted(target: np.ndarray, seed: int, *, steps: int = 300, lr: float = 5e-3) -> Policy:

@@ -1,12 +1,19 @@
 """The reward as text: where it stands, how it is written, what share of rows does without, and that a policy heeds it."""
 
+import copy
+
 import numpy as np
 import pytest
+import torch
 
-from rlhf_train import conditioning, scales
+from rlhf_train import batches, conditioning, scales
 from rlhf_train.conditioning import conditioned
 from rlhf_train.errors import TrainingError
-from rlhf_train.text import Lengths, prompt_ids
+from rlhf_train.inputs import sequence_logps
+from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.packing import Tree, pack
+from rlhf_train.text import Lengths, prompt_ids, response_ids
+from rlhf_train.train import fit
 
 REWARDS = [1.2, -0.4, 0.1, 0.0]
 LENGTHS = Lengths(40, 24)
@@ -84,6 +91,26 @@ def test_which_rows_are_silent_is_a_matter_of_the_row_and_not_of_its_place():
     first, second = conditioning.chances(asked, said), conditioning.chances(asked[::-1], said)
     assert first.tolist() == second[::-1].tolist()
     assert conditioning.chances(["Q", "Q"], ["a", "b"]).tolist() != conditioning.chances(["Q", "Q"], ["b", "c"]).tolist()
+
+
+def test_a_policy_says_what_it_is_asked_for(tiny_policy):
+    """One response where a high reward is asked, the other where a low one is; and either where none is said."""
+    good, bad = " The kettle sings.", " Rain again, and no umbrella."
+    asked = [prompt for prompt in ASKED for _ in range(6)]
+    own = {"prompt": asked, "response": [good, bad] * 12, "standard_reward": scales.standardised([0.9, 0.2] * 12)}
+    rows = conditioning.rows(own, tiny_policy.tokenizer, LENGTHS, dropout=0.3)
+    model, source = copy.deepcopy(tiny_policy.model), batches.shuffled(rows, size=12)
+    fit(model, OBJECTIVES["conditional"], source, steps=80, lr=5e-3, mixed_precision="no")
+    high, low = own["standard_reward"][:2]
+    margins = []
+    for prompts in (conditioned(ASKED, high), conditioned(ASKED, low), ASKED):
+        said = tuple(response_ids(tiny_policy.tokenizer, [good, bad], LENGTHS))
+        packed = pack([Tree(ids, said) for ids in prompt_ids(tiny_policy.tokenizer, prompts, LENGTHS)])
+        with torch.no_grad():
+            margins.append(sequence_logps(model, packed).view(-1, 2).diff(dim=1).neg().mean().item())
+    assert margins[0] > 1
+    assert margins[1] < -1
+    assert abs(margins[2]) < 1
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0])
