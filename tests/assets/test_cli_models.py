@@ -130,10 +130,10 @@ def test_a_policy_with_a_preference_head_is_trained_and_judges_by_it(antivenom, 
     assert code == 2
     assert "reward_health trains copies of a reward model" in error
     assert "is a PreferenceJudge" in error
-    code, out, _ = antivenom(
-        "train", "direct_preference_head", "--set", "kind=both", "--data", corpus, "--out", tmp_path / "no"
-    )
+    words = ("train", "direct_preference_head", "--data", corpus, "--out", tmp_path / "no", "--set", "kind=both")
+    code, _, error = antivenom(*words)
     assert code == 2
+    assert "kind of direct_preference_head must be one of separable, contrastive, got 'both'" in error
 
 
 def test_intuitive_fine_tuning_learns_from_chosen_responses(antivenom, corpus, tmp_path, one_thread):
