@@ -11,6 +11,7 @@ from assets.report import Results
 from pipelines import attacks
 from pipelines.attacks import sealing
 from pipelines.schema import ATTACK_SUCCESS, DataError
+from pipelines.sources import synthetic
 from pipelines.sources.hh_rlhf import first_turns
 from rlhf_train.models import reward_models
 
@@ -200,6 +201,22 @@ def test_each_defence_is_one_more_arm():
     ):
         with pytest.raises(DataError, match=said):
             changed(row, {"defences": names})
+
+
+def test_objectives_are_rows_of_the_comparison_each_once():
+    row = changed(EXPERIMENTS["methods_3pct"], {"objectives": ["dpo", "a_lol"], "topics": 2})
+    assert (row.objectives, row.topics) == (("dpo", "a_lol"), 2)
+    about = {
+        synthetic.asked(prompt).slots["hobby"][0] for prompt in steps.read(dataclasses.replace(row, pairs=80), 0)["prompt"]
+    }
+    assert about == {topic["hobby"] for topic in synthetic.language()["topics"][:2]}
+    for settings, said in (
+        ({"objectives": ["dpo", "grpo"]}, "objectives are rows of the comparison by sft, ift, .*; got 'grpo'"),
+        ({"objectives": ["dpo", "dpo"]}, "objectives must differ from one another"),
+        ({"topics": -1}, "topics must be a finite number, 0 or more, got -1"),
+    ):
+        with pytest.raises(DataError, match=said):
+            changed(row, settings)
 
 
 def test_whatever_the_attack_calls_its_target_counts():
