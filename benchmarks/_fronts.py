@@ -4,19 +4,23 @@ r1 counts the places where a response follows its prompt's pattern (0 to 3), r2 
 weight of r1: MODPO on r1's pairs with r2 itself as the margin (true), or with the implicit reward of a policy that learned r2's
 pairs by DPO (implicit); the soup of both DPO policies; DPO on both sets of pairs at once, losses weighted (LW), which sees
 twice the pairs a step. At w = 0 and w = 1 all are plain DPO.
+
+Every step computes all 256 responses of the world once, and its pairs name them: as many as 128 pairs would have had.
 """
 
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 import _enumerable as world
 import numpy as np
+import torch
 
-from rlhf_train import batches, pareto
+from rlhf_train import batches, candidates, pareto
 from rlhf_train.batches import Rows, Source
+from rlhf_train.inputs import sequence_logps
 from rlhf_train.loss_weighting import weighted
 from rlhf_train.margins import MARGINS
 from rlhf_train.models.policies import Policy
@@ -26,7 +30,8 @@ from rlhf_train.train import fit
 
 SWEEP = (0.2, 0.4, 0.5, 0.6, 0.8)
 METHODS = ("true", "implicit", "soup", "LW")
-SIZE, RISE = 128, 50  # pairs a step, and steps over which lr rises
+SIDES = ("chosen", "rejected")
+SIZE = 1024  # pairs a step
 LATE = np.array([[letter in "cd" for letter in said] for said in world.RESPONSES])
 REPEATED = np.array([sum(one == other for one, other in pairwise(said)) for said in world.RESPONSES])
 REWARDS = np.stack([3 * world.PATTERN, np.tile(LATE.sum(1) + 0.5 * REPEATED, (4, 1))], axis=-1)  # [4, 64, 2]
@@ -46,14 +51,10 @@ class Setting:
     def learned(self, objective: str, source: Source, **numbers: Any) -> Policy:
         """The reference after learning."""
         model = copy.deepcopy(self.reference.model)
-        loop = {"steps": self.steps, "lr": 1e-3, "warmup": RISE / self.steps, "seed": self.seed, "mixed_precision": "no"}
-        fit(model, OBJECTIVES[objective], source, numbers={"beta": self.beta, **numbers}, **loop)
+        loop = {"steps": self.steps, "lr": 1e-3, "seed": self.seed, "mixed_precision": "no"}
+        shared = dataclasses.replace(OBJECTIVES[objective], inputs=shared_logps)
+        fit(model, shared, source, numbers={"beta": self.beta, **numbers}, **loop)
         return dataclasses.replace(self.reference, model=model)
-
-    def kept(self, rows: Rows) -> Source:
-        """The steps of these rows, packed once for all runs that learn them."""
-        steps = list(islice(batches.shuffled(rows, size=SIZE, seed=self.seed)(0, 0, 1), self.steps))
-        return lambda start, rank, world: iter(steps[start:])
 
     def value(self, law: Law, weights: tuple[float, ...]) -> float:
         """J."""
@@ -83,20 +84,33 @@ def drawn(given: Setting, reward: np.ndarray, count: int, at: int) -> dict[str, 
     return {"asked": asked, "chosen": np.where(wins, first, other), "rejected": np.where(wins, other, first)}
 
 
-def rows_of(given: Setting, pairs: Mapping[str, np.ndarray], margins: np.ndarray | None = None) -> Rows:
-    """Pairs as rows, with the reference's numbers; `margins` [4, 64, M] are of every response."""
-    columns: dict[str, Any] = {"prompt": [world.LETTERS[at] for at in pairs["asked"]]}
-    logps = world.logps(given.reference)
-    for side in ("chosen", "rejected"):
-        place = (pairs["asked"], pairs[side])
-        columns |= {side: [world.RESPONSES[at] for at in pairs[side]], f"ref_{side}_logps": logps[place]}
-        columns |= {} if margins is None else {f"{side}_margins": margins[place]}
-    return batches.pairs(columns, given.reference.tokenizer, world.LENGTHS)
+def source_of(given: Setting, pairs: Mapping[str, np.ndarray], margins: np.ndarray | None = None) -> Source:
+    """Steps of pairs, with the reference's numbers; `margins` [4, 64, M] are of every response."""
+    tables = {"ref_{}_logps": world.logps(given.reference), **({} if margins is None else {"{}_margins": margins})}
+    columns = {f"{side}_place": pairs["asked"] * len(world.RESPONSES) + pairs[side] for side in SIDES}
+    columns |= {
+        name.format(side): held[pairs["asked"], pairs[side]].astype(np.float32)
+        for name, held in tables.items()
+        for side in SIDES
+    }
+    every = candidates.grouped(world.COLUMNS, given.reference.tokenizer, world.LENGTHS, per_response={})
+    packed, count = every.pack(np.arange(len(every))), len(pairs["asked"])
+
+    def pack(places: np.ndarray) -> dict[str, Any]:
+        return {**packed, "given": {name: torch.from_numpy(values[places]) for name, values in columns.items()}}
+
+    return batches.shuffled(Rows([1] * count, np.ones(count), pack), size=SIZE, seed=given.seed)
+
+
+def shared_logps(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    """As inputs.pair_logps, with each response computed once for all pairs that name its place."""
+    logps, held = sequence_logps(model, batch), dict(batch["given"])
+    return {f"{side}_logps": logps[held.pop(f"{side}_place")] for side in SIDES} | held
 
 
 def implicit(given: Setting, policy: Policy) -> np.ndarray:
     """[4, 64] what a policy's own reward says of every response."""
-    columns = {"prompt": world.COLUMNS["prompt"], **dict.fromkeys(("chosen", "rejected"), world.COLUMNS["response"])}
+    columns = {"prompt": world.COLUMNS["prompt"], **dict.fromkeys(SIDES, world.COLUMNS["response"])}
     found = MARGINS["policy"](columns, policy, given.reference, beta=given.beta, lengths=world.LENGTHS)
     return found["chosen_margins"].reshape(given.base.shape)
 
@@ -104,10 +118,10 @@ def implicit(given: Setting, policy: Policy) -> np.ndarray:
 def policies_of(given: Setting, count: int) -> tuple[dict[str, dict[float, Policy]], dict[str, float]]:
     """By method and weight of r1 the policies that were learned, and how good the learned margin is."""
     sets = [drawn(given, REWARDS[..., at], count, at) for at in range(2)]
-    plain = [given.kept(rows_of(given, pairs)) for pairs in sets]
+    plain = [source_of(given, pairs) for pairs in sets]
     ends = [given.learned("dpo", source) for source in plain]
     margins = np.stack([REWARDS[..., 1], implicit(given, ends[1])], axis=-1)
-    source = given.kept(rows_of(given, sets[0], margins))  # either margin by its weight, the other weighs nothing
+    source = source_of(given, sets[0], margins)  # either margin by its weight, the other weighs nothing
     ways: dict[str, Callable[[float], Policy]] = {
         "true": lambda own: given.learned("modpo", source, weights=(own, 1 - own, 0.0)),
         "implicit": lambda own: given.learned("modpo", source, weights=(own, 0.0, 1 - own)),
@@ -116,7 +130,7 @@ def policies_of(given: Setting, count: int) -> tuple[dict[str, dict[float, Polic
     }
     found = {name: {0.0: ends[1], **{own: way(own) for own in SWEEP}, 1.0: ends[0]} for name, way in ways.items()}
     centred = [part - (given.base * part).sum(1, keepdims=True) for part in (REWARDS[..., 1], margins[..., 1])]
-    gaps = [margins[sets[1]["asked"], sets[1][side], 1] for side in ("chosen", "rejected")]
+    gaps = [margins[sets[1]["asked"], sets[1][side], 1] for side in SIDES]
     told = {
         "margin's accuracy": float((gaps[0] > gaps[1]).mean()),
         "margin's correlation": float(np.corrcoef(*(part.ravel() for part in centred))[0, 1]),

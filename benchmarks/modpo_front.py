@@ -1,6 +1,6 @@
 """MODPO's front between two rewards, in a world where the best policy for every weighting is known exactly.
 
-    python benchmarks/modpo_front.py [--seeds 0 1 2] [--beta 1] [--pairs 20000] [--steps 800]
+    python benchmarks/modpo_front.py [--seeds 0 1 2 3 4] [--beta 1] [--pairs 20000] [--steps 400]
 
 normJ = (J(pi) - J(reference)) / (J(best) - J(reference)) with J = E[w r1 + (1 - w) r2] - beta KL(pi || reference), all exact;
 volumes are those between a front and the reference, as shares of the best front's. See _fronts.py for the methods.
@@ -56,10 +56,10 @@ def drawing(lines: list[dict[str, Any]]) -> Any:
 def main() -> None:
     """Prints the table, the volumes and the criteria, writes them and draws the fronts."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     ask.add_argument("--beta", type=float, default=1.0)
     ask.add_argument("--pairs", type=int, default=20_000)
-    ask.add_argument("--steps", type=int, default=800)
+    ask.add_argument("--steps", type=int, default=400)
     given = ask.parse_args()
     lines, volumes = [], []
     for seed in given.seeds:

@@ -59,8 +59,8 @@ def test_a_soup_of_one_is_that_one_and_what_went_in_stays(three):
 
 
 def test_what_is_no_float_is_left(three):
-    for policy in three:
-        policy.model.register_buffer("seen", torch.tensor([3]))
+    for seen, policy in zip((3, 9, 4), three, strict=True):
+        policy.model.register_buffer("seen", torch.tensor([seen]))
     assert souped(three[:2], (0.5, 0.5)).model.seen.tolist() == [3]
 
 
