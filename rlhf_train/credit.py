@@ -10,6 +10,7 @@ import torch
 
 Tensor = torch.Tensor
 Spread = Literal["even", "end", "repeat"]
+Total = Literal["sum", "mean", "gain"]
 
 
 def suffix_sums(values: Tensor, discount: float) -> Tensor:
@@ -24,6 +25,25 @@ def padded(values: Tensor, owners: Tensor, count: int) -> tuple[Tensor, Tensor]:
     sizes = torch.bincount(owners, minlength=count)
     mask = torch.arange(int(sizes.max()) if count else 0, device=values.device) < sizes[:, None]
     return torch.zeros(mask.shape, dtype=values.dtype, device=values.device).masked_scatter(mask, values), mask
+
+
+def totalled(rewards: Tensor, owners: Tensor, *, total: Total = "sum") -> Tensor:
+    """[K] rewards of segments, so that those of a response add up to their sum as they are, or to their mean; owners ascend.
+
+    "mean" divides each by how many there are. But then what ends a response takes nothing back of what its segments got, and
+    one more that is only above 0 still pays. A "gain" is by how much a segment raises the mean of those so far: to go on pays
+    if the mean rises (rewards that are differences of a potential: Ng et al., 1999).
+    """
+    if total == "sum":
+        return rewards
+    counts = torch.bincount(owners)
+    if total == "mean":
+        return rewards / counts[owners]
+    first = counts.cumsum(0) - counts
+    sums = rewards.cumsum(0)
+    ranks = torch.arange(len(rewards), device=rewards.device) - first[owners] + 1
+    means = (sums - (sums - rewards)[first][owners]) / ranks
+    return means - torch.where(ranks > 1, means.roll(1), 0.0)
 
 
 def spread(rewards: Tensor, ends: Tensor, owners: Tensor, *, mode: Spread = "even", clip: float = inf) -> Tensor:

@@ -23,6 +23,7 @@ Granularity = Literal["entropy", "sentence", "token", "bandit"]
 Tensor = torch.Tensor
 
 SIDES = ("chosen", "rejected")
+BLOCK = 1024  # rows that are cut together
 CUTOFF = 1.75  # of Phi-3; 2 of Llama 3
 CLOSED = re.compile(r"""[.!?\u2026]+["')\]\u201d\u2019]*(?=\s|$)\n*|\n+""")
 
@@ -82,11 +83,14 @@ def pairs(
     The loss is given `ends`: whether a segment ends with a token [M].
     """
     trees, found = trees_of(columns, SIDES, tokenizer, lengths), []
-    for at, tree in enumerate(trees):
-        entropies = _of_both(columns, at, tree) if granularity == "entropy" else None
-        owners = torch.arange(2).repeat_interleave(torch.tensor(tree.parts[1:]))
-        ids = torch.tensor([token for response in tree.responses for token in response])
-        found.append(ends_of(entropies, ids, owners, 2, tokenizer, cutoff=cutoff, granularity=granularity).numpy())
+    for start in range(0, len(trees), BLOCK):
+        block = trees[start : start + BLOCK]
+        sizes = torch.tensor([size for tree in block for size in tree.parts[1:]])
+        ids = torch.tensor([token for tree in block for response in tree.responses for token in response])
+        entropies = _of_both(columns, start, block) if granularity == "entropy" else None
+        owners = torch.arange(len(sizes)).repeat_interleave(sizes)
+        ends = ends_of(entropies, ids, owners, len(sizes), tokenizer, cutoff=cutoff, granularity=granularity)
+        found += [part.numpy() for part in ends.split(sizes.view(-1, len(SIDES)).sum(1).tolist())]
     return rows_of(trees, {"ends": found})
 
 
@@ -121,16 +125,19 @@ def _text(tokenizer: Tokenizer, token: int) -> str:
     return tokenizer.decode([first, token])[len(tokenizer.decode([first])) :]
 
 
-def _of_both(columns: Columns, at: int, tree: Tree) -> Tensor:
-    """[M] entropies of both responses of row `at`; TrainingError where they are of other tokens."""
-    held = [np.asarray(columns[f"{side}_entropies"][at], dtype=np.float32) for side in SIDES]
-    for side, numbers, size in zip(SIDES, held, tree.parts[1:], strict=True):
-        if len(numbers) != size:
-            raise TrainingError(
-                f"{side}_entropies of row {at} are {len(numbers)} numbers, and its response has {size} tokens: the reference "
-                "reads it with another tokenizer or response_tokens; take one with the model's own"
-            )
-    return torch.from_numpy(np.concatenate(held))
+def _of_both(columns: Columns, start: int, trees: Sequence[Tree]) -> Tensor:
+    """[M] entropies of the responses of rows from `start` on; TrainingError where they are of other tokens."""
+    found = []
+    for at, tree in enumerate(trees, start):
+        for side, size in zip(SIDES, tree.parts[1:], strict=True):
+            numbers = columns[f"{side}_entropies"][at]
+            if len(numbers) != size:
+                raise TrainingError(
+                    f"{side}_entropies of row {at} are {len(numbers)} numbers, and its response has {size} tokens: the "
+                    "reference reads it with another tokenizer or response_tokens; take one with the model's own"
+                )
+            found.append(numbers)
+    return torch.from_numpy(np.concatenate(found).astype(np.float32))
 
 
 def _cut(entropies: Tensor | None, mask: Tensor, cutoff: float, granularity: Granularity, closed: Tensor | None) -> Tensor:

@@ -8,46 +8,38 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from rlhf_train import batches, credit, guards, normalisers
-from rlhf_train.credit import Spread
+from rlhf_train.credit import Spread, Total
 from rlhf_train.errors import TrainingError
-from rlhf_train.inputs import response_entropies, response_states
 from rlhf_train.models import policies, reward_models
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.reward_models import RewardModel
+from rlhf_train.models.segments import Segments, read
 from rlhf_train.normalisers import ByPosition, Overall
 from rlhf_train.objectives.segments import Aggregate, aggregated
 from rlhf_train.packing import Tree
 from rlhf_train.precompute import model_digest, tokenizer_digest
-from rlhf_train.segmentation import CUTOFF, Granularity, ends_of, positions
+from rlhf_train.segmentation import CUTOFF, Granularity
 
 FILE, NORMALISER = "segment_rewards.json", "normaliser.json"
 REWARD_MODEL, REFERENCE = "reward_model", "reference"  # folders within
+FACTS = ("granularity", "cutoff", "aggregate", "spread", "clip", "total", "unended")
+WORDS = {"granularity": Granularity, "aggregate": Aggregate, "spread": Spread, "total": Total}
 MOST = 60_000  # responses that a normaliser is fitted to
 
 
 @dataclass(frozen=True, slots=True)
-class Segments:
-    """Of responses: values [K] of their segments, and of their tokens [M] whether a segment `ends` there and whose they are."""
-
-    values: torch.Tensor
-    ends: torch.Tensor
-    owners: torch.Tensor
-
-    @property
-    def positions(self) -> np.ndarray:
-        """[K] t / T."""
-        return positions(self.ends.numpy(), self.owners.numpy())
-
-
-@dataclass(frozen=True, slots=True)
 class SegmentRewards:
-    """A causal reward model, the reference of its segments (by entropy only), and how their rewards become those of tokens."""
+    """A causal reward model, the reference of its segments (by entropy only), and how their rewards become those of tokens.
+
+    `total` says what they add up to: a sum of segments that are better than usual grows with every one that is added.
+    `unended` is what each token gets instead where a response has no end.
+    """
 
     reward_model: RewardModel
     reference: Policy | None
@@ -57,8 +49,13 @@ class SegmentRewards:
     aggregate: Aggregate = "mean"
     spread: Spread = "even"
     clip: float = 10.0
+    total: Total = "sum"
+    unended: float | None = None
 
     def __post_init__(self) -> None:
+        for name, words in WORDS.items():
+            if getattr(self, name) not in get_args(words):
+                raise TrainingError(f"{name} must be one of {', '.join(get_args(words))}, got {getattr(self, name)!r}")
         if self.granularity == "entropy" and self.reference is None:
             raise TrainingError("segments by entropy need the reference that they were cut by; give it, or another granularity")
 
@@ -90,49 +87,38 @@ class SegmentRewards:
 
     def facts(self) -> dict[str, Any]:
         """What it is besides its models and its normaliser."""
-        return {name: getattr(self, name) for name in ("granularity", "cutoff", "aggregate", "spread", "clip")}
+        return {name: getattr(self, name) for name in FACTS}
 
     def token_rewards(self, trees: Sequence[Tree]) -> list[np.ndarray]:
         """[tokens] of the response of each tree, on one scale; one that wasn't ended has what its end token would have had."""
-        found = self.segments([_ended(tree, self.reward_model.tokenizer.eos_token_id) for tree in trees])
-        scaled = self.normaliser.apply(found.values.numpy(), found.positions)
-        each = credit.spread(torch.from_numpy(scaled), found.ends, found.owners, mode=self.spread, clip=self.clip)
-        sizes = torch.bincount(found.owners, minlength=len(trees)).tolist()
-        return [_cut(part.numpy(), tree) for part, tree in zip(each.split(sizes), trees, strict=True)]
+        end = self.reward_model.tokenizer.eos_token_id
+        found = self.segments([_ended(tree, end) for tree in trees])
+        scaled = torch.from_numpy(self.normaliser.apply(found.values.numpy(), found.positions))
+        shares = credit.totalled(scaled, found.own, total=self.total)
+        each = credit.spread(shares, found.ends, found.owners, mode=self.spread, clip=self.clip)
+        parts = each.split(torch.bincount(found.owners).tolist())
+        return [
+            _cut(part.numpy(), tree.parts[1])
+            if self.unended is None or tree.responses[0][-1] == end
+            else np.full(tree.parts[1], self.unended)
+            for part, tree in zip(parts, trees, strict=True)
+        ]
 
     def rewards(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         """[N] of whole responses: the `aggregate` of their segments, as the loss has it."""
+        if not len(responses):
+            return np.zeros(0, dtype=np.float32)
         found = self.segments(self.trees(prompts, responses))
-        return aggregated(found.values, found.owners[found.ends], len(responses), aggregate=self.aggregate).numpy()
+        return aggregated(found.values, found.own, len(responses), aggregate=self.aggregate).numpy()
 
     def trees(self, prompts: Sequence[str], responses: Sequence[str]) -> list[Tree]:
         """A tree a response."""
         columns = {"prompt": prompts, "response": responses}
         return batches.trees_of(columns, ("response",), self.reward_model.tokenizer, self.reward_model.lengths)
 
-    @torch.inference_mode()
     def segments(self, trees: Sequence[Tree]) -> Segments:
         """Of the response of each tree, in order; values as the reward model gives them."""
-        found: list[list[torch.Tensor]] = [[] for _ in trees]
-        for batch in batches.in_order(batches.rows_of(trees, {})) if trees else ():
-            sizes = [trees[at].parts[1] for at in batch.places]
-            parts = [part.cpu().split(sizes) for part in self._read(batch.to(self.reward_model.model.device), len(sizes))]
-            for place, *own in zip(batch.places, *parts, strict=True):
-                found[place] = own
-        values, ends = (torch.cat(parts) for parts in zip(*found, strict=True))
-        owners = torch.repeat_interleave(torch.arange(len(trees)), torch.tensor([len(own[0]) for own in found]))
-        return Segments(values[ends], ends, owners)
-
-    def _read(self, batch: dict[str, Any], count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Values and ends [M] of `count` responses."""
-        model, entropies = self.reward_model.model, None
-        fast = model.device.type == "cuda" or torch.cpu._is_amx_tile_supported()
-        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=fast):
-            values = model.score(response_states(model, batch))[:, 0].float()
-            if self.reference is not None:
-                entropies = response_entropies(self.reference.model, batch)
-        how: dict[str, Any] = {"cutoff": self.cutoff, "granularity": self.granularity}
-        return values, ends_of(entropies, batch["targets"], batch["owners"], count, self.reward_model.tokenizer, **how)
+        return read(self.reward_model, self.reference, trees, granularity=self.granularity, cutoff=self.cutoff)
 
     def save(self, folder: Path) -> Path:
         """Writes safetensors and JSON; returns the folder."""
@@ -188,6 +174,6 @@ def _ended(tree: Tree, end: int) -> Tree:
     return tree if response[-1:] == [end] else Tree(tree.prompt, ([*response, end],))
 
 
-def _cut(rewards: np.ndarray, tree: Tree) -> np.ndarray:
-    size = tree.parts[1]
+def _cut(rewards: np.ndarray, size: int) -> np.ndarray:
+    """Of so many tokens; those of what was put behind them go to the last."""
     return np.append(rewards[: size - 1], rewards[size - 1 :].sum())

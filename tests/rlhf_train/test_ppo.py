@@ -101,6 +101,21 @@ def test_rewards_of_segments_are_spread_over_their_tokens(mode, first, ahead, ot
     assert credit.suffix_sums(got[None, :6], 1.0)[0].tolist() == pytest.approx(ahead, abs=1e-12)
 
 
+def test_segments_add_up_to_their_sum_or_their_mean():
+    rewards, owners = torch.tensor([0.6, -0.3, 0.9, 2.0, -1.0, 4.0], dtype=torch.float64), torch.tensor([0, 0, 0, 1, 2, 2])
+    assert torch.equal(credit.totalled(rewards, owners), rewards)
+    assert credit.totalled(rewards, owners, total="mean").tolist() == pytest.approx([0.2, -0.1, 0.3, 2.0, -0.5, 2.0])
+    gains = [0.6, (0.6 - 0.3) / 2 - 0.6, (0.6 - 0.3 + 0.9) / 3 - (0.6 - 0.3) / 2, 2.0, -1.0, (-1 + 4) / 2 + 1]
+    assert credit.totalled(rewards, owners, total="gain").tolist() == pytest.approx(gains)
+    assert credit.totalled(rewards[:0], owners[:0], total="gain").tolist() == []
+
+
+def test_one_more_segment_pays_a_gain_only_if_it_raises_the_mean():
+    """What is good and below the mean so far lowers a gain, and would pay in a mean."""
+    rewards, owners = torch.tensor([2.0, 0.5]), torch.tensor([0, 0])
+    assert credit.totalled(rewards, owners, total="gain")[1] < 0 < credit.totalled(rewards, owners, total="mean")[1]
+
+
 def plainly(rewards, ends, owners, mode):
     """The same, a token at a time."""
     found, left, start = [0.0] * len(ends), rewards.tolist(), 0

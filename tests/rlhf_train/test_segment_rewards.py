@@ -99,6 +99,7 @@ def test_the_reward_of_a_response_is_that_of_its_segments(models, aggregate):
     wanted = [{"mean": part.mean(), "sum": part.sum(), "last": part[-1]}[aggregate].item() for part in parts]
     assert judge.rewards(PROMPTS, SAID).tolist() == pytest.approx(wanted, rel=1e-5)
     assert max(map(len, parts)) > 1
+    assert judge.rewards([], []).tolist() == []
 
 
 @pytest.mark.parametrize("how", [{}, {"granularity": "bandit"}, {"granularity": "bandit", "spread": "end"}, {"spread": "end"}])
@@ -112,6 +113,25 @@ def test_an_answer_that_did_not_end_is_scored_as_if_it_had(models, how):
     assert found.sum() == pytest.approx(wanted.sum())
     [alone] = judge.token_rewards([Tree(whole.prompt, ([end],))])
     assert len(alone) == 1
+
+
+@pytest.mark.parametrize("total", ["mean", "gain"])
+def test_rewards_of_tokens_may_add_up_to_the_mean_of_segments(models, total):
+    trees = made(models).trees(PROMPTS, SAID)
+    counts = torch.bincount(made(models).segments(trees).own).tolist()
+    both = zip(made(models).token_rewards(trees), made(models, total=total).token_rewards(trees), counts, strict=True)
+    for summed, mean, count in both:
+        assert mean.sum() == pytest.approx(summed.sum() / count)
+        assert total == "gain" or mean.tolist() == pytest.approx((summed / count).tolist())
+    assert max(counts) > 1
+
+
+def test_an_answer_that_did_not_end_may_have_a_reward_of_its_own(models):
+    [whole, other] = made(models).trees(PROMPTS[:2], SAID[:2])
+    broken = Tree(whole.prompt, (whole.responses[0][:-1],))
+    found = made(models, unended=-0.05).token_rewards([broken, other])
+    assert found[0].tolist() == [-0.05] * (len(whole.responses[0]) - 1)
+    assert found[1].tolist() == pytest.approx(made(models).token_rewards([other])[0].tolist())
 
 
 def test_no_token_gets_more_than_the_clip(models):
@@ -169,6 +189,9 @@ def test_a_folder_that_holds_something_else_is_named(models, tmp_path, facts):
 def test_what_can_not_serve_is_named(models, tmp_path):
     with pytest.raises(TrainingError, match="segments by entropy need the reference that they were cut by"):
         made((models[0], None))
+    for wrong in ({"granularity": "word"}, {"spread": "evenly"}, {"aggregate": "max"}, {"total": "all"}):
+        with pytest.raises(TrainingError, match=rf"{next(iter(wrong))} must be one of .*, got '{next(iter(wrong.values()))}'"):
+            made(models, **wrong)
     strange = Policy(models[1].model, train_tokenizer(["another text"] * 9, vocabulary=300))
     with pytest.raises(TrainingError, match="this policy has others than the reward model has"):
         made(models).check(strange)
