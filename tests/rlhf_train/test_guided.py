@@ -77,6 +77,22 @@ def test_it_says_what_the_slow_one_says(policy, model, goal, beam, weight, chunk
     assert found != guided.decode(policy, model, PROMPTS, -goal, **numbers)
 
 
+def test_lines_that_end_early_stay_among_the_best(tmp_path):
+    """Of a policy whose texts are short: an ended line is kept while others go on, and is not worse for having fewer chunks."""
+    texts = [prompt + said for prompt in PROMPTS for said in (" a", " be", " see me")] * 8
+    short = policies.make(texts, vocabulary=300, width=16, layers=1, steps=100, batch=4, lr=0.01)
+    short = dataclasses.replace(short, lengths=SHORT)
+    model = reward_models.load(short.save(tmp_path), lengths=SHORT)
+    goal, numbers = model.model.score.weight[0].detach().numpy(), {"chunk": 2, "n": 3, "beam": 3, "weight": 0.1}
+    sizes = []
+    for seed in range(6):
+        expected = [slow(short, model, goal, row, seed=seed, **numbers) for row in range(len(PROMPTS))]
+        found = guided.decode(short, model, PROMPTS, goal, seed=seed, **numbers)
+        assert found == short.tokenizer.batch_decode(expected, skip_special_tokens=True)
+        sizes += map(len, expected)
+    assert min(sizes) < SHORT.response - numbers["chunk"] < max(sizes)
+
+
 def test_scores_of_candidates_by_plain_passes(policy, model, goal):
     """Also of one that is an end token alone, and of one that ends."""
     end, trees = policy.tokenizer.eos_token_id, []
