@@ -6,12 +6,11 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 
+from rlhf_train.given import given_of, to_device
 from rlhf_train.packing import Tree, fill, pack, pack_encoded
 from rlhf_train.text import Lengths, Tokenizer, encoded_ids, prompt_ids, response_ids
 
-TEXTS = ("prompt", "chosen", "rejected", "mismatched", "response")
 TOKENS = 4096  # of a batch: a processor gains nothing by more
 POOL = 16  # steps whose rows are sorted by length together
 
@@ -80,7 +79,7 @@ def mismatched(columns: Columns) -> list[str]:
 def encoded_pairs(columns: Columns, tokenizer: Tokenizer, lengths: Lengths = Lengths()) -> Rows:
     """As `pairs`, for an encoder: a sequence for each side, nothing shared."""
     sides = [encoded_ids(tokenizer, columns["prompt"], columns[side], lengths) for side in ("chosen", "rejected")]
-    both, given = list(zip(*sides, strict=True)), _given(columns)
+    both, given = list(zip(*sides, strict=True)), given_of(columns)
     return Rows(
         [sum(map(len, pair)) for pair in both],
         np.ones(len(both)),
@@ -112,7 +111,7 @@ def rows_of(trees: Sequence[Tree], given: Columns, *, units: Sequence[float] | N
 
     Columns of text may stand among the given; they are left out.
     """
-    held = _given(given)
+    held = given_of(given)
     return Rows(
         [len(tree) for tree in trees],
         np.ones(len(trees)) if units is None else np.asarray(units, dtype=float),
@@ -160,24 +159,6 @@ def in_order(rows: Rows, *, tokens: int = TOKENS) -> list[Batch]:
     return dealt(rows, order, tokens=tokens)
 
 
-def _given(columns: Columns) -> Callable[[np.ndarray], dict[str, torch.Tensor]]:
-    held = {name: _picker(values) for name, values in columns.items() if name not in TEXTS}
-    return lambda places: {name: torch.from_numpy(pick(places)) for name, pick in held.items()}
-
-
-def _picker(values: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """What the rows at some places have of a column; floating-point numbers in single precision."""
-    if not isinstance(values, np.ndarray) and len(values) and np.ndim(values[0]):
-        parts = [_single(np.asarray(part)) for part in values]
-        return lambda places: np.concatenate([parts[at] for at in places])
-    whole = _single(np.asarray(values))
-    return lambda places: whole[places]
-
-
-def _single(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float32) if np.issubdtype(values.dtype, np.floating) else values
-
-
 def _places(rows: Rows, size: int, seed: int) -> Iterator[np.ndarray]:
     """Endless epochs of steps: shuffled pools, sorted within, their steps in random order."""
     random, measured = np.random.default_rng(seed), np.asarray(rows.sizes)
@@ -192,10 +173,3 @@ def _places(rows: Rows, size: int, seed: int) -> Iterator[np.ndarray]:
             found += [pool[at : at + size] for at in range(0, len(pool), size)]
         for at in random.permutation(len(found)):
             yield found[at]
-
-
-def to_device(value: Any, device: Any) -> Any:
-    """A table of tensors, tables within it too, on a device."""
-    if isinstance(value, dict):
-        return {name: to_device(part, device) for name, part in value.items()}
-    return value.to(device)

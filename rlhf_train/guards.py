@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlhf_train.batches import to_device
 from rlhf_train.errors import TrainingError
+from rlhf_train.given import to_device
 from rlhf_train.inputs import plain, sequence_logps, sequence_rewards
 from rlhf_train.packing import Tree, pack, pack_encoded
 from rlhf_train.text import Lengths, Tokenizer, response_ids

@@ -14,6 +14,7 @@ from rlhf_train import batches, guards, precompute, rollouts, scales
 from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
+from rlhf_train.given import TEXTS
 from rlhf_train.metrics import Row
 from rlhf_train.models import goal_bank, policies, reward_models, segment_rewards
 from rlhf_train.models.adapters import adapted
@@ -156,7 +157,7 @@ def _given(
     spec: Spec, wanted: Sequence[str], reference: Policy, table: Table, held: Any, watch: Callable[[int, int], None]
 ) -> Table:
     """What the objective is given of the reference policy."""
-    texts = {name: column for name, column in table.items() if name in batches.TEXTS}
+    texts = {name: column for name, column in table.items() if name in TEXTS}
     found: Table = {}
     for make in dict.fromkeys(GIVEN.get(name, precompute.reference_logps) for name in wanted):
         found |= make(

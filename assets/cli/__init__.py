@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from assets.cli import arena, audit, corpora, models
+from assets.cli import arena, audit, corpora, experiments, models
 from pipelines.schema import DataError
 from rlhf_train.errors import TrainingError
 
@@ -14,8 +14,8 @@ UNUSABLE = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 COMMANDS: tuple[Callable[..., None], ...] = (
-    audit.audit, corpora.poison, corpora.filter_, corpora.verify, models.train, models.eval_, models.experiment,
-    arena.arena, models.demo,
+    audit.audit, corpora.poison, corpora.filter_, corpora.verify, models.train, models.eval_, experiments.experiment,
+    arena.arena, experiments.demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -1,11 +1,9 @@
 """Objectives: name -> the loss, the rows that it learns from, and the forward pass that makes its inputs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from rlhf_train import batches, candidates, conditioning, inputs, numbers, segmentation, stored, temporal_residual, tilting
+from rlhf_train import batches, candidates, conditioning, inputs, segmentation, stored, temporal_residual, tilting
 from rlhf_train.guards import check_rewards
 from rlhf_train.models.heads import scoring
 from rlhf_train.models.preference_heads import headed
@@ -24,49 +22,8 @@ from rlhf_train.objectives import (
     sft,
     weighted,
 )
+from rlhf_train.objectives.objective import Objective
 from rlhf_train.objectives.outcome import Outcome
-
-
-def _any(columns: Mapping[str, Any], **numbers: Any) -> None:
-    """Nothing to refuse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """`loss(**inputs(model, batch))` over batches of `rows(columns, tokenizer, lengths)`.
-
-    Its numbers are the keyword-only parameters of loss, rows, inputs and module; each is called with those that it names.
-    `columns` are texts, `given` numbers that must be there beforehand (lessons makes them), `scores` numbers that the table
-    must hold. `check(columns, **numbers)` refuses a table before the first step. `whole`: the loss is no mean
-    over rows, and is taken over a step as a whole. `scored`: the model has a scalar head, and where `causal` no encoder will
-    do. `module(model, **numbers)` is the model with what the method adds to it. `ended`: the model must end texts as its
-    tokenizer does. `lr` is a usual one.
-    """
-
-    loss: Callable[..., Outcome]
-    rows: Callable[..., batches.Rows]
-    inputs: Callable[..., dict[str, Any]]
-    columns: tuple[str, ...]
-    given: tuple[str, ...] = ()
-    whole: bool = False
-    scored: bool = False
-    lr: float = 1e-5
-    scores: tuple[str, ...] = ()
-    causal: bool = False
-    module: Callable[..., Any] | None = None
-    check: Callable[..., None] = _any
-    ended: bool = False
-
-    @property
-    def calls(self) -> tuple[Callable[..., Any], ...]:
-        """What its numbers are given to."""
-        return (self.loss, self.rows, self.inputs, *([self.module] if self.module else []))
-
-    @property
-    def numbers(self) -> dict[str, numbers.Number]:
-        """All of its numbers by name."""
-        return numbers.of(self.calls)
-
 
 PAIRS = ("prompt", "chosen", "rejected")
 REFERENCES = ("ref_chosen_logps", "ref_rejected_logps")
@@ -99,6 +56,8 @@ def _tilted(rows: Callable[..., batches.Rows]) -> Objective:
     given, scores = ("standard_reward",), ("reward",)
     return Objective(weighted.loss, rows, inputs.candidate_logps, STORED, given, scores=scores, check=tilting.check)
 
+
+__all__ = ["OBJECTIVES", "Objective"]
 
 OBJECTIVES: Mapping[str, Objective] = {
     "sft": Objective(sft.loss, batches.responses, inputs.response_logps, ("prompt", "response"), lr=1e-3),
