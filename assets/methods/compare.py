@@ -10,8 +10,6 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from rlhf_train.evals.intervals import interval
-
 MEASURES = ("gold", "success", "nats")
 WORD = re.compile(r"\w+")
 
@@ -52,6 +50,8 @@ def distinct(texts: list[str]) -> float:
 
 
 def _told(name: str, values: pl.Series) -> dict[str, float | None]:
+    from rlhf_train.evals.intervals import interval  # torch comes with it
+
     if values.null_count():
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
     numbers = values.cast(pl.Float64).to_numpy()
