@@ -30,8 +30,9 @@ from rlhf_train.train import fit
 
 SWEEP = (0.2, 0.4, 0.5, 0.6, 0.8)
 METHODS = ("true", "implicit", "soup", "LW")
+ENDS = (0.0, *SWEEP, 1.0)
+BEST, BEGUN = "closed form", "reference"
 SIDES = ("chosen", "rejected")
-SIZE = 1024  # pairs a step
 LATE = np.array([[letter in "cd" for letter in said] for said in world.RESPONSES])
 REPEATED = np.array([sum(one == other for one, other in pairwise(said)) for said in world.RESPONSES])
 REWARDS = np.stack([3 * world.PATTERN, np.tile(LATE.sum(1) + 0.5 * REPEATED, (4, 1))], axis=-1)  # [4, 64, 2]
@@ -40,11 +41,12 @@ Law = np.ndarray  # [4, 64]
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A reference, its law, and the numbers of a run."""
+    """A reference, its law, and the numbers of a run: `size` pairs a step."""
 
     reference: Policy
     base: Law
     beta: float
+    size: int
     steps: int
     seed: int
 
@@ -65,11 +67,11 @@ class Setting:
         return np.exp(pareto.closed_form(np.log(self.base), REWARDS, weights, beta=self.beta))
 
 
-def prepared(seed: int, beta: float, steps: int) -> Setting:
+def prepared(seed: int, beta: float, size: int, steps: int) -> Setting:
     """A reference whose law is random."""
     logits = np.random.default_rng([seed, 0]).normal(size=REWARDS.shape[:2])
     reference = world.fitted(world.tilted(np.exp(logits), np.ones_like(logits)), seed)
-    return Setting(reference, world.law(reference), beta, steps, seed)
+    return Setting(reference, world.law(reference), beta, size, steps, seed)
 
 
 def drawn(given: Setting, reward: np.ndarray, count: int, at: int) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def source_of(given: Setting, pairs: Mapping[str, np.ndarray], margins: np.ndarr
     def pack(places: np.ndarray) -> dict[str, Any]:
         return {**packed, "given": {name: torch.from_numpy(values[places]) for name, values in columns.items()}}
 
-    return batches.shuffled(Rows([1] * count, np.ones(count), pack), size=SIZE, seed=given.seed)
+    return batches.shuffled(Rows([1] * count, np.ones(count), pack), size=given.size, seed=given.seed)
 
 
 def shared_logps(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def policies_of(given: Setting, count: int) -> tuple[dict[str, dict[float, Polic
         "soup": lambda own: souped(ends, (own, 1 - own)),
         "LW": lambda own: given.learned("dpo", weighted(plain, (own, 1 - own))),
     }
-    found = {name: {0.0: ends[1], **{own: way(own) for own in SWEEP}, 1.0: ends[0]} for name, way in ways.items()}
+    found = {name: dict(zip(ENDS, (ends[1], *map(way, SWEEP), ends[0]), strict=True)) for name, way in ways.items()}
     centred = [part - (given.base * part).sum(1, keepdims=True) for part in (REWARDS[..., 1], margins[..., 1])]
     gaps = [margins[sets[1]["asked"], sets[1][side], 1] for side in SIDES]
     told = {
@@ -139,35 +141,17 @@ def policies_of(given: Setting, count: int) -> tuple[dict[str, dict[float, Polic
 
 
 def measured(given: Setting, count: int) -> list[dict[str, Any]]:
-    """A line a method and weight; the best policies are a method too."""
+    """A line a method and weight; the best policies are a method too, and so is the reference, at every weight."""
     found, told = policies_of(given, count)
     laws = {name: {own: world.law(policy) for own, policy in each.items()} for name, each in found.items()}
-    laws["closed form"] = {own: given.best((own, 1 - own)) for own in (0.0, *SWEEP, 1.0)}
+    laws[BEST] = {own: given.best((own, 1 - own)) for own in ENDS}
+    laws[BEGUN] = dict.fromkeys(ENDS, given.base)
     lines = []
     for name, each in laws.items():
         for own, law in each.items():
-            begun, most = (given.value(other, (own, 1 - own)) for other in (given.base, given.best((own, 1 - own))))
+            begun, most = (given.value(laws[other][own], (own, 1 - own)) for other in (BEGUN, BEST))
             points = {f"r{at + 1}": world.expected(law, REWARDS[..., at]) for at in range(2)}
             score = (given.value(law, (own, 1 - own)) - begun) / (most - begun)
-            line = {"seed": given.seed, "method": name, "w": own, **points, "kl": world.kl(law, given.base), "normJ": score}
-            lines.append({**line, **(told if name == "implicit" else dict.fromkeys(told))})
+            line = {"seed": given.seed, "beta": given.beta, "method": name, "w": own, **points, "kl": world.kl(law, given.base)}
+            lines.append({**line, "normJ": score, **(told if name == "implicit" else dict.fromkeys(told))})
     return lines
-
-
-def fronts(lines: list[dict[str, Any]], given: Setting) -> list[dict[str, Any]]:
-    """Of each method the volume of its front as a share of the best one's, and whether it is monotone in w."""
-    origin = [world.expected(given.base, REWARDS[..., at]) for at in range(2)]
-    points = {
-        name: np.array([[line["r1"], line["r2"]] for line in lines if line["method"] == name])
-        for name in ("closed form", *METHODS)
-    }
-    volumes = {name: pareto.hypervolume(each, origin) for name, each in points.items()}
-    return [
-        {
-            "seed": given.seed,
-            "method": name,
-            "volume": volumes[name] / volumes["closed form"],
-            "is monotone": bool((np.diff(points[name], axis=0) * [1, -1] > 0).all()),
-        }
-        for name in METHODS
-    ]
