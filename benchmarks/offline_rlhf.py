@@ -1,10 +1,10 @@
 """Filtered, reward-weighted and conditional likelihood where everything can be counted, against what each should come to.
 
-    python benchmarks/offline_rlhf.py [--seeds 0 1 2] [--steps 300]
+    python benchmarks/offline_rlhf.py [--seeds 0 1 2] [--steps 200]
 
 Stored responses (1,500 to each of four prompts) come from .3 softmax(4 R) + .7 uniform. Every method begins with supervised
 learning of all of them and takes full steps over its 6,000 rows. The reward is told to a conditional policy by a word a level
-("word"), or as published, in characters ("text").
+in every row ("word"), or in characters, a tenth of the rows without ("text", the default).
 """
 
 import argparse
@@ -22,10 +22,11 @@ from rlhf_train.models.policies import Policy
 from rlhf_train.text import Lengths
 
 EACH = 1500
+LR = 1e-2
 NOISE = 0.3  # deviation of a proxy around the reward
 LEVELS = np.array([0, 1, 2, 3]) / 3
 BEYOND = (3.0, 5.0)  # rewards that no row has, in deviations
-SLOWER = 2  # times as many steps for a policy that learns all levels
+SLOWER = 5  # times as many steps for a policy that learns all levels
 CHARACTERS = sorted(set(" <rm_score>: -.0123456789") - set(world.LETTERS))
 
 
@@ -52,7 +53,7 @@ class Study:
     def taught(self, policy: Policy, name: str, rewards: np.ndarray, steps: int | None = None, **numbers: Any) -> Policy:
         """After full steps of an objective on the rows with these rewards."""
         table = {**counted.table(self.places, rewards), "standard_reward": scales.standardised(rewards)}
-        return counted.trained(policy, name, table, steps=steps or self.steps, seed=self.seed, **numbers)[0]
+        return counted.trained(policy, name, table, steps=steps or self.steps, lr=LR, seed=self.seed, **numbers)[0]
 
     def told(self, method: str, policy: Policy, form: np.ndarray | None, *, target: float | None = None, **more: Any) -> None:
         """Adds what a policy says to its prompts, conditioned if there is a `target` in deviations."""
@@ -98,10 +99,9 @@ class Study:
             left = self.law * (proxy > least)
             form = world.tilted(left, np.ones_like(left)) if left.sum(1).all() else None  # a prompt may have no row left
             self.told(f"proxy: FA {name}", policy, form, proxy=proxy)
-        for temperature in (1.0, 0.5):
-            policy = self.taught(first, "reward_weighted_regression", rewards, temperature=temperature)
-            form = world.tilted(self.law, np.exp(z.standardised(proxy) / temperature))
-            self.told(f"proxy: RWR {temperature:g}", policy, form, proxy=proxy)
+        policy = self.taught(first, "reward_weighted_regression", rewards, temperature=0.5)
+        form = world.tilted(self.law, np.exp(z.standardised(proxy) / 0.5))
+        self.told("proxy: RWR 0.5", policy, form, proxy=proxy)
 
     def conditional(self) -> None:
         """Rewards that prompts say, by words and in characters, and the control whose rewards are dealt out anew."""
@@ -111,8 +111,7 @@ class Study:
         runs = (
             ("CA word", by_word, self.rewards, 0.0),
             ("CA word, shuffled", by_word, mixed, 0.0),
-            ("CA text", by_text, self.rewards, 0.0),
-            ("CA text, dropout .1", by_text, self.rewards, 0.1),
+            ("CA text", by_text, self.rewards, 0.1),
         )
         for name, first, rewards, dropout in runs:
             policy = self.taught(first, "conditional", rewards, steps=SLOWER * self.steps, dropout=dropout)
@@ -148,7 +147,7 @@ def criteria(lines: list[dict[str, Any]], seeds: list[int]) -> list[dict[str, An
         ("FA and RWR: KL(closed, policy) < .02", apart, apart < 0.02),
         ("SFT < RWR 2 < RWR 1 < FA 2/3 < RWR .5 < CA at the top, least step", steps, steps > 0),
     ]
-    for name in ("CA word", "CA text", "CA text, dropout .1"):
+    for name in ("CA word", "CA text"):
         found = np.array([every(f"{name}: {level:.2f}") for level in LEVELS])
         rising, off = np.diff(found, axis=0).min(), abs(found - LEVELS[:, None]).mean(0).max()
         top = every(f"{name}: 1.00", "hit").min()
@@ -170,7 +169,7 @@ def drawn(rows: list[dict[str, Any]]) -> Any:
 
     kept = [
         {"told": name, "asked": float(level), "reward": row["reward"]}
-        for name in ("CA word", "CA text", "CA text, dropout .1", "CA word, shuffled")
+        for name in ("CA word", "CA text", "CA word, shuffled")
         for level in LEVELS
         for row in rows
         if row["method"] == f"{name}: {level:.2f}"
@@ -190,7 +189,7 @@ def main() -> None:
     """Prints a line a method and target, and what holds; writes both."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    ask.add_argument("--steps", type=int, default=300)
+    ask.add_argument("--steps", type=int, default=200)
     given = ask.parse_args()
     lines: list[dict[str, Any]] = []
     for seed in given.seeds:
