@@ -12,7 +12,7 @@ import _phrases
 import numpy as np
 from _phrases import LENGTHS, PROMPTS, Language
 
-from rlhf_train import batches, precompute, rollouts
+from rlhf_train import batches, normalisers, precompute, rollouts
 from rlhf_train.models import reward_models, segment_rewards
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
@@ -26,6 +26,7 @@ from rlhf_train.train import fit
 GRAINS = {"segment": "entropy", "token": "token", "bandit": "bandit"}
 CUTOFF = 1.0
 PAIRS, HELD_OUT = 9600, 1000
+DRIFT = 1.5  # of rewards with log p, in their deviations
 LONGEST = Lengths(1, 30)  # of an answer while a policy learns: the most that the language has
 LR, COST, CRITIC = 1e-3, 0.35, 0.1  # of PPO: a unit of raw reward a nat of KL
 
@@ -95,6 +96,23 @@ def accuracy(judge: SegmentRewards, given: World) -> float:
     """Of held-out pairs, whose labels are drawn: the share where the chosen side has the higher reward."""
     chosen, rejected = (judge.rewards(given.held_out["prompt"], given.held_out[side]) for side in ("chosen", "rejected"))
     return float((chosen > rejected).mean())
+
+
+def drift_lines(seed: int, given: World, judge: SegmentRewards) -> list[dict[str, Any]]:
+    """How rewards that drift with log p go with p, before and after; fitted to chosen sides, told of rejected ones."""
+    sides = [judge.segments(judge.trees(given.held_out["prompt"], given.held_out[side])) for side in ("chosen", "rejected")]
+    (fitted, told), places = [part.values.numpy().astype(float) for part in sides], [part.positions for part in sides]
+    drifted = [values + DRIFT * values.std() * np.log(at) for values, at in zip((fitted, told), places, strict=True)]
+    forms = {"none": normalisers.Overall(), "overall": normalisers.overall(drifted[0])}
+    forms["by position"] = normalisers.by_position(drifted[0], places[0])
+    return [
+        {
+            "seed": seed,
+            "normaliser": name,
+            "correlation with p": float(np.corrcoef(form.apply(drifted[1], places[1]), places[1])[0, 1]),
+        }
+        for name, form in forms.items()
+    ]
 
 
 @dataclass

@@ -18,12 +18,9 @@ import numpy as np
 import polars as pl
 from scipy.stats import t as student
 
-from rlhf_train import normalisers
-
 SMOOTH = 10  # updates that are averaged
 BUDGET = 1.5  # nats of KL
 EARLY = 60  # updates of what shows soon: length
-DRIFT = 1.5  # of rewards with log p, in their deviations
 
 
 def credit_lines(seed: int) -> tuple[list[dict[str, Any]], _credit.World, dict[str, Any]]:
@@ -40,23 +37,6 @@ def credit_lines(seed: int) -> tuple[list[dict[str, Any]], _credit.World, dict[s
             lines.append({**told, "seconds": time.process_time() - begun})
             print(lines[-1], flush=True)
     return lines, given, kept
-
-
-def normaliser_lines(seed: int, given: _credit.World, judge: Any) -> list[dict[str, Any]]:
-    """How rewards that drift with log p go with p, before and after; fitted to chosen sides, told of rejected ones."""
-    sides = [judge.segments(judge.trees(given.held_out["prompt"], given.held_out[side])) for side in ("chosen", "rejected")]
-    (fitted, told), places = [part.values.numpy().astype(float) for part in sides], [part.positions for part in sides]
-    drifted = [values + DRIFT * values.std() * np.log(at) for values, at in zip((fitted, told), places, strict=True)]
-    forms = {"none": normalisers.Overall(), "overall": normalisers.overall(drifted[0])}
-    forms["by position"] = normalisers.by_position(drifted[0], places[0])
-    return [
-        {
-            "seed": seed,
-            "normaliser": name,
-            "correlation with p": float(np.corrcoef(form.apply(drifted[1], places[1]), places[1])[0, 1]),
-        }
-        for name, form in forms.items()
-    ]
 
 
 def runs(seed: int, given: _credit.World, judges: dict[str, Any], updates: int) -> list[dict[str, Any]]:
@@ -90,8 +70,9 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A line a run and seed: where it ends, what it is worth at BUDGET, and when it was first worth what bandit ends with."""
     table, lines = pl.DataFrame(rows), []
     for (name, seed), own in table.group_by("run", "seed", maintain_order=True):
-        mine, bandit = _smooth(own["gold"]), _smooth(table.filter(run="bandit", seed=seed)["gold"])
-        reached = np.flatnonzero(mine >= bandit[-1])
+        bandit = table.filter(run="bandit", seed=seed)["gold"]
+        mine, last = _smooth(own["gold"]), _smooth(bandit)[-1]
+        reached = np.flatnonzero(mine >= last)
         within = np.flatnonzero(_smooth(own["kl"]) >= BUDGET)
         told = {"run": name, "seed": seed, "updates": len(own), "gold": mine[-1], "kl": _smooth(own["kl"])[-1]}
         told |= {"tokens": _smooth(own["tokens"])[-1], f"gold at {BUDGET} nats": mine[within[0]] if len(within) else None}
@@ -177,7 +158,7 @@ def main() -> None:
     for seed in given.seeds:
         lines, world, judges = credit_lines(seed)
         credit += lines
-        scales += normaliser_lines(seed, world, judges["segment"])
+        scales += _credit.drift_lines(seed, world, judges["segment"])
         rows += runs(seed, world, judges, given.updates)
     ppo = summary(rows)
     _report.save("segment_rewards", credit)

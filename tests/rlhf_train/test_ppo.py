@@ -136,7 +136,7 @@ def test_a_spread_reward_is_the_segments_own(mode, seed):
     """Of responses with an end token that is no segment's, and without one; "repeat" counts it as often as it has tokens."""
     torch.manual_seed(seed)
     ends, owners = torch.rand(60) < 0.3, torch.arange(5).repeat_interleave(12)
-    ends[11::12] = torch.tensor([False, True, False, False, True])
+    ends[11::12] = torch.tensor([False, True, False, True, False])
     ends[10::12] = True
     rewards = torch.randn(int(ends.sum()), dtype=torch.float64)
     got = credit.spread(rewards, ends, owners, mode=mode)
