@@ -2,10 +2,10 @@
 
     python benchmarks/direct_preference_head.py [--seeds 0 1 2] [--pairs 1500]
 
-Each mode begins with the same imitating policy and learns 250 steps of 16 pairs whose labels are drawn by Bradley and Terry. Told
-are: how often the head, and DPO's implicit reward, find the better of two held-out answers (by the hidden reward); the KL of the
-policy as it began from what it is then, in nats a token of held-out answers; and the hidden reward of the best of 8 answers, drawn
-by the policy as it began and picked by the head.
+Each mode begins with the same imitating policy and learns from pairs that are labelled by chance, as Bradley and Terry have it.
+Told: how often the head, and DPO's implicit reward, find the better of two held-out answers (by the hidden reward); the KL of
+the policy as it began from what it became, in nats a token of held-out answers; and the hidden reward of the best of 8 answers,
+which the policy as it began draws and the head picks.
 """
 
 import argparse
@@ -18,35 +18,37 @@ import _phrases as phrases
 import _report
 import numpy as np
 import torch
+from _preferring import NARROW, Setting, measured, setting
 
-from rlhf_train import batches, precompute
-from rlhf_train.evals import reward_accuracy
-from rlhf_train.generate import rerank, sample
-from rlhf_train.inputs import hidden_states
-from rlhf_train.models.policies import Policy
+from rlhf_train import batches
 from rlhf_train.models.preference_heads import WithPreferenceHead
-from rlhf_train.models.preference_judges import PreferenceJudge
 from rlhf_train.numbers import given_to
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.train import fit
 
 STEPS, SIZE, LR = 250, 16, 3e-3
-TESTED, ASKED, N = 500, 100, 8
-FLIPPED = 0.2
+FLIPPED, LATE = 0.2, 2 * STEPS
 
 
 @dataclass(frozen=True)
 class Mode:
-    """An objective with its numbers, and how strongly weights are drawn to where they began."""
+    """An objective with its numbers, how strongly weights are drawn to where they began, and how it is trained."""
 
     objective: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
     anchor: float = 0.0
+    lr: float = LR
+    steps: int = STEPS
+
+
+def frozen(**numbers: Any) -> Mode:
+    """A head alone: what is read does not change, and a step costs half, so that it is given more of both."""
+    return Mode("direct_preference_head", numbers, lr=1e-2, steps=2 * STEPS)
 
 
 MODES: Mapping[str, Mode] = {
-    "frozen, separable": Mode("direct_preference_head"),
-    "frozen, contrastive": Mode("direct_preference_head", {"kind": "contrastive"}),
+    "frozen, separable": frozen(),
+    "frozen, contrastive": frozen(kind="contrastive"),
     "full, separable": Mode("direct_preference_head", {"backbone": "full"}),
     "drawn by 0.5, separable": Mode("direct_preference_head", {"backbone": "drawn"}, 0.5),
     "drawn by 10, separable": Mode("direct_preference_head", {"backbone": "drawn"}, 10.0),
@@ -54,92 +56,106 @@ MODES: Mapping[str, Mode] = {
     "joint, drawn by 10": Mode("joint_preference_head", {"backbone": "drawn"}, 10.0),
     "cDPO alone": Mode("joint_preference_head", {"backbone": "full", "head_weight": 0.0}),
 }
+OF_NARROW = "frozen, states half as wide"
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A language, the policy that imitates it, pairs to learn from with what the reference says of them, and pairs to test on."""
-
-    spoken: phrases.Language
-    policy: Policy
-    learned: dict[str, Any]
-    tested: dict[str, list[str]]
-    asked: list[str]
-    said: list[list[str]]
-
-
-def setting(seed: int, pairs: int) -> Setting:
-    """All of it by seed."""
-    spoken = phrases.language(seed)
-    policy = phrases.policy(spoken, seed=seed)
-    learned = spoken.pairs(pairs, seed=seed)
-    learned |= precompute.reference_logps(policy, learned, phrases.LENGTHS)
-    tested = spoken.pairs(TESTED, seed=seed + 1000, scale=1e9)  # told by the hidden reward itself
-    asked = [phrases.PROMPTS[at % len(phrases.PROMPTS)] for at in range(ASKED)]
-    drawn = sample(policy, [prompt for prompt in asked for _ in range(N)], seed=seed, lengths=phrases.LENGTHS)
-    return Setting(spoken, policy, learned, tested, asked, [drawn[at * N : at * N + N] for at in range(ASKED)])
-
-
-def trained(held: Setting, mode: Mode, seed: int, *, steps: int = STEPS, learned: Mapping[str, Any] | None = None) -> Any:
-    """(policy with its head, the run's metrics)."""
-    objective = OBJECTIVES[mode.objective]
+def trained(
+    held: Setting, mode: Mode, seed: int, *, learned: Mapping[str, Any] | None = None
+) -> tuple[WithPreferenceHead, list[dict[str, float]]]:
+    """The policy with its head after a run, and the run's metrics."""
+    objective, columns = OBJECTIVES[mode.objective], learned or held.learned
+    assert objective.module is not None
     torch.manual_seed(seed)
-    policy = copy.deepcopy(held.policy.model)
-    model = objective.module(policy, **given_to(objective.module, mode.numbers))  # type: ignore[misc, arg-type]
-    wanted = {name: values for name, values in (learned or held.learned).items() if name in (*objective.columns, *objective.given)}
-    source = batches.shuffled(objective.rows(wanted, held.policy.tokenizer, phrases.LENGTHS), size=SIZE, seed=seed)
-    options = {"weight_decay": 0.01, "mixed_precision": "no", "seed": seed}
-    return model, fit(
-        model, objective, source, steps=steps, lr=LR, numbers=mode.numbers, anchor=mode.anchor, **options  # type: ignore[arg-type]
-    )
-
-
-def measured(held: Setting, model: WithPreferenceHead) -> dict[str, float]:
-    """What a mode came to."""
-    judge = PreferenceJudge(model.eval(), held.policy.tokenizer, phrases.LENGTHS)
-    head = [judge.rewards(held.tested["prompt"], held.tested[side]) for side in ("chosen", "rejected")]
-    columns = {name: held.tested[name] for name in ("prompt", "chosen", "rejected")}
-    after, before = (precompute.reference_logps(each, columns, phrases.LENGTHS) for each in (judge.policy, held.policy))
-    implicit = [after[name] - before[name] for name in ("ref_chosen_logps", "ref_rejected_logps")]
-    best = rerank(held.asked, held.said, judge.rewards)
-    return {
-        "head": reward_accuracy.measure(*head).accuracy,
-        "implicit": reward_accuracy.measure(*implicit).accuracy,
-        "KL": divergence(held, model.policy),
-        "best of 8": float(held.spoken.gold(best).mean()),
-        "random": float(np.mean([held.spoken.gold(own).mean() for own in held.said])),
-        "logits moved": moved(held, model.policy),
-    }
-
-
-@torch.no_grad()
-def logits(held: Setting, model: Any) -> torch.Tensor:
-    """[M, V] before every token of held-out answers."""
-    columns = {"prompt": held.tested["prompt"], "response": held.tested["chosen"]}
-    batch = batches.responses(columns, held.policy.tokenizer, phrases.LENGTHS).pack(np.arange(TESTED))
-    return model.get_output_embeddings()(hidden_states(model, batch)[batch["predictors"]])
-
-
-def divergence(held: Setting, model: Any) -> float:
-    """KL(begun || model) in nats a token, over the whole vocabulary."""
-    begun, now = (logits(held, each).log_softmax(-1) for each in (held.policy.model, model))
-    return float((begun.exp() * (begun - now)).sum(-1).mean())
-
-
-def moved(held: Setting, model: Any) -> float:
-    """By how much any logit of any held-out answer has changed: 0 is bit for bit."""
-    return float((logits(held, held.policy.model) - logits(held, model)).abs().max())
+    model = objective.module(copy.deepcopy(held.policy.model), **given_to(objective.module, mode.numbers))
+    given = {name: columns[name] for name in (*objective.columns, *objective.given)}
+    source = batches.shuffled(objective.rows(given, held.policy.tokenizer, phrases.LENGTHS), size=SIZE, seed=seed)
+    options = {"lr": mode.lr, "anchor": mode.anchor, "numbers": mode.numbers, "mixed_precision": "no", "seed": seed}
+    return model, fit(model, objective, source, steps=mode.steps, **options)
 
 
 def flipped(held: Setting, seed: int) -> dict[str, float]:
-    """Mean sizes of rewards on the pairs that are learned, a share of them told wrongly: with noise 0.1 and without."""
+    """Mean sizes of rewards late in training, a share of the labels turned: with the noise of the loss, and without."""
     hit = np.random.default_rng([seed, 7]).random(len(held.learned["prompt"])) < FLIPPED
     sides = list(zip(held.learned["chosen"], held.learned["rejected"], strict=True))
     turned = [pair[::-1] if wrong else pair for pair, wrong in zip(sides, hit, strict=True)]
-    learned = {"prompt": held.learned["prompt"], "chosen": [a for a, _ in turned], "rejected": [b for _, b in turned]}
+    learned = {"prompt": held.learned["prompt"], "chosen": [won for won, _ in turned], "rejected": [lost for _, lost in turned]}
     found = {}
     for noise in (0.1, 0.0):
-        mode = Mode("direct_preference_head", {"backbone": "full", "noise": noise})
-        _, told = trained(held, mode, seed, steps=4 * STEPS, learned=learned)
-        found[f"noise {noise:g}"] = float(np.mean([row["reward_size"] for row in told[-STEPS:]]))
+        mode = Mode("direct_preference_head", {"backbone": "full", "noise": noise}, steps=LATE)
+        told = trained(held, mode, seed, learned=learned)[1]
+        found[f"noise {noise:g}"] = float(np.mean([row["reward_size"] for row in told[-LATE // 10 :]]))
     return found
+
+
+def criteria(lines: Sequence[Mapping[str, Any]], sizes: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """What had to hold, of means over seeds, the first of every seed; and whether it did."""
+
+    def mean(mode: str, what: str) -> float:
+        return float(np.mean([line[what] for line in lines if line["mode"] == mode]))
+
+    alone = [line for line in lines if MODES.get(line["mode"]) in (MODES["frozen, separable"], MODES["frozen, contrastive"])]
+    still, known = max(line["logits moved"] for line in alone), min(line["head"] for line in alone)
+    head, policy = mean("full, separable", "head"), mean("cDPO alone", "implicit")
+    cut = mean("full, separable", "KL") / mean("drawn by 10, separable", "KL")
+    lost = head - mean("drawn by 10, separable", "head")
+    gains = {mode: mean(mode, "best of 8") - mean(mode, "random") for mode in MODES if mode != "cDPO alone"}
+    least = min(gains, key=lambda mode: gains[mode])
+    with_noise, without = (float(np.mean([size[f"noise {noise:g}"] for size in sizes])) for noise in (0.1, 0.0))
+    return [
+        _criterion(
+            "(i) frozen: logits move by 0, head >= 0.70, every seed", f"{still:g}, {known:.3f}", still == 0 and known >= 0.7
+        ),
+        _criterion("(ii) full: head >= cDPO's implicit - 0.02", f"{head:.3f}, {policy:.3f}", head >= policy - 0.02),
+        _criterion(
+            "(iii) drawn by 10: KL cut >= 5 times, head loses <= 0.10", f"{cut:.1f}, {lost:.3f}", cut >= 5 and lost <= 0.1
+        ),
+        _criterion("(iv) best of 8 over random >= 0.5, every mode", f"{gains[least]:.3f} ({least})", gains[least] >= 0.5),
+        _criterion(
+            f"(v) {FLIPPED:.0%} turned, late: mean |r| <= 2.5 with noise 0.1, beyond without",
+            f"{with_noise:.2f}, {without:.2f}",
+            with_noise <= 2.5 < without,
+        ),
+    ]
+
+
+def _criterion(said: str, measured: str, holds: bool) -> dict[str, Any]:
+    return {"criterion": said, "measured": measured, "holds": bool(holds)}
+
+
+def summed(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A line a mode: means over seeds and their standard errors."""
+    found = []
+    for mode in (*MODES, OF_NARROW):
+        own = [line for line in lines if line["mode"] == mode]
+        line: dict[str, Any] = {"mode": mode, "seeds": len(own)}
+        for what in ("head", "implicit", "KL", "best of 8", "random"):
+            values = np.array([each[what] for each in own])
+            line |= {what: float(values.mean()), f"{what} se": float(values.std(ddof=1) / len(values) ** 0.5)}
+        found.append({**line, "logits moved": max(each["logits moved"] for each in own)})
+    return found
+
+
+def main() -> None:
+    """Prints a line a mode and what holds, and writes them."""
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    ask.add_argument("--pairs", type=int, default=1500)
+    given = ask.parse_args()
+    torch.set_num_threads(1)
+    lines: list[dict[str, Any]] = []
+    sizes = []
+    for seed in given.seeds:
+        held = setting(seed, given.pairs)
+        for name, mode in MODES.items():
+            lines.append({"seed": seed, "mode": name, **measured(held, trained(held, mode, seed)[0])})
+            print(lines[-1], flush=True)
+        narrow = setting(seed, given.pairs, NARROW)
+        lines.append({"seed": seed, "mode": OF_NARROW, **measured(narrow, trained(narrow, frozen(), seed)[0])})
+        sizes.append(flipped(held, seed))
+        print(sizes[-1], flush=True)
+    _report.save("direct_preference_head", summed(lines))
+    _report.save("direct_preference_head_criteria", criteria(lines, sizes))
+
+
+if __name__ == "__main__":
+    main()

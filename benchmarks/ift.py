@@ -4,8 +4,8 @@
 
 Frozen Lake: all learn the same walk, or that and one into a hole, from the same weights of each seed. Told is the mean squared
 distance from the best policy's chances over the 11 states in which something is decided, and by how much it exceeds that of
-supervised fine-tuning, seed by seed. Sums: a Llama that knows half of them is fine-tuned for 100 steps by each method, at a tenth
-of the learning rate by which it was taught and at the whole of it; told is how many held-out ones it then answers rightly.
+supervised fine-tuning, seed by seed. Sums: a Llama that knows half of them is fine-tuned for 100 steps by each method, at a
+tenth of the learning rate by which it was taught and at the whole; told is how many held-out ones it then answers rightly.
 """
 
 import argparse
@@ -31,19 +31,21 @@ METHODS: Mapping[str, dict[str, Any]] = {
     "IFT, eq. 21": {"form": "eq21"},
     "IFT, algorithm 1": {"form": "algorithm1"},
 }
-LAKE: Mapping[str, Callable[[int], lake.Walker]] = {
-    **{
-        name: functools.partial(
-            lessons.learned,
-            objective=lessons.IMITATION,
-            numbers={key: value for key, value in row.items() if key != "embeddings"},
-        )
-        for name, row in METHODS.items()
-        if name != "SFT, frozen embeddings"  # a state is no embedding
-    },
-    "ORPO": functools.partial(lessons.learned, objective=lessons.ODDS, numbers={}),
-    "DPO": functools.partial(lessons.learned, objective=lessons.PREFERENCE, numbers={}),
-}
+OF_EMBEDDINGS = ("SFT, frozen embeddings",)  # a state of the lake is none
+
+
+def walkers() -> Mapping[str, Callable[[int], lake.Walker]]:
+    """A learner by seed for each method on the lake."""
+    rows = {
+        name: (lessons.IMITATION, {key: value for key, value in numbers.items() if key != "embeddings"})
+        for name, numbers in METHODS.items()
+        if name not in OF_EMBEDDINGS
+    }
+    rows |= {"ORPO": (lessons.ODDS, {}), "DPO": (lessons.PREFERENCE, {})}
+    return {
+        name: functools.partial(lessons.learned, objective=objective, numbers=numbers)
+        for name, (objective, numbers) in rows.items()
+    }
 
 
 def on_the_lake(count: int) -> list[dict[str, Any]]:
@@ -51,7 +53,7 @@ def on_the_lake(count: int) -> list[dict[str, Any]]:
     wanted = lessons.target()
     far = {
         name: np.array([np.square(learn(seed).chances() - wanted).mean() for seed in range(count)])
-        for name, learn in LAKE.items()
+        for name, learn in walkers().items()
     }
     return [
         {"method": name, "distance": float(own.mean()), "se": _error(own), **_paired("over SFT", own, far["SFT"])}
