@@ -1,6 +1,6 @@
 """Advantage-Leftover-Lunch: off-policy gradients of a whole response as one action (Baheti et al., 2024), and its kin.
 
-    L = mean_i -A+_i [rho_i] log pi(y_i),  A+ = max(reward - value, 0),  rho = pi / ref held to [1 - clip, 1 + clip]
+    L = mean_i -A+_i [rho_i] log pi(y_i),  A+ = max(reward - value, 0),  rho = pi / ref held to [1 - ratio_clip, 1 + ratio_clip]
 
 What stands in brackets moves no gradient: a ratio that is held still scales its response's gradient, and never stops it as
 PPO's does. log pi is a sum over tokens, end token included. Shapes: token_logps, ref_token_logps and owners (whose of the S
@@ -21,16 +21,18 @@ Tensor = torch.Tensor
 FARTHEST = 60.0  # nats of a log-ratio whose exponent single precision holds, and a sum of such
 
 
-def loss(token_logps, ref_token_logps, owners, rewards, values, *, clip: float = 0.9, clipped: bool = True) -> Outcome:
-    """A ratio a response. `clipped=False` is the one way to leave the ratio as it is: clip is a number above 0."""
+def loss(token_logps, ref_token_logps, owners, rewards, values, *, ratio_clip: float = 0.9, clipped: bool = True) -> Outcome:
+    """A ratio a response. `clipped=False` is the one way to leave the ratio as it is: ratio_clip is a number above 0."""
     gains = _positive(rewards - values)
-    return _by_response(token_logps, ref_token_logps, owners, gains, clip, clipped)
+    return _by_response(token_logps, ref_token_logps, owners, gains, ratio_clip, clipped)
 
 
-def by_token(token_logps, ref_token_logps, owners, rewards, values, *, clip: float = 0.9, clipped: bool = True) -> Outcome:
+def by_token(
+    token_logps, ref_token_logps, owners, rewards, values, *, ratio_clip: float = 0.9, clipped: bool = True
+) -> Outcome:
     """A-LoL sequence: mean_i -A+_i sum_t [rho_it] log pi(y_it), a ratio a token, each held for itself."""
     gains = _positive(rewards - values)
-    ratios, outside = _held(token_logps - ref_token_logps, clip, clipped)
+    ratios, outside = _held(token_logps - ref_token_logps, ratio_clip, clipped)
     return _by_token(token_logps, owners, gains, ratios, outside=_mean(outside, owners, len(gains)))
 
 
@@ -54,9 +56,9 @@ def kl(token_logps, ref_token_logps, owners, rewards, values, *, kl_weight: floa
     return _told(Outcome(outcome.loss + kl_weight * drift, outcome.metrics), gains, log_ratio=drift.detach())
 
 
-def r_lol(token_logps, ref_token_logps, owners, rewards, *, clip: float = 0.9, clipped: bool = True) -> Outcome:
+def r_lol(token_logps, ref_token_logps, owners, rewards, *, ratio_clip: float = 0.9, clipped: bool = True) -> Outcome:
     """Reward-LoL: mean_i -R_i [rho_i] log pi(y_i), the reward in the advantage's place."""
-    return _by_response(token_logps, ref_token_logps, owners, rewards, clip, clipped)
+    return _by_response(token_logps, ref_token_logps, owners, rewards, ratio_clip, clipped)
 
 
 def behaviour_cloning(token_logps, owners, rewards) -> Outcome:
@@ -74,9 +76,9 @@ def r_gold(token_logps, owners, rewards, *, floor: float = 0.1) -> Outcome:
 
 
 def _by_response(
-    token_logps: Tensor, ref_token_logps: Tensor, owners: Tensor, gains: Tensor, clip: float, clipped: bool
+    token_logps: Tensor, ref_token_logps: Tensor, owners: Tensor, gains: Tensor, ratio_clip: float, clipped: bool
 ) -> Outcome:
-    ratios, outside = _held(summed(token_logps - ref_token_logps, owners, len(gains)), clip, clipped)
+    ratios, outside = _held(summed(token_logps - ref_token_logps, owners, len(gains)), ratio_clip, clipped)
     return _told(weighted.loss(token_logps, owners, gains * ratios), gains, outside=outside.mean())
 
 
@@ -87,12 +89,14 @@ def _by_token(token_logps: Tensor, owners: Tensor, gains: Tensor, weights: Tenso
     return _told(Outcome(value, {"nll": unlikely, "weight": gains.mean()}), gains, **told)
 
 
-def _held(gaps: Tensor, clip: float, clipped: bool) -> tuple[Tensor, Tensor]:
-    """The ratios of log-ratios, without a gradient, and which of them lie outside of what `clip` allows."""
-    if not 0 < clip < inf:
-        raise TrainingError(f"clip is how far a ratio may lie from 1, above 0, got {clip:g}; clipped=False leaves it free")
+def _held(gaps: Tensor, ratio_clip: float, clipped: bool) -> tuple[Tensor, Tensor]:
+    """The ratios of log-ratios, without a gradient, and which of them lie outside of what `ratio_clip` allows."""
+    if not 0 < ratio_clip < inf:
+        raise TrainingError(
+            f"ratio_clip is how far a ratio may lie from 1, above 0, got {ratio_clip:g}; clipped=False leaves it free"
+        )
     ratios = gaps.detach().clamp(max=FARTHEST).exp()
-    held = ratios.clamp(1 - clip, 1 + clip)
+    held = ratios.clamp(1 - ratio_clip, 1 + ratio_clip)
     return held if clipped else ratios, (held != ratios).to(ratios.dtype)
 
 

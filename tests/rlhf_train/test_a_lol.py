@@ -63,8 +63,8 @@ def each_token(ratios_of_gaps, numbers):
     return [sum(terms[:2]), sum(terms[2:5]), sum(terms[5:8]), terms[8]]
 
 
-def held(gap, clip=0.9):
-    return min(max(exp(gap), 1 - clip), 1 + clip)
+def held(gap, ratio_clip=0.9):
+    return min(max(exp(gap), 1 - ratio_clip), 1 + ratio_clip)
 
 
 def mean(gains, sums):
@@ -75,7 +75,7 @@ CASES = [
     (a_lol.behaviour_cloning, {}, mean(REWARDS, SUMS), 1.65),
     (a_lol.r_lol, {}, mean([r * w for r, w in zip(REWARDS, RATIOS, strict=True)], SUMS), 0.8030758873933803),
     (a_lol.loss, {}, mean([g * w for g, w in zip(GAINS, RATIOS, strict=True)], SUMS), 0.24114318861930065),
-    (a_lol.loss, {"clip": 0.2}, mean([g * w for g, w in zip(GAINS, (1.2, 0.8, 0.8, 1), strict=True)], SUMS), 0.402),
+    (a_lol.loss, {"ratio_clip": 0.2}, mean([g * w for g, w in zip(GAINS, (1.2, 0.8, 0.8, 1), strict=True)], SUMS), 0.402),
     (
         a_lol.loss,
         {"clipped": False},
@@ -83,7 +83,7 @@ CASES = [
         0.272681979386693,
     ),
     (a_lol.by_token, {}, mean(GAINS, each_token(held, [0.9])), 0.2734494429603919),
-    (a_lol.by_token, {"clip": 0.2}, mean(GAINS, each_token(held, [0.2])), 0.4172585459),
+    (a_lol.by_token, {"ratio_clip": 0.2}, mean(GAINS, each_token(held, [0.2])), 0.4172585459),
     (a_lol.by_token, {"clipped": False}, mean(GAINS, each_token(exp, [])), None),
     (a_lol.reference_free, {}, (0.18 + 0.7 + 1.04 + 0) / 4, 0.48),
     (a_lol.reference_free, {"clamp": False}, (0.18 + 0.7 + 1.04 - 0.12) / 4, 0.45),
@@ -164,7 +164,7 @@ def test_the_kl_form_is_no_anchor():
 
 def test_a_held_ratio_scales_a_gradient_and_never_stops_it():
     """Unlike PPO's, whose gradient is none where the ratio is held on the side that gains."""
-    slopes = gradient(a_lol.loss, clip=0.05)
+    slopes = gradient(a_lol.loss, ratio_clip=0.05)
     assert slopes[0] == pytest.approx(-0.3 * 1.05 / 4)
     assert slopes[5] == pytest.approx(-0.2 * 0.95 / 4)
 
@@ -200,7 +200,7 @@ def test_what_is_told():
 
 @pytest.mark.parametrize("loss", FAMILY, ids=named)
 def test_the_gradient_in_double_precision(loss):
-    """Of the value with what is detached held as it is: a ratio's own change must not count, so it is held by a wide clip."""
+    """Of the value with what is detached held as it is: a ratio's own change must not count, so it is held wide."""
     inputs = given(requires_grad=True)
     free = loss in (a_lol.reference_free, a_lol.behaviour_cloning, a_lol.kl)
     if free:
@@ -248,10 +248,14 @@ def test_neither_order_nor_neighbours_change_a_response(loss):
 @pytest.mark.parametrize(
     ("loss", "numbers", "said"),
     [
-        (a_lol.loss, {"clip": 0.0}, "clip is how far a ratio may lie from 1, above 0, got 0; clipped=False leaves it free"),
-        (a_lol.by_token, {"clip": inf}, "above 0, got inf; clipped=False"),
-        (a_lol.r_lol, {"clip": -1.0}, "above 0, got -1"),
-        (a_lol.loss, {"clip": float("nan")}, "above 0, got nan"),
+        (
+            a_lol.loss,
+            {"ratio_clip": 0.0},
+            "ratio_clip is how far a ratio may lie from 1, above 0, got 0; clipped=False leaves it free",
+        ),
+        (a_lol.by_token, {"ratio_clip": inf}, "above 0, got inf; clipped=False"),
+        (a_lol.r_lol, {"ratio_clip": -1.0}, "above 0, got -1"),
+        (a_lol.loss, {"ratio_clip": float("nan")}, "above 0, got nan"),
         (a_lol.r_gold, {"floor": 1.0}, r"floor is the least weight of a token, a probability in \[0, 1\), got 1"),
         (a_lol.kl, {"kl_weight": -0.1}, "kl_weight must be a finite number, 0 or more, got -0.1"),
     ],
