@@ -63,9 +63,7 @@ def loss(
     return Outcome(value(unlikely).mean(), metrics)
 
 
-def check(
-    columns, *, gamma: float = 0.95, mix: float = 0.2, disturbance: float = 0.0, embeddings: str = "frozen", **others
-) -> None:
+def check(columns, *, gamma: float = 0.95, mix: float = 0.2, disturbance: float = 0.0, **others) -> None:
     """TrainingError for numbers that can not serve."""
     for name, number, what in (
         ("gamma", gamma, "how much of a token's weight reaches the one before it"),
@@ -92,7 +90,7 @@ def _relations(nll, mask, gamma: float, propagation: str, side: str, norm: str) 
         floor = before.masked_fill(~(mask & (before > 0)), torch.inf).amin(1, keepdim=True)
         found = _reciprocal(before + floor.nan_to_num(posinf=1.0).clamp(min=least**0.25), norm)
     if norm == "softmax":
-        found = (found - found.masked_fill(~mask, -torch.inf).amax(1, keepdim=True).detach()).exp()
+        found = found.masked_fill(~mask, -torch.inf).softmax(1)
     found = found * mask
     return found * sizes / found.sum(1, keepdim=True).clamp(min=least)
 

@@ -90,6 +90,16 @@ def test_other_tokens_lengths_and_orders_of_responses_change_nothing():
     assert metrics["pushed_away"].item() == pytest.approx((1 / 4 + asked(one)[2]["pushed_away"].item()) / 2)
 
 
+@pytest.mark.parametrize(("propagation", "side", "norm"), OTHERS)
+def test_a_far_longer_neighbour_changes_nothing(propagation, side, norm):
+    numbers = {"propagation": propagation, "side": side, "norm": norm, "gamma": 0.5}
+    short, long = [1e-4, 1.25], [0.3 + 0.1 * (at % 7) for at in range(40)]
+    together = asked([*short, *long], owners=[0] * len(short) + [1] * len(long), **numbers)
+    apart = [asked(part, **numbers) for part in (short, long)]
+    assert together[0] == pytest.approx((apart[0][0] + apart[1][0]) / 2)
+    assert together[1] == pytest.approx([slope / 2 for part in apart for slope in part[1]])
+
+
 def test_equal_losses_keep_their_value_and_move_to_the_front():
     value, slopes, _ = asked([1.0] * 4)
     assert value == pytest.approx(1.0)
