@@ -82,21 +82,22 @@ def on_sums(seeds: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def summed(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Means over seeds, and what each method has over SFT at the same rate, seed by seed."""
+    """Means over seeds, the base's beside, and what each method has over SFT at the same rate, seed by seed."""
     found = []
-    for lr in sorted({line["lr"] for line in lines}):
-        for name in ("base",) if not lr else METHODS:
-            own = _column(lines, name, lr, "right")
-            more = _paired("right over SFT", own, _column(lines, "SFT", lr, "right")) if lr else {}
+    for lr in (sums.LR / 10, sums.LR):
+        for name in METHODS:
+            own, base = _column(lines, name, lr, "right"), _column(lines, "base", 0.0, "right")
+            more = _paired("over SFT", own, _column(lines, "SFT", lr, "right"))
             told = {key: float(_column(lines, name, lr, key).mean()) for key in ("nll", "pushed away")}
-            found.append({"method": name, "lr": lr, "right": float(own.mean()), "se": _error(own), **told, **more})
+            line = {"method": name, "lr": lr, "base right": float(base.mean()), "right": float(own.mean()), "se": _error(own)}
+            found.append({**line, **more, **told})
     return found
 
 
 def criteria(lakes: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What had to hold, and whether it did."""
     on_lake = {line["method"]: line for line in lakes}["IFT"]
-    worst = {line["method"]: line["right over SFT"] for line in summed(lines) if line["lr"] == sums.LR / 10}
+    worst = {line["method"]: line["over SFT"] for line in summed(lines) if line["lr"] == sums.LR / 10}
     name = min(worst, key=lambda method: worst[method])
     base = min(_column(lines, "base", 0.0, "right"))
     return [

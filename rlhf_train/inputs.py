@@ -82,7 +82,7 @@ def pair_rewards(model: Any, batch: Batch) -> Batch:
 
 def ended_rewards(model: Any, batch: Batch) -> torch.Tensor:
     """[S] that a policy's preference head reads at each response's end token."""
-    return model.head(hidden_states(model.policy, batch)[batch["ends"]])
+    return model.rewards(hidden_states(model.policy, batch)[batch["ends"]])
 
 
 def ended_pairs(model: Any, batch: Batch) -> Batch:
@@ -94,7 +94,7 @@ def ended_pairs(model: Any, batch: Batch) -> Batch:
 def ended_pair_logps(model: Any, batch: Batch) -> Batch:
     """As `ended_pairs`, with chosen_logps and rejected_logps [B] of the same pass."""
     hidden = hidden_states(model.policy, batch)
-    rewards = model.head(hidden[batch["ends"]])
+    rewards = model.rewards(hidden[batch["ends"]])
     logps = summed(target_logps(model.policy, hidden[batch["predictors"]], batch), batch["owners"], len(batch["ends"]))
     sides = {"chosen_logps": logps[0::2], "rejected_logps": logps[1::2]}
     return {"chosen_rewards": rewards[0::2], "rejected_rewards": rewards[1::2], **sides, **batch["given"]}

@@ -25,7 +25,10 @@ ANCHOR = 0.5  # of a drawn body unless the run names one: the released recipe's
 
 
 class WithPreferenceHead(torch.nn.Module):
-    """`policy` and a scalar head; `anchor` is how strongly a run draws the policy to where it began unless it says itself."""
+    """`policy` and a scalar head; `anchor` is how strongly a run draws the policy to where it began unless it says itself.
+
+    A "frozen" policy is so in place, until it is told otherwise.
+    """
 
     def __init__(self, policy: Any, *, pooler: Pooler = "identity", backbone: Backbone = "full") -> None:
         super().__init__()
@@ -44,6 +47,11 @@ class WithPreferenceHead(torch.nn.Module):
     def device(self) -> torch.device:
         """The policy's."""
         return self.policy.device
+
+    def rewards(self, states: torch.Tensor) -> torch.Tensor:
+        """[S] of hidden states [S, D], in single precision whatever that of a run: in half of it, near candidates are equal."""
+        with torch.autocast(states.device.type, enabled=False):
+            return self.head(states)
 
     def get_base_model(self) -> Any:
         """The policy without adapters, as peft's models have it."""

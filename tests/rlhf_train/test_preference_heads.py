@@ -65,6 +65,15 @@ def test_packed_rewards_are_those_of_rows_by_themselves(body, kind):
     assert "ref_chosen_logps" in both
 
 
+def test_a_run_in_half_precision_rounds_no_reward(body):
+    torch.manual_seed(1)
+    model, states = headed(body("llama"), pooler="bert"), torch.randn(400, 24).bfloat16()
+    exact = model.head(states)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(model.rewards(states), exact)
+        assert len(model.head(states).unique()) < 0.9 * len(exact.unique())  # and a head by itself would
+
+
 @pytest.mark.parametrize(
     ("generation", "config", "said"),
     [
