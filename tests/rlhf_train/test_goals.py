@@ -28,7 +28,7 @@ def states(*rows, **kwargs):
 
 
 def worked(**numbers):
-    """the published code's row, with rewards 0.8 and -0.1."""
+    """A worked row, with rewards 0.8 and -0.1."""
     rewards = [torch.tensor([value], dtype=torch.float64) for value in (0.8, -0.1)]
     return goals.loss(*rewards, *states(SOURCES, GOALS, OTHERS, NEGATIVES), **numbers)
 
