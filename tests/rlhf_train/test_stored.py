@@ -166,7 +166,7 @@ def test_a_prompt_may_have_one_response_and_one_value(run_of, tmp_path):
 
 
 RUNS = [
-    ("a_lol", {"clip": 0.5, "sampling": "priority"}),
+    ("a_lol", {"ratio_clip": 0.5, "sampling": "priority"}),
     ("a_lol", {"clipped": False}),
     ("a_lol_seq", {"sampling": "positive"}),
     ("a_lol_ref_free", {"clamp": False}),
@@ -194,7 +194,7 @@ def test_words_and_kinds_of_numbers_are_refused_by_name(run_of):
     for numbers, said in (
         ({"sampling": "greedy"}, "sampling of a_lol must be one of uniform, priority, positive, got 'greedy'"),
         ({"clipped": 0}, "clipped of a_lol must be true or false, got 0"),
-        ({"floor": 0.1}, "floor is no number of a_lol; there are clip, clipped, sampling"),
+        ({"floor": 0.1}, "floor is no number of a_lol; there are ratio_clip, clipped, sampling"),
     ):
         with pytest.raises(TrainingError, match=said):
             run_of("a_lol", numbers=numbers)

@@ -166,6 +166,7 @@ def launch(dagster: Dagster, page: Any, job: str, partition: str) -> None:
     """One partition of a job by its launchpad, to its end."""
     page.goto(f"{dagster.url}/locations/assets.definitions/jobs/{job}/playground")
     page.get_by_placeholder("Partition").click()
+    page.keyboard.type(partition)  # of a long list only what is in sight is there to be clicked
     page.get_by_text(partition, exact=True).first.click()
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/*")
