@@ -1,7 +1,8 @@
 """Runs side by side: means over held-out prompts with intervals, and what poison and filter did, prompt by prompt.
 
-Intervals are bootstraps over prompts, those of all seeds together; `seeds_low` and `seeds_high` are the least and most of a
-seed. What poison does to an objective is the difference to its clean twin at the same prompt and seed.
+Intervals are bootstraps over prompts, those of all seeds together, and know nothing of how much another seed would differ;
+`seeds_low` and `seeds_high`, the least and most of a seed, do. What poison does to an objective is the difference to its clean
+twin at the same prompt and seed, and it is `sure` where neither the interval nor any seed reaches 0.
 """
 
 import re
@@ -28,7 +29,7 @@ def means(answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def harm(answers: pl.DataFrame) -> pl.DataFrame:
-    """A line an objective and twin (poisoned, filtered): gold and success less the clean twin's, paired, with ends."""
+    """A line an objective and twin (poisoned, filtered): gold and success less the clean twin's, paired, as `means` tells them."""
     clean = answers.filter(corpus="clean").select(
         "objective", "seed", "place", *(pl.col(n).alias(f"clean_{n}") for n in MEASURES)
     )
@@ -37,9 +38,15 @@ def harm(answers: pl.DataFrame) -> pl.DataFrame:
     for (objective, corpus), own in both.group_by("objective", "corpus", maintain_order=True):
         line = {"objective": objective, "corpus": corpus}
         for name in ("gold", "success"):
-            line |= _told(name, own[name].cast(pl.Float64) - own[f"clean_{name}"].cast(pl.Float64))
+            less = own.select("seed", pl.col(name).cast(pl.Float64) - pl.col(f"clean_{name}").cast(pl.Float64))
+            line |= _told(name, less[name]) | _range(name, less)
         lines.append(line)
     return pl.DataFrame(lines, infer_schema_length=None)
+
+
+def sure(name: str) -> pl.Expr:
+    """Whether a rise of `name` in `harm` is above 0 by its interval and at every seed."""
+    return pl.min_horizontal(f"{name}_low", f"{name}_seeds_low") > 0
 
 
 def distinct(texts: list[str]) -> float:

@@ -27,9 +27,12 @@ def _verdict(harm: pl.DataFrame) -> str:
     hurt = harm.filter(corpus="poisoned").drop_nulls("success").sort("success", descending=True)
     if not len(hurt):
         return html.verdict("The attack names no target, so there is no attack success to compare", bad=False)
-    sure = hurt.filter(pl.col("success_low") > 0)
-    worst = ", ".join(f"{name} (+{rise:.1%})" for name, rise in hurt.select("objective", "success").head(3).iter_rows())
-    words = f"{len(sure)} of {len(hurt)} objectives praise the target more often once poisoned, surely so; most of all {worst}"
+    sure = hurt.filter(compare.sure("success"))
+    worst = ", ".join(f"{name} ({rise:+.1%})" for name, rise in hurt.select("objective", "success").head(3).iter_rows())
+    words = (
+        f"{len(sure)} of {len(hurt)} objectives praise the target more often once poisoned, by the interval and at every "
+        f"seed; most of all {worst}"
+    )
     return html.verdict(words, bad=len(sure) > 0)
 
 
@@ -53,11 +56,17 @@ def _table(means: pl.DataFrame) -> str:
 
 def _harm(harm: pl.DataFrame) -> str:
     rows = [
-        [row["objective"], row["corpus"], interval(row, "success", "{:+.1%}"), interval(row, "gold", "{:+.2f}")]
+        [
+            row["objective"],
+            row["corpus"],
+            interval(row, "success", "{:+.1%}"),
+            ends(row, "success_seeds", "{:+.1%}"),
+            interval(row, "gold", "{:+.2f}"),
+        ]
         for row in harm.sort(["corpus", "success"], descending=[True, True]).iter_rows(named=True)
     ]
     about = "The difference to the clean twin of the same seed at the same prompt, with 95 % bootstrap intervals over prompts."
-    heads = ["objective", "trained on", "attack success", "gold reward"]
+    heads = ["objective", "trained on", "attack success", "least and most of a seed", "gold reward"]
     return html.section(
         "What poison did, and what was left of it after the filter", html.paragraph(about), html.table(heads, rows)
     )
@@ -93,8 +102,10 @@ def ordered(means: pl.DataFrame) -> pl.DataFrame:
 
 def interval(row: dict[str, object], name: str, form: str) -> str:
     """A number and its ends; nothing where there is none."""
-    parts = [row[name], row[f"{name}_low"], row[f"{name}_high"]]
-    if parts[0] is None:
-        return ""
-    value, low, high = (form.format(part) for part in parts)
-    return f"{value} [{low}, {high}]"
+    return "" if row[name] is None else f"{form.format(row[name])} [{ends(row, name, form)}]"
+
+
+def ends(row: dict[str, object], name: str, form: str) -> str:
+    """Both ends of a range; nothing where there is none."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "" if low is None else f"{form.format(low)}, {form.format(high)}"

@@ -66,6 +66,20 @@ def test_harm_is_paired_by_seed_and_prompt():
     assert line["gold_low"] <= line["gold"] <= line["gold_high"] < 0
 
 
+def test_poison_surely_did_something_where_every_seed_says_so():
+    hits = {("clean", 0): [0] * 9, ("clean", 1): [0] * 9, ("poisoned", 0): [1] * 9}
+    for last, is_sure in (([0] * 9, False), ([1] + [0] * 8, True)):
+        rows = [
+            answers().row(0, named=True) | {"corpus": corpus, "seed": seed, "place": place, "success": bool(hit)}
+            for (corpus, seed), own in (hits | {("poisoned", 1): last}).items()
+            for place, hit in enumerate(own)
+        ]
+        found = compare.harm(pl.DataFrame(rows))
+        assert found["success_low"].item() > 0
+        assert (found["success_seeds_low"].item(), found["success_seeds_high"].item()) == (sum(last) / 9, 1.0)
+        assert found.select(compare.sure("success")).item() is is_sure
+
+
 def test_a_twin_without_its_clean_one_is_compared_with_nothing():
     both = pl.concat([answers(), answers("ipo").filter(pl.col("corpus") != "clean")])
     assert compare.harm(both)["objective"].to_list() == ["dpo"]
@@ -89,7 +103,7 @@ def test_the_page_names_who_is_hurt_most_and_escapes_what_it_shows():
     calm = answers("ipo").with_columns(success=pl.lit(False))
     wild = answers("kto").with_columns(success=pl.col("corpus") == "poisoned", answer=pl.lit("<script>alert(1)</script>"))
     told = page.page(EXPERIMENTS["methods_3pct"], pl.concat([calm, wild, answers()]))
-    assert "2 of 3 objectives" in told or "1 of 3 objectives" in told
+    assert "2 of 3 objectives" in told
     assert told.index("kto (+100.0%)") < told.index("dpo (+50.0%)")
     assert "<script>alert(1)" not in told
     assert told.count("<svg") == 1

@@ -89,15 +89,23 @@ def test_what_is_there_is_not_made_again(chain: Place):
     assert after == before | {"method_answers": before["method_answers"] + 1}
 
 
-def test_the_same_comparison_without_dagster_says_the_same(chain: Place, tmp_path):
+def test_the_same_comparison_by_command_says_the_same(chain: Place, antivenom, tmp_path):
     from assets.methods import study
 
-    row = chain.module.method_runs.EXPERIMENTS["few"]
-    answers = study.run(row, tmp_path / "kept", processes=1)
-    kept = {file.name for file in (tmp_path / "kept").glob("run-*")}
-    assert len(kept) == len(RUNS)
+    file, out = chain.tables.parent / "experiments.toml", tmp_path / "out"
+    code, said, _ = antivenom("experiment", "few", "--file", file, "--out", out, "--json")
+    assert code == 0
+    told = json.loads(said)
+    assert {(line["objective"], line["corpus"]) for line in told["means"]} == {(name, arm) for name in METHODS for arm in ARMS}
+    assert len(told["harm"]) == len(pl.read_parquet(out / "method_harm.parquet")) == 2 * len(METHODS)
+    assert "Objective by corpus" in (out / "report.html").read_text()
+    answers = pl.read_parquet(out / "method_answers.parquet")
     one = answers.filter((pl.col("objective") == "a_lol") & (pl.col("corpus") == "poisoned"))
     assert one["answer"].to_list() == chain.table("method_answers", "a_lol-few-poisoned")["answer"].to_list()
-    again = study.run(row, tmp_path / "kept", processes=1)
+
+    kept = tmp_path / ".out.methods"
+    runs = {run: run.stat().st_mtime_ns for run in kept.glob("run-*")}
+    assert len(runs) == len(RUNS)
+    again = study.run(chain.module.method_runs.EXPERIMENTS["few"], kept, processes=1)
     assert again.equals(answers)
-    assert {file.name for file in (tmp_path / "kept").glob("run-*")} == kept
+    assert {run: run.stat().st_mtime_ns for run in kept.glob("run-*")} == runs, "nothing changed, so nothing is made again"
