@@ -29,7 +29,7 @@ def means(answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def harm(answers: pl.DataFrame) -> pl.DataFrame:
-    """A line an objective and twin (poisoned, filtered): gold and success less the clean twin's, paired, as `means` tells them."""
+    """A line an objective and twin (poisoned, filtered): gold and success less the clean twin's, paired, told as in `means`."""
     clean = answers.filter(corpus="clean").select(
         "objective", "seed", "place", *(pl.col(n).alias(f"clean_{n}") for n in MEASURES)
     )
