@@ -64,7 +64,7 @@ def run_folder(context: dg.AssetExecutionContext) -> Path:
 
 def begun(context: dg.AssetExecutionContext, policy: Any) -> Path:
     """The folder of the policy that a run begins with, which stands beside the run until that is finished."""
-    from rlhf_train.precompute import model_digest
+    from rlhf_train.by_content import model_digest
 
     folder = run_folder(context) / f"base-{model_digest(policy.model)[:12]}"
     if not folder.is_dir():

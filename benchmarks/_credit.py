@@ -99,18 +99,31 @@ def accuracy(judge: SegmentRewards, given: World) -> float:
 
 
 def drift_lines(seed: int, given: World, judge: SegmentRewards) -> list[dict[str, Any]]:
-    """How rewards that drift with log p go with p, before and after; fitted to chosen sides, told of rejected ones."""
-    sides = [judge.segments(judge.trees(given.held_out["prompt"], given.held_out[side])) for side in ("chosen", "rejected")]
-    (fitted, told), places = [part.values.numpy().astype(float) for part in sides], [part.positions for part in sides]
-    drifted = [values + DRIFT * values.std() * np.log(at) for values, at in zip((fitted, told), places, strict=True)]
-    forms = {"none": normalisers.Overall(), "overall": normalisers.overall(drifted[0])}
-    forms["by position"] = normalisers.by_position(drifted[0], places[0])
+    """How rewards that drift with log p go with p, before and after; fitted to chosen sides of one half of the pairs.
+
+    Told of the chosen sides of the other half, which are answers of the same kind, and of the rejected ones, which are not.
+    """
+    half = HELD_OUT // 2
+    prompts, texts = given.held_out["prompt"], given.held_out
+    parts = {
+        "fitted": texts["chosen"][:half],
+        "other chosen": texts["chosen"][half:],
+        "rejected": texts["rejected"][half:],
+    }
+    found = {name: judge.segments(judge.trees(prompts[:half], own)) for name, own in parts.items()}
+    places = {name: each.positions for name, each in found.items()}
+    values = {name: each.values.numpy().astype(float) for name, each in found.items()}
+    drifted = {name: own + DRIFT * own.std() * np.log(places[name]) for name, own in values.items()}
+    forms = {"none": normalisers.Overall(), "overall": normalisers.overall(drifted["fitted"])}
+    forms["by position"] = normalisers.by_position(drifted["fitted"], places["fitted"])
     return [
         {
             "seed": seed,
             "normaliser": name,
-            "correlation with p": float(np.corrcoef(form.apply(drifted[1], places[1]), places[1])[0, 1]),
+            "told of": told,
+            "correlation with p": float(np.corrcoef(form.apply(drifted[told], places[told]), places[told])[0, 1]),
         }
+        for told in ("other chosen", "rejected")
         for name, form in forms.items()
     ]
 

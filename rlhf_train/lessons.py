@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rlhf_train import batches, guards, precompute, rollouts, scales
+from rlhf_train import batches, by_content, guards, precompute, rollouts, scales
 from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
@@ -130,7 +130,7 @@ def of_answers(spec: Spec, held: Any) -> Lesson:
         judge.check(policy)
         scorer = judge
     source = rollouts.ppo(model, policy, reference, prompts, scorer, round_, mixed_precision=exact, seed=spec.seed)
-    made_of = {**made_of, "reference": precompute.model_digest(reference.model)}
+    made_of = {**made_of, "reference": by_content.model_digest(reference.model)}
     made_of, watchman = _watched(spec, policy, tested["prompt"], round_, made_of)
     return Lesson(model, source, steps, every, made_of, watchman, spared=watchman.best)
 

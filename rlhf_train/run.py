@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from rlhf_train import lessons, precompute
+from rlhf_train import by_content, lessons
 from rlhf_train.errors import TrainingError
 from rlhf_train.metrics import Row
 from rlhf_train.models import preference_heads
@@ -48,7 +48,7 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
     objective, out = OBJECTIVES[spec.objective], Path(spec.out)
     held = begun(spec, scored=objective.scored)
     held.model.to(state.device)
-    weights = precompute.model_digest(held.model)
+    weights = by_content.model_digest(held.model)
     if spec.reward_model:
         lesson = lessons.of_answers(spec, held)
     else:
@@ -106,7 +106,7 @@ def _save(held: Any, learned: Any, out: Path, card: Mapping[str, Any], finished:
     (finished(held) if finished else held).save(aside)
     for folder in places if isinstance(learned, WithPreferenceHead) else []:
         preference_heads.save(learned, held.tokenizer, held.lengths, folder)
-    said = {**card, "weights": precompute.model_digest(held.model)}
+    said = {**card, "weights": by_content.model_digest(held.model)}
     (aside / CARD).write_text(json.dumps(said, indent=1) + "\n")
     shutil.rmtree(place, ignore_errors=True)
     aside.rename(place)

@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from rlhf_train import guards
+from rlhf_train.by_content import model_digest
 from rlhf_train.errors import TrainingError
 from rlhf_train.models import judges, policies, reward_models
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.segment_rewards import SegmentRewards
-from rlhf_train.precompute import model_digest
 from rlhf_train.spec import Spec
 from rlhf_train.text import Lengths
 

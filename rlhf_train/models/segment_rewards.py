@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from rlhf_train import batches, credit, guards, normalisers
+from rlhf_train.by_content import model_digest, tokenizer_digest
 from rlhf_train.credit import Spread, Total
 from rlhf_train.errors import TrainingError
 from rlhf_train.models import policies, reward_models
@@ -23,7 +24,6 @@ from rlhf_train.models.segments import Segments, read
 from rlhf_train.normalisers import ByPosition, Overall
 from rlhf_train.objectives.segments import Aggregate, aggregated
 from rlhf_train.packing import Tree
-from rlhf_train.precompute import model_digest, tokenizer_digest
 from rlhf_train.segmentation import CUTOFF, Granularity
 
 FILE, NORMALISER = "segment_rewards.json", "normaliser.json"

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rlhf_train import batches, defences
+from rlhf_train.by_content import model_digest
 from rlhf_train.defences import DEFENCES, Defence, fit_reward, shared_out
 from rlhf_train.errors import TrainingError
 from rlhf_train.evals import EVALS
@@ -16,7 +17,6 @@ from rlhf_train.models.committees import Committee
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.reward_models import RewardModel, taught
 from rlhf_train.objectives import OBJECTIVES
-from rlhf_train.precompute import model_digest
 from rlhf_train.rollouts import Round, best_of
 from rlhf_train.text import Lengths
 from rlhf_train.train import fit

@@ -4,12 +4,12 @@ from itertools import chain, combinations, product
 import numpy as np
 import pytest
 
+from rlhf_train.by_content import model_digest
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import best_of_n
 from rlhf_train.models import linear_rewards, partitions, reward_models
 from rlhf_train.models.committees import Committee, bounded
 from rlhf_train.models.partitions import DEALINGS, Silent, certificate, compare, deal, signs, standardised
-from rlhf_train.precompute import model_digest
 from rlhf_train.text import Lengths
 
 PARTS = 5

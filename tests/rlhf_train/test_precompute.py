@@ -6,20 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from rlhf_train import batches, precompute
-from rlhf_train.errors import TrainingError
+from rlhf_train import batches, by_content, precompute
 from rlhf_train.models import reward_models
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
-from rlhf_train.precompute import (
-    cached,
-    model_digest,
-    reference_logps,
-    reference_token_logps,
-    row_key,
-    token_entropies,
-    tokenizer_digest,
-)
+from rlhf_train.precompute import reference_logps, reference_token_logps, token_entropies
 from rlhf_train.text import Lengths, train_tokenizer
 
 COUNT = 40
@@ -173,46 +164,12 @@ def test_values_of_every_token_are_kept_at_their_length(tiny_policy, columns, tm
         monkeypatch.setattr(precompute, "rollout_logps", None)
 
 
-def test_configuration_counts_as_the_model_and_its_place_does_not(body):
-    model = body("llama")
-    before = model_digest(model)
-    model.config._name_or_path = "elsewhere"
-    assert model_digest(model) == before == model_digest(body("llama"))
-    model.config.rms_norm_eps = 1e-3
-    assert model_digest(model) != before
-    assert model_digest(body("llama", seed=1)) != before
-
-
-def test_the_marks_of_a_tokenizer_count(tiny_policy):
-    other = copy.deepcopy(tiny_policy.tokenizer)
-    assert tokenizer_digest(other) == tokenizer_digest(tiny_policy.tokenizer)
-    other.eos_token = "<pad>"
-    assert tokenizer_digest(other) != tokenizer_digest(tiny_policy.tokenizer)
-
-
-def test_no_row_passes_for_another():
-    keys = {row_key(["m"], *texts) for texts in (("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("\ud800", "c"))}
-    assert len(keys) == 5
-    assert row_key(["m"], "a", "b") != row_key(["n"], "a", "b")
-
-
-def test_numbers_of_any_length_come_back_in_order(tmp_path):
-    keys = [row_key([], "prompt", str(at)) for at in (3, 1, 2, 1)]
-
-    def score(places):
-        yield [(place, np.arange(place + 1, dtype=np.float32)) for place in reversed(places)]
-
-    for _ in range(2):
-        found = cached(keys, score, tmp_path)
-        assert [part.tolist() for part in found] == [[0], [0, 1], [0, 1, 2], [0, 1]]
-
-
 @pytest.mark.parametrize("until", [1, 2, 4])
 def test_what_was_scored_before_a_crash_is_kept_and_no_bit_changes(tiny_policy, columns, tmp_path, monkeypatch, until):
-    monkeypatch.setattr(precompute, "FLUSH", 1)
+    monkeypatch.setattr(by_content, "FLUSH", 1)
     monkeypatch.setattr(precompute, "BLOCK", 8)
     whole = reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path / "whole", tokens=90)
-    plain, written = precompute._write, []
+    plain, written = by_content._write, []
 
     def killed(folder, fresh):
         plain(folder, fresh)
@@ -220,16 +177,10 @@ def test_what_was_scored_before_a_crash_is_kept_and_no_bit_changes(tiny_policy, 
         if len(written) == until:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(precompute, "_write", killed)
+    monkeypatch.setattr(by_content, "_write", killed)
     with pytest.raises(KeyboardInterrupt):
         reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path / "broken", tokens=90)
-    monkeypatch.setattr(precompute, "_write", plain)
+    monkeypatch.setattr(by_content, "_write", plain)
     again = reference_logps(tiny_policy, columns, LENGTHS, cache=tmp_path / "broken", tokens=90)
     assert all((again[name] == whole[name]).all() for name in whole)
     assert len(written) == until
-
-
-def test_a_broken_cache_is_named(tmp_path):
-    (tmp_path / "0.safetensors").write_bytes(b"not this")
-    with pytest.raises(TrainingError, match=r"0\.safetensors: no cache of ours .* delete it"):
-        cached([b"k" * 16], lambda places: iter(()), tmp_path)

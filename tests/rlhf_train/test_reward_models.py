@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rlhf_train import batches
+from rlhf_train.by_content import model_digest
 from rlhf_train.errors import TrainingError
 from rlhf_train.models import reward_models
 from rlhf_train.objectives import OBJECTIVES
-from rlhf_train.precompute import model_digest
 from rlhf_train.text import Lengths
 from rlhf_train.train import fit
 
