@@ -1,6 +1,6 @@
 """MODPO's front between two rewards, in a world where the best policy for every weighting is known exactly.
 
-    python benchmarks/modpo_front.py [--seeds 0 1 2 3 4] [--beta 1] [--pairs 20000] [--size 1024] [--steps 400] [--again]
+    python benchmarks/modpo_front.py [--seeds 0 1 2] [--beta 1] [--pairs 20000] [--size 128] [--steps 800] [--again]
 
 normJ = (J(pi) - J(reference)) / (J(best) - J(reference)) with J = E[w r1 + (1 - w) r2] - beta KL(pi || reference), all exact.
 Volumes lie between a front and the reference, as shares of the best front's: of (r1, r2), where it costs nothing to go further
@@ -20,6 +20,7 @@ from scipy.stats import t as student
 
 from rlhf_train import pareto
 
+PAIRS = 20_000
 VOLUMES = ("volume", "volume after KL")
 Lines = Sequence[Mapping[str, Any]]
 
@@ -112,14 +113,14 @@ def drawing(lines: Lines) -> Any:
 def main() -> None:
     """Trains, or reads what was trained, and reports."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     ask.add_argument("--beta", type=float, default=1.0)
-    ask.add_argument("--pairs", type=int, default=20_000)
-    ask.add_argument("--size", type=int, default=1024)
-    ask.add_argument("--steps", type=int, default=400)
+    ask.add_argument("--pairs", type=int, default=PAIRS)
+    ask.add_argument("--size", type=int, default=128)
+    ask.add_argument("--steps", type=int, default=800)
     ask.add_argument("--again", action="store_true")
     given = ask.parse_args()
-    called = f"modpo_front_{given.size}"
+    called = "modpo_front" if given.pairs == PAIRS else f"modpo_front_{given.pairs}"
     lines: list[dict[str, Any]] = json.loads((_report.RESULTS / f"{called}.json").read_text())["rows"] if given.again else []
     for seed in [] if given.again else given.seeds:
         lines += measured(prepared(seed, given.beta, given.size, given.steps), given.pairs)

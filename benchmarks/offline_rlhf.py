@@ -1,6 +1,6 @@
 """Filtered, reward-weighted and conditional likelihood where everything can be counted, against what each should come to.
 
-    python benchmarks/offline_rlhf.py [--seeds 0 1 2] [--steps 400]
+    python benchmarks/offline_rlhf.py [--seeds 0 1 2] [--steps 600]
 
 Stored responses (1,500 to each of four prompts) come from .3 softmax(4 R) + .7 uniform. Every method begins with supervised
 learning of all of them and takes full steps over its 6,000 rows. The reward is told to a conditional policy by a word a level
@@ -22,7 +22,7 @@ from rlhf_train.models.policies import Policy
 from rlhf_train.text import Lengths
 
 EACH = 1500
-LR = 5e-3
+LR = 3e-3
 NOISE = 0.3  # deviation of a proxy around the reward
 LEVELS = np.array([0, 1, 2, 3]) / 3
 BEYOND = (3.0, 5.0)  # rewards that no row has, in deviations
@@ -189,7 +189,7 @@ def main() -> None:
     """Prints a line a method and target, and what holds; writes both."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    ask.add_argument("--steps", type=int, default=400)
+    ask.add_argument("--steps", type=int, default=600)
     given = ask.parse_args()
     lines: list[dict[str, Any]] = []
     for seed in given.seeds:
