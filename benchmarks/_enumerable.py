@@ -6,20 +6,17 @@ the end token, so a policy may leak a little mass to texts of other lengths: `la
 """
 
 import copy
-import dataclasses
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from rlhf_train import batches, candidates
-from rlhf_train.batches import Batch, Rows, Source, dealt
 from rlhf_train.inputs import candidate_logps, sequence_logps
 from rlhf_train.models.policies import Policy, prepare
-from rlhf_train.objectives import OBJECTIVES, Objective, weighted
+from rlhf_train.objectives import Objective, weighted
 from rlhf_train.text import Lengths
 from rlhf_train.train import fit
 
@@ -72,51 +69,6 @@ def fitted(target: np.ndarray, seed: int, *, steps: int = 300, lr: float = 5e-3)
     source = batches.shuffled(rows, size=len(rows), seed=seed)
     fit(policy.model, LIKELIHOOD, source, steps=steps, lr=lr, weight_decay=0.0, seed=seed, mixed_precision="no")
     return policy
-
-
-def trained(
-    policy: Policy,
-    name: str,
-    columns: Mapping[str, Any],
-    *,
-    steps: int,
-    lr: float = 2e-3,
-    size: int | None = None,
-    masses: np.ndarray | None = None,
-    seed: int = 0,
-    decay: str = "linear",
-    rows: Mapping[str, Any] | None = None,
-    **numbers: Any,
-) -> Policy:
-    """A copy of `policy` after `steps` steps of a named objective on `columns`, in steps of `size` rows.
-
-    With `masses` [rows] (the rows then are responses, one a tree) each step is all rows, each counted as often as its mass
-    says: the exact expectation. `rows` are numbers of the objective's rows, `numbers` those of its loss.
-    """
-    objective, learned = OBJECTIVES[name], copy.deepcopy(policy.model)
-    held = objective.rows(columns, policy.tokenizer, LENGTHS, **(rows or {}))
-    source = batches.shuffled(held, size=size or len(held), seed=seed) if masses is None else exact(held, masses)
-    settings: dict[str, Any] = {"weight_decay": 0.0, "mixed_precision": "no", "decay": decay, "seed": seed, "numbers": numbers}
-    fit(learned, objective, source, steps=steps, lr=lr, **settings)
-    return dataclasses.replace(policy, model=learned)
-
-
-def exact(rows: Rows, masses: np.ndarray) -> Source:
-    """Every step all rows, a batch for each distinct mass: the mean over rows of a batch, weighed by the batches' masses."""
-    weighed = dataclasses.replace(rows, units=np.asarray(masses, dtype=float))
-    groups = [np.flatnonzero(masses == mass) for mass in np.unique(masses) if mass > 0]
-    total = sum(weighed.units[group].sum() for group in groups)
-    step = [
-        dataclasses.replace(batch, share=batch.share * float(weighed.units[group].sum() / total))
-        for group in groups
-        for batch in dealt(weighed, group)
-    ]
-
-    def source(start: int, rank: int, world: int) -> Iterator[list[Batch]]:
-        while True:
-            yield step
-
-    return source
 
 
 @torch.no_grad()
