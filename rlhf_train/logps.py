@@ -17,16 +17,16 @@ def token_logps(
 
     `chunk` tokens are computed at once (0: as many as LOGITS allows, at least LEAST), and once more in the backward pass.
     """
-    return _TokenLogps.apply(hidden, weight, bias, targets, *_measure(hidden, weight, chunk))
+    return _TokenLogps.apply(hidden, weight, bias, targets, *measure(hidden, weight, chunk))
 
 
 @torch.no_grad()
 def likeliest(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, *, chunk: int = 0) -> torch.Tensor:
     """[N] the likeliest token after each hidden state [N, D]: of equal ones the first. In chunks, as above."""
-    dtype, chunk = _measure(hidden, weight, chunk)
+    dtype, chunk = measure(hidden, weight, chunk)
     cast = weight.to(dtype)
     with torch.autocast(hidden.device.type, enabled=False):
-        parts = [_logits(hidden[part], cast, bias, dtype).argmax(-1) for part in _parts(len(hidden), chunk)]
+        parts = [_logits(hidden[part], cast, bias, dtype).argmax(-1) for part in chunks(len(hidden), chunk)]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long, device=hidden.device)
 
 
@@ -35,18 +35,18 @@ def token_entropies(
     hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, *, chunk: int = 0
 ) -> torch.Tensor:
     """[N] Shannon entropies in nats of softmax(hidden @ weight.T + bias), at least float32, without gradient."""
-    dtype, chunk = _measure(hidden, weight, chunk)
+    dtype, chunk = measure(hidden, weight, chunk)
     exact, cast = torch.promote_types(dtype, torch.float32), weight.to(dtype)
     found = torch.empty(len(hidden), dtype=exact, device=hidden.device)
     with torch.autocast(hidden.device.type, enabled=False):
-        for part in _parts(len(hidden), chunk):
+        for part in chunks(len(hidden), chunk):
             logps = _logits(hidden[part], cast, bias, exact).log_softmax(-1)
             found[part] = torch.special.entr(logps.exp()).sum(-1)
     return found
 
 
-def _measure(hidden: torch.Tensor, weight: torch.Tensor, chunk: int) -> tuple[torch.dtype, int]:
-    """The precision of the product, and how many tokens it is made for at once."""
+def measure(hidden: torch.Tensor, weight: torch.Tensor, chunk: int) -> tuple[torch.dtype, int]:
+    """The precision of the product, and how many tokens it is made for at once (0: as many as LOGITS allows)."""
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
     return dtype, chunk or max(LOGITS.get(kind, LOGITS["cuda"]) // len(weight), LEAST)
@@ -62,7 +62,7 @@ class _TokenLogps(torch.autograd.Function):
         ctx.dtype, ctx.chunk = dtype, chunk
         cast = weight.to(dtype)
         with torch.autocast(hidden.device.type, enabled=False):
-            for part in _parts(len(hidden), chunk):
+            for part in chunks(len(hidden), chunk):
                 logits = _logits(hidden[part], cast, bias, exact)
                 normalisers[part] = logits.logsumexp(-1)
                 found[part] = logits.gather(1, targets[part, None])[:, 0]
@@ -77,7 +77,7 @@ class _TokenLogps(torch.autograd.Function):
         d_hidden = torch.empty_like(hidden) if wants_hidden else None
         d_weight = torch.zeros_like(weight) if wants_weight else None
         d_bias = torch.zeros_like(bias) if wants_bias else None
-        for part in _parts(len(hidden), ctx.chunk):
+        for part in chunks(len(hidden), ctx.chunk):
             wrong = _logits(hidden[part], cast, bias, grad.dtype).sub_(normalisers[part, None]).exp_().mul_(-grad[part, None])
             wrong.scatter_add_(1, targets[part, None], grad[part, None])
             if d_bias is not None:
@@ -90,7 +90,8 @@ class _TokenLogps(torch.autograd.Function):
         return d_hidden, d_weight, d_bias, None, None, None
 
 
-def _parts(count: int, chunk: int) -> list[slice]:
+def chunks(count: int, chunk: int) -> list[slice]:
+    """Of so many tokens, `chunk` at a time."""
     return [slice(start, start + chunk) for start in range(0, count, chunk)]
 
 

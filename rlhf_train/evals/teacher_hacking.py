@@ -1,0 +1,118 @@
+"""Teacher hacking (Tiapkin et al., 2025): while a student comes closer to its teacher, it moves away from the oracle.
+
+Traces of a run: steps, the proxy distance (teacher to student) and the golden one (oracle to student), both
+of held-out prompts. Where there is no oracle, a departure of the proxy from its power law is the only sign.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlhf_train.errors import TrainingError
+
+WINDOW = (10, 320)  # steps that a power law is fitted to
+LEAST = 0.05  # of a residual that counts, in nats of the logarithm: one of noiseless traces has no deviation
+REGIMES = {(True, True): "improve", (True, False): "hack", (False, False): "overfit", (False, True): "lucky"}
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLaw:
+    """value = scale * step ** slope, and the deviation of its residuals where it was fitted."""
+
+    slope: float
+    scale: float
+    deviation: float
+
+    def residuals(self, steps: Sequence[float], values: Sequence[float]) -> np.ndarray:
+        """[T] log value - log of the law."""
+        return np.log(_positive(values)) - np.log(self.scale) - self.slope * np.log(_positive(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Rebound:
+    """How far the golden distance rose from its least, at `step`, to the end; and what of that is whose.
+
+    `teacher` would be there for a perfect imitation too: the student had come closer to the oracle than the teacher is.
+    `data` is what it ends beyond the teacher's own distance: of finite data. They add up to `total`.
+    """
+
+    step: float
+    total: float
+    teacher: float
+    data: float
+
+
+def power_law(steps: Sequence[float], values: Sequence[float], *, window: tuple[float, float] = WINDOW) -> PowerLaw:
+    """By least squares of the logarithms, over the steps within `window`; TrainingError where fewer than three are."""
+    at, of = _positive(steps), _positive(values)
+    kept = (at >= window[0]) & (at <= window[1])
+    if kept.sum() < 3:
+        raise TrainingError(
+            f"a power law is fitted to three measurements at least, and {int(kept.sum())} lie in steps {window[0]:g} to "
+            f"{window[1]:g}; measure more often or widen the window"
+        )
+    slope, level = np.polyfit(np.log(at[kept]), np.log(of[kept]), 1)
+    found = PowerLaw(float(slope), float(np.exp(level)), 0.0)
+    spread = found.residuals(at[kept], of[kept]).std(ddof=2)
+    return PowerLaw(found.slope, found.scale, float(spread))
+
+
+def departure(
+    steps: Sequence[float],
+    values: Sequence[float],
+    *,
+    window: tuple[float, float] = WINDOW,
+    deviations: float = 3.0,
+    least: float = LEAST,
+    in_a_row: int = 2,
+) -> float | None:
+    """The first step after the window from which `in_a_row` measurements lie above the window's law, or None.
+
+    Above it by so many deviations of the residuals there, and by `least` at any rate.
+    """
+    law = power_law(steps, values, window=window)
+    high = (law.residuals(steps, values) > max(deviations * law.deviation, least)) & (np.asarray(steps) > window[1])
+    for at in range(len(high) - in_a_row + 1):
+        if high[at : at + in_a_row].all():
+            return float(steps[at])
+    return None
+
+
+def regimes(proxy: Sequence[float], golden: Sequence[float], *, smooth: int = 3) -> list[str]:
+    """Of each interval between measurements, smoothed over as many: improve, hack, overfit or lucky.
+
+    To hack is to fall by the proxy and to rise by gold. A proxy that stands still is one that doesn't fall.
+    """
+    changes = [np.diff(_smoothed(_same(proxy, golden)[at], smooth)) for at in range(2)]
+    return [REGIMES[bool(nearer < 0), bool(better <= 0)] for nearer, better in zip(*changes, strict=True)]
+
+
+def rebound(steps: Sequence[float], golden: Sequence[float], teacher: float) -> Rebound:
+    """Of the golden distance; `teacher` is the teacher's own."""
+    values = _same(steps, golden)[1]
+    best = int(values.argmin())
+    least, last = values[best], values[-1]
+    return Rebound(float(steps[best]), float(last - least), float(teacher - least), float(last - teacher))
+
+
+def _smoothed(values: np.ndarray, width: int) -> np.ndarray:
+    """Centred means of `width`, of fewer at the ends."""
+    if width % 2 == 0:
+        raise TrainingError(f"what is smoothed is centred, so smooth must be odd, got {width}")
+    half = width // 2
+    return np.array([values[max(at - half, 0) : at + half + 1].mean() for at in range(len(values))])
+
+
+def _positive(values: Sequence[float]) -> np.ndarray:
+    found = np.asarray(values, dtype=float)
+    if not (np.isfinite(found) & (found > 0)).all():
+        raise TrainingError("a power law is of finite numbers above 0; leave out step 0, and distances that are exact zeros")
+    return found
+
+
+def _same(one: Sequence[float], other: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if len(first) != len(second) or len(first) < 2:
+        raise TrainingError(f"traces are measured together, twice at least, got {len(first)} and {len(second)} measurements")
+    return first, second
