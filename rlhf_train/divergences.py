@@ -40,11 +40,16 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
 
 def skewed_jensen_shannon(p: Tensor, q: Tensor, *, skew: float = 0.1) -> Tensor:
     """[...] skew KL(p || m) + (1 - skew) KL(q || m) with m = skew p + (1 - skew) q (Agarwal et al., 2024, eq. 2)."""
-    if not 0 < skew < 1:
-        raise TrainingError(f"skew is the teacher's share of the mixture, between 0 and 1, got {skew:g}")
+    check_skew(skew)
     share = torch.tensor([skew, 1 - skew], dtype=p.dtype, device=p.device).log()
     mixed = torch.logaddexp(p + share[0], q + share[1])
     return skew * _expected(p, p - mixed) + (1 - skew) * _expected(q, q - mixed)
+
+
+def check_skew(skew: float) -> None:
+    """TrainingError unless it is a share of both."""
+    if not 0 < skew < 1:
+        raise TrainingError(f"skew is the teacher's share of the mixture, between 0 and 1, got {skew:g}")
 
 
 def _expected(law: Tensor, of: Tensor) -> Tensor:
@@ -62,6 +67,12 @@ DIVERGENCES: Mapping[str, Callable[..., Tensor]] = {
 }
 
 
+def of_name(divergence: Divergence, skew: float) -> Callable[..., Tensor]:
+    """The divergence of that name; the skewed one alone reads `skew`."""
+    call = DIVERGENCES[divergence]
+    return partial(call, skew=skew) if call is skewed_jensen_shannon else call
+
+
 def between(
     teacher: Tensor,
     teacher_head: Any,
@@ -74,9 +85,9 @@ def between(
 ) -> Tensor:
     """[N] divergences of what is said after hidden states [N, D] and [N, E] by each one's head, at least float32.
 
-    The gradient is the student's; its logits are made once more for it. `skew` is read by the skewed divergence alone.
+    The gradient is the student's; its logits are made once more for it.
     """
-    call = partial(DIVERGENCES[divergence], skew=skew) if divergence.startswith("skewed") else DIVERGENCES[divergence]
+    call = of_name(divergence, skew)
     parts = chunks(len(student), measure(student, student_head.weight, chunk)[1])
     made = partial(checkpoint, partial(_of, call, teacher_head, student_head), use_reentrant=False)
     return torch.cat([made(teacher[part], student[part]) for part in parts]) if parts else student.new_zeros(0)

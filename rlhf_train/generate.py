@@ -3,14 +3,14 @@
 Each row has random numbers of its own, so what it says depends on no other row.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from rlhf_train.errors import TrainingError
+from rlhf_train.inputs import at_rest
 from rlhf_train.models.policies import Policy
 from rlhf_train.text import Lengths, prompt_ids
 
@@ -59,17 +59,6 @@ def draw(
             for place, ids in zip(places, said, strict=True):
                 found[place] = ids
     return found
-
-
-@contextmanager
-def at_rest(model: torch.nn.Module) -> Iterator[None]:
-    """The model as it is used and not as it learns: layers that save activations would forget what came before a token."""
-    learning = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(learning)
 
 
 def _drawn(policy: Policy, prompts: Sequence[Sequence[int]], chances: np.ndarray, temperature: float) -> list[list[int]]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rlhf_train.by_content import tokenizer_digest
 from rlhf_train.errors import TrainingError
 from rlhf_train.given import to_device
 from rlhf_train.inputs import plain, sequence_logps, sequence_rewards
@@ -94,6 +95,15 @@ def usable_pairs(
     if len(alike) == len(chosen):
         raise TrainingError(f"all pairs are the same in their first {lengths.response} tokens; raise response_tokens")
     return np.setdiff1d(np.arange(len(chosen)), alike)
+
+
+def check_same_tokens(one: Tokenizer, other: Tokenizer) -> None:
+    """TrainingError where laws of the next token can't be compared: they are of other tokens."""
+    if tokenizer_digest(one) != tokenizer_digest(other):
+        raise TrainingError(
+            "laws of the next token are compared token by token, and these two models have other tokenizers; "
+            "take models of one tokenizer, or learn the other's texts by sft"
+        )
 
 
 def check_rewards(columns: Mapping[str, Any], **numbers: Any) -> None:

@@ -1,5 +1,7 @@
 """Forward passes: (model, packed batch) -> the tensors that a loss names."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
@@ -22,6 +24,17 @@ def autocast(device: torch.device, mixed_precision: str) -> torch.autocast:
     """The precision of a run, for numbers that its own are compared with."""
     kind = HALVES.get(mixed_precision)
     return torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None)
+
+
+@contextmanager
+def at_rest(model: torch.nn.Module) -> Iterator[None]:
+    """The model as it is used and not as it learns: layers that save activations would forget what came before a token."""
+    learning = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(learning)
 
 
 def body_of(model: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rlhf_train import batches, by_content, guards, precompute, rollouts, scales
+from rlhf_train import batches, by_content, distilling, guards, precompute, rollouts, scales
 from rlhf_train.batches import Batch, Source
 from rlhf_train.errors import TrainingError
 from rlhf_train.generate import sample
@@ -19,7 +19,7 @@ from rlhf_train.metrics import Row
 from rlhf_train.models import goal_bank, policies, reward_models, segment_rewards
 from rlhf_train.models.adapters import adapted
 from rlhf_train.models.heads import WithValues
-from rlhf_train.models.opening import judge_at, opened, reference_of
+from rlhf_train.models.opening import judge_at, opened, reference_of, teacher_of
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.segment_rewards import SegmentRewards
 from rlhf_train.numbers import given_to
@@ -35,6 +35,8 @@ GIVEN: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "ref_token_logps": precompute.reference_token_logps,
     "chosen_entropies": precompute.token_entropies,
     "rejected_entropies": precompute.token_entropies,
+    "teacher_logps": precompute.teacher_laws,
+    "teacher_ids": precompute.teacher_laws,
 }
 #: what a model becomes once it has learned, by its objective: (model, reference, rows that it learned from, numbers)
 FINISHED: Mapping[str, Callable[..., Any]] = {"goals": goal_bank.with_goal, "segments": segment_rewards.fitted}
@@ -44,7 +46,8 @@ FINISHED: Mapping[str, Callable[..., Any]] = {"goals": goal_bank.with_goal, "seg
 class Lesson:
     """The module that learns, the steps that it learns from and how many, and the digests of what is behind them.
 
-    `finished` makes of what has learned what is saved, where that is more.
+    `finished` makes of what has learned what is saved, where that is more; `inputs` is the forward pass where it is none of a
+    table's.
     """
 
     model: Any
@@ -56,6 +59,7 @@ class Lesson:
     held_out: Sequence[Batch] = ()
     spared: Callable[[], Collection[int]] = tuple
     finished: Callable[[Any], Any] | None = None
+    inputs: Callable[..., dict[str, Any]] | None = None
 
 
 def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson:
@@ -80,11 +84,13 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
                 f"{spec.objective} reads a response from left to right, which {kind} does not; name a causal model"
             )
         form = batches.encoded_pairs
-    wanted = [name for name in objective.given if name not in table]
-    reference = reference_of(spec, held, scored=objective.scored) if wanted else held
+    teacher = teacher_of(spec, held) if spec.teacher else None
+    live = teacher is not None and not spec.numbers.get("top_k")
+    wanted = [name for name in objective.given if name not in table and not live]
+    reference = teacher or (reference_of(spec, held, scored=objective.scored) if wanted else held)
     if wanted:
         table |= _given(spec, wanted, reference, table, held, watch)
-    if reference is not held:
+    if reference is not held and not live:
         reference.model.to("cpu")  # until the run is over
     parts = split(table, spec.held_out, spec.seed)
     if spec.held_out and not parts[1]["prompt"]:
@@ -96,9 +102,29 @@ def of_table(spec: Spec, held: Any, watch: Callable[[int, int], None]) -> Lesson
         batches.shuffled(learned, size=spec.batch, seed=spec.seed, tokens=spec.tokens),
         spec.steps or max(round(spec.epochs * len(learned) / spec.batch), 1),
         spec.save_every,
-        {"data": digest(table)},
+        {"data": digest(table), **({"teacher": by_content.model_digest(teacher.model)} if teacher else {})},
         held_out=batches.in_order(tested, tokens=spec.tokens) if spec.held_out else (),
         finished=partial(finish, reference=reference, columns=parts[0], **given_to(finish, spec.numbers)) if finish else None,
+        inputs=partial(distilling.live, teacher=teacher.model) if teacher and live else None,
+    )
+
+
+def of_teacher(spec: Spec, held: Any) -> Lesson:
+    """Rounds of fresh responses that teacher or student says to the table's prompts; the teacher is asked at every step."""
+    table, teacher = read_table(Path(spec.data), ("prompt",)), teacher_of(spec, held)
+    fields = {"prompts": spec.batch, "epochs": 1, "batch": spec.batch, "tokens": spec.tokens, **spec.rounds}
+    prompts, round_ = list(dict.fromkeys(table["prompt"])), Round(**fields)
+    model = _learning(held.model, spec)
+    student = dataclasses.replace(held, model=model)
+    speaker = dataclasses.replace(teacher, lengths=held.lengths) if spec.speaker == "teacher" else student
+    turns = max(round(spec.epochs * len(prompts) / round_.prompts), 1)
+    return Lesson(
+        model,
+        rollouts.fresh(speaker, prompts, round_, seed=spec.seed),
+        spec.steps or turns * round_.steps,
+        -(-spec.save_every // round_.steps) * round_.steps,
+        {"data": digest(table), "teacher": by_content.model_digest(teacher.model)},
+        inputs=partial(distilling.live, teacher=teacher.model),
     )
 
 
@@ -167,6 +193,7 @@ def _given(
             cache=Path(spec.cache or Path(spec.out) / "cache"),
             mixed_precision=_precision(spec),
             watch=watch,
+            **({"top_k": spec.numbers["top_k"]} if "top_k" in spec.numbers else {}),
         )
     return found
 

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 import torch
 
-from rlhf_train import batches, candidates
+from rlhf_train import batches, candidates, distilling
 from rlhf_train.by_content import Block, cached, model_digest, row_key, tokenizer_digest
 from rlhf_train.inputs import autocast, response_entropies, response_logps, rollout_logps, sequence_logps
 from rlhf_train.models.heads import WithValues
@@ -54,6 +54,22 @@ def token_entropies(
     """NAME_entropies for every column of responses: of what may follow each token, [tokens] float32 a response, in nats."""
     found = _by_column(policy, columns, lengths, "token_entropies", response_entropies, **how)
     return {f"{name}_entropies": rows for name, rows in found.items()}
+
+
+def teacher_laws(
+    policy: Policy, columns: Mapping[str, Sequence[str]], lengths: Lengths, *, top_k: int = 64, **how: Unpack[How]
+) -> dict[str, list[np.ndarray]]:
+    """teacher_logps float32 and teacher_ids int64: the `top_k` likeliest at every token of each `response`, [tokens, K]."""
+    texts = {name: columns[name] for name in ("prompt", "response")}
+    read: Read = lambda model, batch: torch.cat(distilling.laws(model, batch, top_k=top_k), dim=1)  # noqa: E731
+    kept = min(top_k, policy.model.get_output_embeddings().weight.shape[0])
+    found = [
+        rows.reshape(-1, 2 * kept) for rows in _by_column(policy, texts, lengths, f"laws of {kept}", read, **how)["response"]
+    ]
+    return {
+        "teacher_logps": [rows[:, :kept] for rows in found],
+        "teacher_ids": [rows[:, kept:].astype(np.int64) for rows in found],  # exact: single precision counts to 16 million
+    }
 
 
 def _by_column(

@@ -15,7 +15,7 @@ import torch
 from rlhf_train import batches, credit, inputs
 from rlhf_train.batches import Batch, Rows, Source, dealt
 from rlhf_train.errors import TrainingError
-from rlhf_train.generate import Scorer, at_rest, draw
+from rlhf_train.generate import Scorer, draw
 from rlhf_train.metrics import Row
 from rlhf_train.models.heads import WithValues
 from rlhf_train.models.policies import Policy
@@ -101,10 +101,10 @@ def ppo(
 
     def learn(picked: Sequence[str], drawn_by: int) -> tuple[Rows, Row]:
         answers = answer(policy, picked, scorer, temperature=round_.temperature, seed=drawn_by)
-        with at_rest(model), inputs.autocast(reference.model.device, mixed_precision):
+        with inputs.at_rest(model), inputs.autocast(reference.model.device, mixed_precision):
             return credited(model, reference, answers, round_)
 
-    return _rounds(learn, prompts, round_, seed)
+    return rounds(learn, prompts, round_, seed)
 
 
 def best_of(policy: Policy, prompts: Sequence[str], scorer: Scorer, round_: Round, *, seed: int = 0) -> Source:
@@ -119,7 +119,20 @@ def best_of(policy: Policy, prompts: Sequence[str], scorer: Scorer, round_: Roun
         told = {"reward": float(drawn.scores.mean()), "best_reward": float(drawn.scores[best].mean())}
         return batches.rows_of(winners, {}, units=[tree.parts[1] for tree in winners]), told
 
-    return _rounds(learn, prompts, round_, seed)
+    return rounds(learn, prompts, round_, seed)
+
+
+def fresh(speaker: Policy, prompts: Sequence[str], round_: Round, *, seed: int = 0) -> Source:
+    """Rounds of fresh responses to prompts, said by the teacher or by the student that learns, for distillation."""
+
+    def learn(picked: Sequence[str], drawn_by: int) -> tuple[Rows, Row]:
+        asked = prompt_ids(speaker.tokenizer, picked, speaker.lengths)
+        most, heat = speaker.lengths.response, round_.temperature
+        said = draw(speaker, asked, most=most, seed=drawn_by, temperature=heat)
+        trees = [Tree(prompt, (response,)) for prompt, response in zip(asked, said, strict=True)]
+        return batches.rows_of(trees, {}), {"tokens": float(np.mean([len(response) for response in said]))}
+
+    return rounds(learn, prompts, round_, seed)
 
 
 @torch.no_grad()
@@ -170,9 +183,7 @@ def _padded(rows: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
 
 
-def _rounds(
-    learn: Callable[[Sequence[str], int], tuple[Rows, Row]], prompts: Sequence[str], round_: Round, seed: int
-) -> Source:
+def rounds(learn: Callable[[Sequence[str], int], tuple[Rows, Row]], prompts: Sequence[str], round_: Round, seed: int) -> Source:
     """Endless rounds: prompts drawn by seed, their rows in `epochs` orders, in steps of `batch` rows."""
 
     def source(start: int, rank: int, world: int) -> Iterator[list[Batch]]:

@@ -51,8 +51,12 @@ def run(spec: Spec, watch: Watch = lambda what, done, of, row: None) -> list[Row
     weights = by_content.model_digest(held.model)
     if spec.reward_model:
         lesson = lessons.of_answers(spec, held)
+    elif spec.speaker != "table":
+        lesson = lessons.of_teacher(spec, held)
     else:
         lesson = lessons.of_table(spec, held, lambda done, of: watch("reference", done, of, {}))
+    if lesson.inputs:
+        objective = dataclasses.replace(objective, inputs=lesson.inputs)
     identity = _identity(spec, {**lesson.made_of, "model": weights})
     history = fit(
         lesson.model,

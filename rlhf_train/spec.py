@@ -16,6 +16,7 @@ from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.rollouts import Round
 from rlhf_train.train import DECAYS
 
+SPEAKERS = ("table", "teacher", "student")
 PRECISIONS = ("no", "bf16", "fp16")
 ROUND = Round()
 
@@ -26,8 +27,10 @@ class Spec:
 
     `numbers` are the objective's own. With a `reward_model` the policy learns from its own answers to the table's prompts, in
     `rounds` (fields of rollouts.Round): by ppo, or by sft on the best of n; a `gold_model` scores answers to the held-out
-    prompts after every round, and the run stops once they get worse while the reward rises. None leaves a choice to the run:
-    `steps` to `epochs`, `lr` to the kind of model, token limits to the model's context, `mixed_precision` to the machine,
+    prompts after every round, and the run stops once they get worse while the reward rises. A `teacher` is whom distillation
+    imitates, on what the `speaker` says: the table's responses, or fresh ones of teacher or student.
+
+    None leaves a choice to the run: `steps` to `epochs`, `lr` to the kind of model, token limits to the model's context, `mixed_precision` to the machine,
     `reference` to the model as it begins, `anchor` (how strongly weights are drawn to where they began) to the method.
     """
 
@@ -38,6 +41,8 @@ class Spec:
     reference: str | None = None
     reward_model: str | None = None
     gold_model: str | None = None
+    teacher: str | None = None
+    speaker: str = "table"
     rounds: Mapping[str, Any] = field(default_factory=dict)
     kl_budget: float = 20.0
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +78,8 @@ class Spec:
                 raise TrainingError(
                     f"{name} must be a finite number, {'above 0' if name in POSITIVE else '0 or more'}, got {value}"
                 )
-        for name, choices in {"objective": OBJECTIVES, "decay": DECAYS, "mixed_precision": (*PRECISIONS, None)}.items():
+        words = {"objective": OBJECTIVES, "decay": DECAYS, "mixed_precision": (*PRECISIONS, None), "speaker": SPEAKERS}
+        for name, choices in words.items():
             if getattr(self, name) not in choices:
                 raise TrainingError(f"{name} must be one of {', '.join(map(str, choices))}, got {getattr(self, name)!r}")
         there = OBJECTIVES[self.objective].numbers
@@ -83,6 +89,14 @@ class Spec:
             raise TrainingError("ppo needs a reward_model, the folder of the one that scores answers")
         if self.reward_model is not None and self.objective not in ("ppo", "sft"):
             raise TrainingError(f"a reward_model scores answers for ppo, or for sft on the best of n, not for {self.objective}")
+        if (self.objective == "distillation") != (self.teacher is not None):
+            raise TrainingError(
+                f"distillation needs a teacher, and nothing else has one; got {self.teacher!r} for {self.objective}"
+            )
+        if self.speaker != "table" and (self.teacher is None or self.numbers.get("top_k") or self.held_out):
+            raise TrainingError(
+                f"fresh responses of the {self.speaker} are for distillation, from whole laws (top_k 0), and none is held out"
+            )
         if self.gold_model is not None and (self.reward_model is None or not self.held_out):
             raise TrainingError("a gold_model watches a run with a reward_model on held-out prompts; give both, and held_out")
         places = {part.name for part in dataclasses.fields(Round)}

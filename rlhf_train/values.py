@@ -16,7 +16,8 @@ import torch
 
 from rlhf_train import batches
 from rlhf_train.errors import TrainingError
-from rlhf_train.generate import Scorer, at_rest, sample
+from rlhf_train.generate import Scorer, sample
+from rlhf_train.inputs import at_rest
 from rlhf_train.models.policies import Policy
 from rlhf_train.models.value_heads import PromptValue, WithPromptValue
 from rlhf_train.objectives import Objective

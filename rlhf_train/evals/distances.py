@@ -1,6 +1,6 @@
-"""How far a policy is from another over whole responses (Tiapkin et al., 2025): KL(p || q) is, over responses that p says, the sum
-of the divergences of both laws of the next token. The whole law is compared at every token, not the token that was drawn: the
-mean is the same, its variance far smaller, and no number is below 0.
+"""How far a policy is from another over whole responses (Tiapkin et al., 2025): KL(p || q) is the mean, over what p says, of
+the sum of the divergences of both laws of the next token. Whole laws are compared at every token, not what was drawn: the mean
+is the same, its variance far smaller, and no number is below 0.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from rlhf_train import batches
-from rlhf_train.by_content import tokenizer_digest
 from rlhf_train.divergences import Divergence, between
 from rlhf_train.errors import TrainingError
-from rlhf_train.generate import at_rest, draw
+from rlhf_train.generate import draw
 from rlhf_train.given import to_device
-from rlhf_train.inputs import hidden_states, response_logps
+from rlhf_train.guards import check_same_tokens
+from rlhf_train.inputs import at_rest, hidden_states, response_logps
 from rlhf_train.logps import summed
 from rlhf_train.models.policies import Policy
 from rlhf_train.packing import Tree
@@ -35,11 +35,11 @@ def drawn(policy: Policy, prompts: Sequence[str], *, n: int = 4, seed: int = 0) 
 def measure(
     first: Policy, second: Policy, trees: Sequence[Tree], *, divergence: Divergence = "forward_kl", tokens: int = batches.TOKENS
 ) -> list[np.ndarray]:
-    """[responses] a tree: sums over the tokens of each response of how far the second's law of the next one is from the first's.
+    """[responses] a tree: sums over a response's tokens of how far the second's law of the next one is from the first's.
 
     Responses that the first one says make their mean an estimate of KL(first || second) of what follows a prompt.
     """
-    _check(first, second)
+    check_same_tokens(first.tokenizer, second.tokenizer)
     found = [np.zeros(len(tree.responses)) for tree in trees]
     for batch in batches.in_order(batches.rows_of(list(trees), {}), tokens=tokens):
         held = batch.to(first.model.device)
@@ -52,11 +52,11 @@ def measure(
 
 
 def exact(first: Policy, second: Policy, prompts: Sequence[str], *, divergence: Divergence = "forward_kl") -> np.ndarray:
-    """[P] the same without sampling, of responses of at most lengths.response tokens: each prefix by the first one's chance of it.
+    """[P] the same without samples, of at most lengths.response tokens: at each prefix, by the first one's chance of it.
 
     TrainingError for a vocabulary and a length that have more than MOST prefixes.
     """
-    _check(first, second)
+    check_same_tokens(first.tokenizer, second.tokenizer)
     end, depth = first.tokenizer.eos_token_id, first.lengths.response - 1
     going = [word for word in range(len(first.tokenizer)) if word != end]
     if len(going) ** depth > MOST:
@@ -70,7 +70,7 @@ def exact(first: Policy, second: Policy, prompts: Sequence[str], *, divergence: 
 
 
 def _walked(first: Policy, second: Policy, tree: Tree, words: int, divergence: Divergence) -> float:
-    """Over all prefixes of the tree's leaves: one of j tokens begins words ** (T - 1 - j) leaves, and is shared out among them."""
+    """Over all prefixes of the tree's leaves: one of j tokens begins words ** (T - 1 - j) leaves and is shared out."""
     count, depth = len(tree.responses), len(tree.responses[0])
     batch = {name: part for name, part in batches.rows_of([tree], {}).pack(np.arange(1)).items() if name != "given"}
     batch = to_device(batch, first.model.device)
@@ -92,12 +92,3 @@ def _apart(first: Policy, second: Policy, batch: dict[str, Any], places: torch.T
             states.append(hidden_states(policy.model, batch)[places])
     heads = [policy.model.get_output_embeddings() for policy in (first, second)]
     return between(states[0], heads[0], states[1], heads[1], divergence=divergence)
-
-
-def _check(first: Policy, second: Policy) -> None:
-    """Laws of the next token can be compared where they are of the same tokens."""
-    if tokenizer_digest(first.tokenizer) != tokenizer_digest(second.tokenizer):
-        raise TrainingError(
-            "laws of the next token are compared token by token, and these two models have other tokenizers; "
-            "take models of one tokenizer, or learn from the teacher's texts by sft"
-        )

@@ -52,6 +52,16 @@ def judge_at(place: str, device: Any) -> tuple[Any, str]:
     return judge, model_digest(judge.model)
 
 
+def teacher_of(spec: Spec, held: Any) -> Policy:
+    """Whom a student imitates: of the same tokens, and frozen."""
+    teacher = opened(str(spec.teacher), policies.load)
+    guards.check_same_tokens(teacher.tokenizer, held.tokenizer)
+    guards.check_model(teacher.model, held.tokenizer, held.lengths)
+    guards.check_packing(teacher.model)
+    teacher.model.to(held.model.device).requires_grad_(False)
+    return teacher
+
+
 def reference_of(spec: Spec, held: Any, *, scored: bool) -> Policy:
     """The policy that the spec names, or as which the run begins: of a reward model that is the one that its body is of."""
     named = spec.reference or (spec.model if scored else None)

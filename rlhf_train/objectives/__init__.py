@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from rlhf_train import batches, candidates, conditioning, inputs, segmentation, stored, temporal_residual, tilting
+from rlhf_train import batches, candidates, conditioning, distilling, inputs, segmentation, stored, temporal_residual, tilting
 from rlhf_train.guards import check_rewards
 from rlhf_train.models.heads import scoring
 from rlhf_train.models.preference_heads import headed
@@ -11,6 +11,7 @@ from rlhf_train.objectives import (
     a_lol,
     bradley_terry,
     direct_preference_head,
+    distillation,
     dpo,
     goals,
     ift,
@@ -155,6 +156,15 @@ OBJECTIVES: Mapping[str, Objective] = {
         ("prompt", "response"),
         module=temporal_residual.unread,
         check=ift.check,
+    ),
+    "distillation": Objective(
+        distillation.loss,
+        distilling.rows,
+        distilling.kept,
+        STORED,
+        ("teacher_logps", "teacher_ids"),
+        lr=1e-3,
+        check=distillation.check,
     ),
     "ppo": Objective(ppo.loss, batches.responses, inputs.rollout_logps, ("prompt",)),
 }

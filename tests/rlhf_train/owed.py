@@ -10,6 +10,7 @@ from tests.rlhf_train.conftest import WORDS
 
 COUNT = 9
 LONGEST = 11  # words of a text
+KEPT = 5  # words of a teacher's law
 NUMBERS = {"trimmed_bradley_terry": {"share": 0.3}, "winsorised_bradley_terry": {"share": 0.3}}  # 5 % of nine rows is one
 SIDES = {"ref_token_logps": "response"}  # whose tokens an array is of, where its name does not begin with it
 
@@ -51,6 +52,10 @@ def table(objective, seed=0):
     held = {name: random.uniform(0.1, 0.9, COUNT) for name in objective.scores}
     if "standard_reward" in objective.given:
         held["standard_reward"] = scales.standardised(held["reward"])
+    if "teacher_logps" in objective.given:
+        sizes = [len(said.split()) + 1 for said in columns["response"]]
+        held["teacher_ids"] = [random.permuted(np.tile(np.arange(WORDS), (size, 1)), axis=1)[:, :KEPT] for size in sizes]
+        held["teacher_logps"] = [np.log(random.dirichlet(np.ones(KEPT + 1), size)[:, :-1]).astype(np.float32) for size in sizes]
     for name in [name for name in objective.given if name not in held]:
         side = SIDES.get(name, name.removeprefix("ref_").partition("_")[0])
         sizes = [len(said.split()) + 1 for said in columns[side]]

@@ -1,4 +1,4 @@
-"""Distances between policies: the worked tree of two tokens, exact walks against all responses, and what sampling makes of them."""
+"""Distances between policies: a worked tree of two tokens, exact walks against all responses, and samples."""
 
 from itertools import product
 from math import log
