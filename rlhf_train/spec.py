@@ -30,8 +30,9 @@ class Spec:
     prompts after every round, and the run stops once they get worse while the reward rises. A `teacher` is whom distillation
     imitates, on what the `speaker` says: the table's responses, or fresh ones of teacher or student.
 
-    None leaves a choice to the run: `steps` to `epochs`, `lr` to the kind of model, token limits to the model's context, `mixed_precision` to the machine,
-    `reference` to the model as it begins, `anchor` (how strongly weights are drawn to where they began) to the method.
+    None leaves a choice to the run: `steps` to `epochs`, `lr` to the kind of model, token limits to the model's context,
+    `mixed_precision` to the machine, `reference` to the model as it begins, `anchor` (how strongly weights are drawn to where
+    they began) to the method.
     """
 
     objective: str
