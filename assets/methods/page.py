@@ -35,9 +35,9 @@ def _hurt(harm: pl.DataFrame, name: str, words: str) -> str:
     if not len(hurt):
         return ""
     sure = hurt.filter(compare.sure(name))
-    worst = ", ".join(f"{objective} ({rise:+.1%})" for objective, rise in hurt.select("objective", name).head(3).iter_rows())
+    worst = ", ".join(f"{objective} ({rise:+.1%})" for objective, rise in sure.select("objective", name).head(3).iter_rows())
     counted = f"{len(sure)} of {len(hurt)} objectives {words} once poisoned, by the interval and at every seed"
-    return html.verdict(f"{counted}; most of all {worst}", bad=len(sure) > 0)
+    return html.verdict(f"{counted}; most of all {worst}" if worst else counted, bad=len(sure) > 0)
 
 
 def _table(means: pl.DataFrame) -> str:
