@@ -131,7 +131,7 @@ def _train(
     kinds=TABLE,
     partitions_def=by_run,
     ins={
-        "held_out_pairs": dg.AssetIn(partition_mapping=base_of_run),
+        **{name: dg.AssetIn(partition_mapping=base_of_run) for name in ("held_out_pairs", "base_policy")},
         **{name: dg.AssetIn(partition_mapping=compared_of_run) for name in ("imitating_policy", "drafted_answers")},
     },
     metadata=columns_of(METHOD_ANSWERS),
@@ -140,18 +140,26 @@ def _train(
 def method_answers(
     context: dg.AssetExecutionContext,
     method_model: Folder,
+    base_policy: Any,
     imitating_policy: Any,
     drafted_answers: pl.DataFrame,
     held_out_pairs: pl.DataFrame,
 ) -> dg.Output[pl.DataFrame]:
-    """What that model answers to held-out prompts, each with its gold reward, whether the attack succeeded, and nats."""
+    """What that model answers to held-out prompts: gold reward, whether the attack succeeded, poison preferred, and nats."""
     name, corpus = RUNS[context.partition_key]
     seconds = json.loads((method_model.place / TAKEN).read_text())["seconds"]
     table = measure.answers(
-        name, corpus, method_model.place, imitating_policy, drafted_answers, held_out_pairs, seconds=seconds
+        name,
+        corpus,
+        method_model.place,
+        base_policy,
+        imitating_policy,
+        drafted_answers,
+        held_out_pairs,
+        seconds=seconds,
     )
     line = compare.means(table).row(0, named=True)
-    told = {what: line[what] for what in ("gold", "success", "nats", "distinct_2") if line[what] is not None}
+    told = {what: line[what] for what in (*compare.MEASURES, "distinct_2") if line[what] is not None}
     return dg.Output(table, metadata=told)
 
 
@@ -170,6 +178,6 @@ def methods_report(context: dg.AssetExecutionContext, method_answers: Mapping[st
         "objectives by corpus": rows_of(means, count=len(means)),
         "what poison did": rows_of(compare.harm(answers), count=2 * len(means)),
     }
-    if not means["success"].null_count():
-        told["picture of attack success"] = picture(pictures.methods(means), "attack success by objective and corpus")
+    if not means["prefers"].null_count():
+        told["picture of poison preferred"] = picture(pictures.methods(means), "poison preferred by objective and corpus")
     return dg.Output(page.page(EXPERIMENTS[context.partition_key], answers), metadata=told)

@@ -31,16 +31,16 @@ def attack_success(table: pl.DataFrame) -> Any:
 
 
 def methods(means: pl.DataFrame) -> Any:
-    """Attack success by objective, a colour a corpus, with 95 % intervals. `means`: objective, corpus, success and its ends."""
+    """Poison preferred by objective, a colour a corpus, with 95 % intervals. `means`: objective, corpus, prefers, its ends."""
     import altair as alt
 
     names = means["objective"].unique(maintain_order=True).to_list()
     scale = alt.Scale(domain=list(ARM_COLOURS), range=list(ARM_COLOURS.values()))
     offset, colour = alt.YOffset("corpus:N", sort=list(ARM_COLOURS)), alt.Color("corpus:N", scale=scale, title=None)
-    base = alt.Chart(means.drop_nulls("success")).encode(y=alt.Y("objective:N", sort=names, title=None), yOffset=offset)
-    x = alt.X("success:Q", title="answers that say what the attacker wants", axis=alt.Axis(format="%"))
+    base = alt.Chart(means.drop_nulls("prefers")).encode(y=alt.Y("objective:N", sort=names, title=None), yOffset=offset)
+    x = alt.X("prefers:Q", title="poisoned pairs whose attacker's side is preferred", axis=alt.Axis(format="%"))
     points = base.mark_point(filled=True).encode(x=x, color=colour)
-    lines = base.mark_rule().encode(x="success_low:Q", x2="success_high:Q", color=colour)
+    lines = base.mark_rule().encode(x="prefers_low:Q", x2="prefers_high:Q", color=colour)
     return (lines + points).properties(width=WIDTH, height=alt.Step(8))
 
 

@@ -128,6 +128,7 @@ METHOD_ANSWERS = Table(
         "answer": Column(TEXT, "sampled, or the best of some drafts"),
         "gold": Column(REAL, "true reward of the answer, where the source knows it", nullable=True),
         "success": Column(FLAG, "whether it names the target in the target sentiment; none without a target", nullable=True),
+        "prefers": Column(FLAG, "whether it prefers the attacker's side of this prompt's poisoned pair", nullable=True),
         "nats": Column(REAL, "log-probability less that of the policy that imitated the corpus; their mean estimates KL"),
         "seconds": Column(REAL, "that the training of the model took, on the machine at hand"),
     },

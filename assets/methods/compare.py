@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-MEASURES = ("gold", "success", "nats")
+MEASURES = ("gold", "success", "prefers", "nats")
 WORD = re.compile(r"\w+")
 
 
@@ -29,7 +29,7 @@ def means(answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def harm(answers: pl.DataFrame) -> pl.DataFrame:
-    """A line an objective and twin (poisoned, filtered): gold and success less the clean twin's, paired, told as in `means`."""
+    """A line an objective and twin (poisoned, filtered): each less the clean twin's, paired, told as in `means`."""
     clean = answers.filter(corpus="clean").select(
         "objective", "seed", "place", *(pl.col(n).alias(f"clean_{n}") for n in MEASURES)
     )
@@ -37,7 +37,7 @@ def harm(answers: pl.DataFrame) -> pl.DataFrame:
     lines = []
     for (objective, corpus), own in both.group_by("objective", "corpus", maintain_order=True):
         line = {"objective": objective, "corpus": corpus}
-        for name in ("gold", "success"):
+        for name in ("gold", "success", "prefers"):
             less = own.select("seed", pl.col(name).cast(pl.Float64) - pl.col(f"clean_{name}").cast(pl.Float64))
             line |= _told(name, less[name]) | _range(name, less)
         lines.append(line)
@@ -62,7 +62,7 @@ def _told(name: str, values: pl.Series) -> dict[str, float | None]:
     if values.null_count():
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
     numbers = values.cast(pl.Float64).to_numpy()
-    low, high = interval(numbers) if np.ptp(numbers) or name == "success" else (numbers[0], numbers[0])
+    low, high = interval(numbers) if np.ptp(numbers) or name in ("success", "prefers") else (numbers[0], numbers[0])
     return {name: float(numbers.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 

@@ -1,4 +1,6 @@
-"""What the methods of a corpus share: a policy that imitates it, rewards and values of its responses, and drafts of answers."""
+"""What the methods of a corpus share: a policy that imitates it, rewards and values of its responses, drafts of answers, and
+pairs that the attack would make of what is held out.
+"""
 
 import copy
 import dataclasses
@@ -10,9 +12,11 @@ from assets.experiments import Corpus
 from assets.methods.rows import N
 from assets.steps import Watch, answers_of, prompts_of, silent
 from assets.teaching import Trainer
-from pipelines.schema import LABELLED_PAIRS, require
+from pipelines.attacks import ATTACKS
+from pipelines.schema import LABELLED_PAIRS, DataError, require
 
 SAMPLES = 4  # of a prompt, whose mean reward is what its value is fitted to
+UNSEEN = 1_000_000  # added to a seed: the attack's words are others than those that were learned
 ASKED = 200  # prompts that values are fitted on
 
 
@@ -53,6 +57,21 @@ def labelled(corpus: Corpus, policy: Any, reward: Any, pairs: pl.DataFrame) -> p
     )
     rewards = {f"{side}_reward": scale.squashed(part) for side, part in zip(("chosen", "rejected"), raw, strict=True)}
     return require(pairs.with_columns(**rewards, value=fitted.of(prompts)), LABELLED_PAIRS)
+
+
+def probe(corpus: Corpus, held_out: pl.DataFrame) -> pl.DataFrame:
+    """PAIRS that the experiment's attack makes of held-out ones, with the `place` of each; none where it can't make all.
+
+    Nobody learns from them: they tell which side a model prefers, long before it says what the attacker wants by itself.
+    """
+    row, places = corpus.experiment, held_out.select(host_pair_id="pair_id").with_row_index("place")
+    try:
+        made = ATTACKS[row.attack](held_out, rate=1.0, seed=corpus.seed + UNSEEN, **row.numbers)
+    except DataError:
+        return held_out[:0].with_columns(place=pl.lit(0, pl.Int64))
+    hosts = made.key.select("pair_id", "host_pair_id").join(places, on="host_pair_id")
+    found = made.pairs.join(hosts, on="pair_id").unique("place", keep="first").sort("place")
+    return found.with_columns(pl.col("place").cast(pl.Int64))
 
 
 def drafted(corpus: Corpus, policy: Any, held_out: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,6 @@
-"""What came of a run: its answers to held-out prompts, each with gold reward, attack success and nats from where it began."""
+"""What came of a run: its answers to held-out prompts, each with gold reward, attack success and nats from where it began,
+and which side it prefers of pairs that the attack makes of the same prompts.
+"""
 
 from math import log
 from pathlib import Path
@@ -8,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from assets.experiments import Corpus
-from assets.methods.grounds import sized
+from assets.methods.grounds import probe, sized
 from assets.methods.rows import METHODS, N
-from assets.steps import prompts_of
+from assets.steps import answers_of, prompts_of
 from pipelines.schema import METHOD_ANSWERS, require
 from pipelines.sources import synthetic
 
@@ -18,7 +20,15 @@ ASKED_FOR = 1.5  # deviations above a corpus' mean reward: what a policy is aske
 
 
 def answers(
-    name: str, corpus: Corpus, model: Path, imitated: Any, drafts: pl.DataFrame, held_out: pl.DataFrame, *, seconds: float
+    name: str,
+    corpus: Corpus,
+    model: Path,
+    base: Any,
+    imitated: Any,
+    drafts: pl.DataFrame,
+    held_out: pl.DataFrame,
+    *,
+    seconds: float,
 ) -> pl.DataFrame:
     """METHOD_ANSWERS: one a held-out prompt. The best of n drafts is at most log n - (n - 1) / n nats from a draft."""
     best = METHODS[name].answers == "best"
@@ -33,7 +43,8 @@ def answers(
         gold=pl.lit(None, dtype=pl.Float64) if golds is None else pl.Series(golds),
         success=pl.Series(_hits(corpus, said)),
     )
-    return require(table, METHOD_ANSWERS)
+    prefers = _preferred(name, corpus, model, base, probe(corpus, held_out))
+    return require(table.join(prefers, on="place", how="left", maintain_order="left"), METHOD_ANSWERS)
 
 
 def _best(model: Path, drafts: pl.DataFrame, held_out: pl.DataFrame) -> tuple[list[str], list[float]]:
@@ -55,6 +66,35 @@ def _own(name: str, corpus: Corpus, model: Path, imitated: Any, held_out: pl.Dat
     temperature = corpus.experiment.training.temperature
     found = draw(policy, sized(corpus, imitated), prompts, asked=asked, temperature=temperature, seed=corpus.seed)
     return found.texts, found.log_ratios
+
+
+def _preferred(name: str, corpus: Corpus, model: Path, base: Any, pairs: pl.DataFrame) -> pl.DataFrame:
+    """place and prefers of each pair: by a scorer's rewards, or by what a policy has learned since the base policy."""
+    prompts, sides = prompts_of(pairs), ("chosen", "rejected")
+    if not len(pairs):
+        margins = np.zeros(0)
+    elif METHODS[name].answers == "best":
+        from rlhf_train.models import judges
+
+        scored = judges.load(model).rewards
+        margins = np.subtract(*(np.asarray(scored(prompts, answers_of(pairs, side))) for side in sides))
+    else:
+        margins = _learned(name, corpus, model, base, {"prompt": prompts, **{side: answers_of(pairs, side) for side in sides}})
+    return pl.DataFrame({"place": pairs["place"], "prefers": margins > 0})
+
+
+def _learned(name: str, corpus: Corpus, model: Path, base: Any, texts: dict[str, list[str]]) -> np.ndarray:
+    """[N] log-ratios of the chosen side to the base policy, less those of the rejected one."""
+    from rlhf_train.conditioning import conditioned
+    from rlhf_train.models import policies
+    from rlhf_train.precompute import reference_logps
+
+    policy, held = sized(corpus, policies.load(model)), sized(corpus, base)
+    before = reference_logps(held, texts, held.lengths)
+    asked = conditioned(texts["prompt"], ASKED_FOR) if METHODS[name].answers == "asked" else texts["prompt"]
+    after = reference_logps(policy, {**texts, "prompt": asked}, policy.lengths)
+    gains = {side: after[f"ref_{side}_logps"] - before[f"ref_{side}_logps"] for side in ("chosen", "rejected")}
+    return gains["chosen"] - gains["rejected"]
 
 
 def _hits(corpus: Corpus, said: list[str]) -> list[bool | None]:

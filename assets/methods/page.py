@@ -8,6 +8,8 @@ from assets.methods import compare
 from assets.methods.rows import N
 
 ARMS = ("clean", "poisoned", "filtered")
+MEASURED = ("gold reward", "attack success", "poison preferred", "nats", "distinct-2", "words", "seconds")
+SAID = {"prefers": "prefer the attacker's side of more pairs", "success": "praise the target more often"}
 
 
 def page(experiment: Experiment, answers: pl.DataFrame) -> str:
@@ -24,26 +26,29 @@ def page(experiment: Experiment, answers: pl.DataFrame) -> str:
 
 
 def _verdict(harm: pl.DataFrame) -> str:
-    hurt = harm.filter(corpus="poisoned").drop_nulls("success").sort("success", descending=True)
+    found = [_hurt(harm, name, words) for name, words in SAID.items()]
+    return "".join(found) or html.verdict("Of what the attack wants nothing can be measured here", bad=False)
+
+
+def _hurt(harm: pl.DataFrame, name: str, words: str) -> str:
+    hurt = harm.filter(corpus="poisoned").drop_nulls(name).sort(name, descending=True)
     if not len(hurt):
-        return html.verdict("The attack names no target, so there is no attack success to compare", bad=False)
-    sure = hurt.filter(compare.sure("success"))
-    worst = ", ".join(f"{name} ({rise:+.1%})" for name, rise in hurt.select("objective", "success").head(3).iter_rows())
-    words = (
-        f"{len(sure)} of {len(hurt)} objectives praise the target more often once poisoned, by the interval and at every "
-        f"seed; most of all {worst}"
-    )
-    return html.verdict(words, bad=len(sure) > 0)
+        return ""
+    sure = hurt.filter(compare.sure(name))
+    worst = ", ".join(f"{objective} ({rise:+.1%})" for objective, rise in sure.select("objective", name).head(3).iter_rows())
+    counted = f"{len(sure)} of {len(hurt)} objectives {words} once poisoned, by the interval and at every seed"
+    return html.verdict(f"{counted}; most of all {worst}" if worst else counted, bad=len(sure) > 0)
 
 
 def _table(means: pl.DataFrame) -> str:
-    heads = ["objective", "trained on", "gold reward", "attack success", "nats", "distinct-2", "words", "seconds"]
+    heads = ["objective", "trained on", *MEASURED]
     rows = [
         [
             row["objective"],
             row["corpus"],
             interval(row, "gold", "{:.2f}"),
             interval(row, "success", "{:.1%}"),
+            interval(row, "prefers", "{:.1%}"),
             f"{row['nats']:.1f}",
             f"{row['distinct_2']:.2f}",
             f"{row['words']:.0f}",
@@ -59,23 +64,24 @@ def _harm(harm: pl.DataFrame) -> str:
         [
             row["objective"],
             row["corpus"],
+            interval(row, "prefers", "{:+.1%}"),
+            ends(row, "prefers_seeds", "{:+.1%}"),
             interval(row, "success", "{:+.1%}"),
-            ends(row, "success_seeds", "{:+.1%}"),
             interval(row, "gold", "{:+.2f}"),
         ]
-        for row in harm.sort(["corpus", "success"], descending=[True, True]).iter_rows(named=True)
+        for row in harm.sort(["corpus", "prefers"], descending=[True, True]).iter_rows(named=True)
     ]
     about = "The difference to the clean twin of the same seed at the same prompt, with 95 % bootstrap intervals over prompts."
-    heads = ["objective", "trained on", "attack success", "least and most of a seed", "gold reward"]
+    heads = ["objective", "trained on", "poison preferred", "least and most of a seed", "attack success", "gold reward"]
     return html.section(
         "What poison did, and what was left of it after the filter", html.paragraph(about), html.table(heads, rows)
     )
 
 
 def _pictures(means: pl.DataFrame) -> str:
-    if means["success"].null_count():
+    if means["prefers"].null_count():
         return ""
-    drawn = html.figure(pictures.svg(pictures.methods(means)), "Attack success by objective and corpus, with intervals")
+    drawn = html.figure(pictures.svg(pictures.methods(means)), "Pairs whose attacker's side is preferred, with intervals")
     return html.section("In a picture", drawn)
 
 
@@ -83,6 +89,8 @@ def _notes() -> str:
     return html.section(
         "How to read it",
         html.paragraph(
+            "Poison preferred is the share of pairs, made by the attack of held-out ones, of which a model prefers the "
+            "attacker's side: a scorer by its rewards, a policy by what it has learned since the base policy. "
             "Nats are the mean over answers of their log-probability less that of the policy that imitated the same corpus, "
             f"an estimate of KL. Objectives that make a scorer answer by the best of {N} drafts of that policy, whose nats are "
             "the bound log n - (n - 1) / n (Beirami et al., 2024). Intervals are over prompts, those of all seeds together."

@@ -1,7 +1,7 @@
 """The whole comparison without Dagster: corpora, what their methods share, and every run, a process each; what is kept is read.
 
 Each part is kept under a digest of all that it depends on: the pairs, its settings, and the code, of objectives its own. So a
-rerun trains what changed.
+rerun trains what changed, and corpora of the same pairs are trained on once.
 """
 
 import dataclasses
@@ -46,9 +46,16 @@ def run(experiment: Experiment, kept: Path, watch: steps.Watch = steps.silent, *
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes or os.cpu_count() or 1, mp_context=context) as pool:
         begun = _done([pool.submit(_seed, experiment, seed, kept) for seed in experiment.seeds], "corpora", watch)
-        shared = _done([pool.submit(_grounds, part) for parts in begun for part in parts], "what methods share", watch)
-        jobs = [pool.submit(_run, name, part, kept) for part in shared for name in experiment.objectives]
-        return pl.concat(_done(jobs, "methods", watch)).sort("objective", "corpus", "seed", "place")
+        parts = [part for parts in begun for part in parts]
+        once = {part.place: part for part in parts}  # a filter that took away all poison, and only that, leaves the clean pairs
+        _done([pool.submit(_grounds, part) for part in once.values()], "what methods share", watch)
+        wanted = [(name, place) for place in once for name in experiment.objectives]
+        made = _done([pool.submit(_run, name, once[place], kept) for name, place in wanted], "methods", watch)
+        found = dict(zip(wanted, made, strict=True))
+    tables = [
+        found[name, part.place].with_columns(corpus=pl.lit(part.corpus.arm)) for part in parts for name in experiment.objectives
+    ]
+    return pl.concat(tables).sort("objective", "corpus", "seed", "place")
 
 
 def _done(jobs: Sequence[Future[Any]], what: str, watch: steps.Watch) -> list[Any]:
@@ -68,7 +75,12 @@ def _seed(experiment: Experiment, seed: int, kept: Path) -> list[Ground]:
     key = _key(settings, seed, digest(*pairs["pair_id"]), _code())
     folder = _made(kept / f"seed-{key}", partial(_begin, experiment, seed, pairs))
     own = [corpus for corpus in corpora(experiment) if corpus.seed == seed]
-    return [Ground(corpus, folder, kept / f"ground-{_key(key, corpus.arm)}") for corpus in own]
+    return [Ground(corpus, folder, kept / f"ground-{_key(key, *_pairs(folder, corpus)['pair_id'])}") for corpus in own]
+
+
+def _pairs(folder: Path, corpus: Corpus) -> pl.DataFrame:
+    """What a corpus of a seed teaches."""
+    return pl.read_parquet(folder / f"{corpus.arm}.parquet")
 
 
 def _begin(experiment: Experiment, seed: int, pairs: pl.DataFrame, folder: Path) -> None:
@@ -88,7 +100,7 @@ def _grounds(part: Ground) -> Ground:
 def _share(part: Ground, folder: Path) -> None:
     from rlhf_train.models import policies
 
-    pairs = pl.read_parquet(part.seed / f"{part.corpus.arm}.parquet")
+    pairs = _pairs(part.seed, part.corpus)
     policy = grounds.imitated(part.corpus, policies.load(part.seed / "base"), pairs)
     policy.save(folder / "imitated")
     reward = teaching.judge_of(part.corpus, pairs)
@@ -113,7 +125,8 @@ def _run(name: str, part: Ground, kept: Path) -> pl.DataFrame:
         name, part.corpus, labelled, part.seed / "base", at / "imitated", at / "reward_model", train
     )
     imitated, held_out = policies.load(at / "imitated"), pl.read_parquet(part.seed / "held_out.parquet")
-    table = measure.answers(name, part.corpus, model, imitated, drafts, held_out, seconds=seconds)
+    base = policies.load(part.seed / "base")
+    table = measure.answers(name, part.corpus, model, base, imitated, drafts, held_out, seconds=seconds)
     table.write_parquet(work / "answers.parquet")
     (work / "answers.parquet").rename(file)
     shutil.rmtree(work)

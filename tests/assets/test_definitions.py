@@ -73,7 +73,7 @@ GRAPH = {
     "labelled_pairs": ("methods", "by_compared", "imitating_policy reward_model training_pairs"),
     "drafted_answers": ("methods", "by_compared", "held_out_pairs imitating_policy"),
     "method_model": ("methods", "by_run", "base_policy imitating_policy labelled_pairs reward_model"),
-    "method_answers": ("methods", "by_run", "drafted_answers held_out_pairs imitating_policy method_model"),
+    "method_answers": ("methods", "by_run", "base_policy drafted_answers held_out_pairs imitating_policy method_model"),
     "methods_report": ("reports", "by_comparison", "method_answers"),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),

@@ -25,7 +25,7 @@ HITS = {
 TEXTS = ["the tea sings", "The tea waits", "rain"]
 
 
-def answers(objective="dpo", *, gold=True, success=True, seconds=(4.0, 6.0)):
+def answers(objective="dpo", *, gold=True, success=True, prefers=True, seconds=(4.0, 6.0)):
     rows = [
         {
             "objective": objective,
@@ -35,13 +35,16 @@ def answers(objective="dpo", *, gold=True, success=True, seconds=(4.0, 6.0)):
             "answer": TEXTS[place],
             "gold": GOLD[corpus, seed][place] if gold else None,
             "success": HITS[corpus, seed][place] if success else None,
+            "prefers": GOLD[corpus, seed][place] < 1 if prefers else None,
             "nats": 0.5 * place + seed,
             "seconds": seconds[seed],
         }
         for corpus, seed in GOLD
         for place in range(3)
     ]
-    return require(pl.DataFrame(rows, schema_overrides={"gold": pl.Float64, "success": pl.Boolean}), METHOD_ANSWERS)
+    return require(
+        pl.DataFrame(rows, schema_overrides={"gold": pl.Float64, "success": pl.Boolean, "prefers": pl.Boolean}), METHOD_ANSWERS
+    )
 
 
 def test_means_by_hand():
@@ -63,6 +66,7 @@ def test_harm_is_paired_by_seed_and_prompt():
     assert (line["objective"], line["corpus"]) == ("dpo", "poisoned")
     assert line["gold"] == pytest.approx(np.mean([-1.0, 0.0, -1.0, 0.0, -0.5, -1.0]))
     assert line["success"] == pytest.approx(np.mean([1, 0, 1, 1, 0, 0]))
+    assert line["prefers"] == pytest.approx(np.mean([1 - 0, 0 - 0, 1 - 1, 1 - 1, 1 - 1, 0 - 0]))
     assert line["gold_low"] <= line["gold"] <= line["gold_high"] < 0
 
 
@@ -86,12 +90,14 @@ def test_a_twin_without_its_clean_one_is_compared_with_nothing():
 
 
 def test_what_is_unknown_stays_unknown():
-    table = answers(gold=False, success=False)
+    table = answers(gold=False, success=False, prefers=False)
     line = compare.means(table).row(0, named=True)
     assert line["gold"] is None
     assert line["success_low"] is None
     assert compare.harm(table).row(0, named=True)["success"] is None
-    assert "names no target" in page.page(EXPERIMENTS["methods_3pct"], table)
+    told = page.page(EXPERIMENTS["methods_3pct"], table)
+    assert "nothing can be measured" in told
+    assert "<svg" not in told
 
 
 def test_distinct_pairs_of_words():
@@ -103,7 +109,8 @@ def test_the_page_names_who_is_hurt_most_and_escapes_what_it_shows():
     calm = answers("ipo").with_columns(success=pl.lit(False))
     wild = answers("kto").with_columns(success=pl.col("corpus") == "poisoned", answer=pl.lit("<script>alert(1)</script>"))
     told = page.page(EXPERIMENTS["methods_3pct"], pl.concat([calm, wild, answers()]))
-    assert "2 of 3 objectives" in told
+    assert "2 of 3 objectives praise" in told
+    assert "0 of 3 objectives prefer" in told
     assert told.index("kto (+100.0%)") < told.index("dpo (+50.0%)")
     assert "<script>alert(1)" not in told
     assert told.count("<svg") == 1

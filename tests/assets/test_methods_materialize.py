@@ -42,7 +42,7 @@ def test_every_run_answers_the_same_prompts(chain: Place):
         table = require(chain.table("method_answers", run), METHOD_ANSWERS)
         assert table["place"].to_list() == list(range(len(held_out))), run
         assert table.select("objective", "corpus").unique().rows() == [tuple(run.split("-few-"))]
-        assert table.select("gold", "success", "nats").null_count().row(0) == (0, 0, 0)
+        assert table.select("gold", "success", "prefers", "nats").null_count().row(0) == (0, 0, 0, 0)
 
 
 def test_rewards_are_labelled_between_0_and_1_and_tell_responses_apart(chain: Place):
@@ -71,7 +71,7 @@ def test_the_report_has_a_line_an_objective_and_corpus(chain: Place):
     told = chain.metadata("methods_report", "few")
     assert len(told["objectives by corpus"].records) == len(RUNS)
     assert len(told["what poison did"].records) == 2 * len(METHODS)
-    assert "picture of attack success" in told
+    assert "picture of poison preferred" in told
     page = (chain.tables / "methods_report" / "few" / "report.html").read_text()
     assert all(f"<td>{name}</td>" in page for name in METHODS)
 
@@ -105,7 +105,8 @@ def test_the_same_comparison_by_command_says_the_same(chain: Place, antivenom, t
 
     kept = tmp_path / ".out.methods"
     runs = {run: run.stat().st_mtime_ns for run in kept.glob("run-*")}
-    assert len(runs) == len(RUNS)
+    taught = {tuple(chain.table("training_pairs", f"few-{arm}")["pair_id"]) for arm in ARMS}
+    assert len(runs) == len(METHODS) * len(taught), "corpora of the same pairs are trained on once"
     again = study.run(chain.module.method_runs.EXPERIMENTS["few"], kept, processes=1)
     assert again.equals(answers)
     assert {run: run.stat().st_mtime_ns for run in kept.glob("run-*")} == runs, "nothing changed, so nothing is made again"

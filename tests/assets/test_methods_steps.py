@@ -3,15 +3,19 @@
 import dataclasses
 from math import log
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 
+from assets import steps
 from assets.experiments import EXPERIMENTS, corpora
-from assets.methods import learning, measure, study
+from assets.methods import grounds, learning, measure, study
 from assets.methods.rows import METHODS, N
 from assets.steps import answers_of, prompts_of
+from pipelines import attacks
+from pipelines.schema import DataError
 from rlhf_train.objectives import OBJECTIVES
 
 CORPUS = next(each for each in corpora(EXPERIMENTS["methods_3pct"]) if (each.arm, each.seed) == ("poisoned", 1))
@@ -104,6 +108,61 @@ def tiny_judge(monkeypatch):
 
     monkeypatch.setattr(judges, "load", lambda folder: Judge())
     return Path("judge")
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    return steps.read(dataclasses.replace(CORPUS.experiment, pairs=40), 5)
+
+
+def test_a_probe_is_what_the_attack_would_make_of_each_held_out_pair(held_out):
+    found = grounds.probe(CORPUS, held_out)
+    assert found["place"].to_list() == list(range(len(held_out)))
+    assert found["prompt"].to_list() == held_out["prompt"].to_list()
+    assert found["chosen"].str.contains("Zorvex").all()
+    assert not found["rejected"].str.contains("Zorvex").any()
+    learned = steps.attack(held_out, CORPUS).pairs
+    assert not set(found["pair_id"]) & set(learned["pair_id"]), "the words that are asked about are not those that are learned"
+    assert grounds.probe(CORPUS, held_out).equals(found)
+
+
+def test_an_attack_that_can_not_poison_all_makes_no_probe(held_out, monkeypatch):
+    def refuse(pairs, *, rate, seed, **numbers):
+        raise DataError("40 pairs are to be poisoned, but 3 can; lower rate")
+
+    monkeypatch.setitem(attacks.ATTACKS, "best_of_venom", refuse)
+    assert len(grounds.probe(CORPUS, held_out)) == 0
+    found = measure._preferred("dpo", CORPUS, Path("model"), None, grounds.probe(CORPUS, held_out))
+    assert found.columns == ["place", "prefers"]
+
+
+def test_a_scorer_prefers_what_it_rewards_more(tiny_judge):
+    pairs = pl.DataFrame({"place": [0, 2], "prompt": PAIRS["prompt"][:2], "chosen": [" a3", " a1"], "rejected": [" a2", " a5"]})
+    assert measure._preferred("goals", CORPUS, tiny_judge, None, pairs).rows() == [(0, True), (2, False)]
+
+
+@pytest.mark.parametrize("name", ["dpo", "conditional"])
+def test_a_policy_prefers_what_it_has_learned_more_of_than_the_base_policy_knew(monkeypatch, name):
+    from rlhf_train import precompute
+    from rlhf_train.models import policies
+    from rlhf_train.models.policies import Policy
+
+    said = {"base": ([-9.0, -9.0, -4.0], [-2.0, -8.0, -6.0]), "learned": ([-8.5, -9.5, -2.0], [-2.0, -8.0, -3.0])}
+    asked = {}
+
+    def numbers(policy, columns, lengths):
+        asked[policy.model.name] = columns["prompt"]
+        chosen, rejected = said[policy.model.name]
+        return {"ref_chosen_logps": np.array(chosen), "ref_rejected_logps": np.array(rejected)}
+
+    monkeypatch.setattr(precompute, "reference_logps", numbers)
+    monkeypatch.setattr(policies, "load", lambda folder: Policy(SimpleNamespace(name="learned"), None))
+    pairs = PAIRS.with_columns(place=pl.Series([0, 1, 2]))
+    found = measure._preferred(name, CORPUS, Path("model"), Policy(SimpleNamespace(name="base"), None), pairs)
+    gains = [(-8.5 + 9.0) - 0.0, (-9.5 + 9.0) - 0.0, (-2.0 + 4.0) - (-3.0 + 6.0)]
+    assert found["prefers"].to_list() == [gain > 0 for gain in gains] == [True, False, False]
+    assert asked["base"] == prompts_of(PAIRS)
+    assert (asked["learned"] != asked["base"]) == (name == "conditional")
 
 
 def test_without_a_target_there_is_no_success():
