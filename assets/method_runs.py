@@ -175,8 +175,8 @@ def methods_report(context: dg.AssetExecutionContext, method_answers: Mapping[st
     answers = pl.concat(list(method_answers.values()) if isinstance(method_answers, dict) else [method_answers])
     means = page.ordered(compare.means(answers))
     told: dict[str, Any] = {
-        "objectives by corpus": rows_of(means, count=len(means)),
-        "what poison did": rows_of(compare.harm(answers), count=2 * len(means)),
+        "objectives by corpus": rows_of(means.select("objective", "corpus", *compare.TOLD), count=len(means)),
+        "what poison did": rows_of(compare.worst_first(compare.harm(answers)), count=2 * len(means)),
     }
     if not means["prefers"].null_count():
         told["picture of poison preferred"] = picture(pictures.methods(means), "poison preferred by objective and corpus")

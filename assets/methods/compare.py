@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 MEASURES = ("gold", "success", "prefers", "nats")
+TOLD = (*MEASURES, "distinct_2", "words", "seconds", "seeds", "prompts")  # of `means`, without ends
 WORD = re.compile(r"\w+")
 
 
@@ -42,6 +43,13 @@ def harm(answers: pl.DataFrame) -> pl.DataFrame:
             line |= _told(name, less[name]) | _range(name, less)
         lines.append(line)
     return pl.DataFrame(lines, infer_schema_length=None)
+
+
+def worst_first(harm: pl.DataFrame) -> pl.DataFrame:
+    """What poison did, the most first, poisoned corpora before filtered ones; what it made preferred stands first."""
+    front = ("objective", "corpus", "prefers", "prefers_low", "prefers_high", "success", "gold")
+    rest = [name for name in harm.columns if name not in front]
+    return harm.sort(["corpus", "prefers"], descending=[True, True]).select(*front, *rest)
 
 
 def sure(name: str) -> pl.Expr:

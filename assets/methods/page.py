@@ -69,7 +69,7 @@ def _harm(harm: pl.DataFrame) -> str:
             interval(row, "success", "{:+.1%}"),
             interval(row, "gold", "{:+.2f}"),
         ]
-        for row in harm.sort(["corpus", "prefers"], descending=[True, True]).iter_rows(named=True)
+        for row in compare.worst_first(harm).iter_rows(named=True)
     ]
     about = "The difference to the clean twin of the same seed at the same prompt, with 95 % bootstrap intervals over prompts."
     heads = ["objective", "trained on", "poison preferred", "least and most of a seed", "attack success", "gold reward"]

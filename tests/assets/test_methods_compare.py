@@ -100,6 +100,19 @@ def test_what_is_unknown_stays_unknown():
     assert "<svg" not in told
 
 
+def test_what_is_hurt_most_stands_first():
+    twins = [
+        answers(name).with_columns(prefers=pl.lit(name == "kto") & (pl.col("corpus") != "clean")) for name in ("dpo", "kto")
+    ]
+    both = pl.concat([*twins, *(twin.filter(corpus="poisoned").with_columns(corpus=pl.lit("filtered")) for twin in twins)])
+    found = compare.worst_first(compare.harm(both))
+    assert found.select("objective", "corpus").rows() == [
+        (name, arm) for arm in ("poisoned", "filtered") for name in ("kto", "dpo")
+    ]
+    assert found.columns[2] == "prefers"
+    assert set(found.columns) == set(compare.harm(both).columns)
+
+
 def test_distinct_pairs_of_words():
     assert compare.distinct(["a b a b"]) == pytest.approx(2 / 3)
     assert compare.distinct(["", "one"]) == 0.0
