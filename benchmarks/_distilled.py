@@ -1,5 +1,5 @@
-"""A world of teachers and students where every distance is exact: prompts of six letters, answers of a few, and an oracle that is
-a random network. Teacher and student begin with what the oracle says; the student then learns from the teacher.
+"""A world of teachers and students where every distance is exact: prompts of six letters, short answers, an oracle that is a
+random network. Teacher and student begin with what the oracle says; the student then learns from the teacher.
 """
 
 import copy

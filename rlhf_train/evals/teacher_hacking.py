@@ -11,6 +11,8 @@ import numpy as np
 
 from rlhf_train.errors import TrainingError
 
+Numbers = Sequence[float] | np.ndarray
+
 WINDOW = (10, 320)  # steps that a power law is fitted to
 LEAST = 0.05  # of a residual that counts, in nats of the logarithm: one of noiseless traces has no deviation
 REGIMES = {(True, True): "improve", (True, False): "hack", (False, False): "overfit", (False, True): "lucky"}
@@ -24,7 +26,7 @@ class PowerLaw:
     scale: float
     deviation: float
 
-    def residuals(self, steps: Sequence[float], values: Sequence[float]) -> np.ndarray:
+    def residuals(self, steps: Numbers, values: Numbers) -> np.ndarray:
         """[T] log value - log of the law."""
         return np.log(_positive(values)) - np.log(self.scale) - self.slope * np.log(_positive(steps))
 
@@ -43,7 +45,7 @@ class Rebound:
     data: float
 
 
-def power_law(steps: Sequence[float], values: Sequence[float], *, window: tuple[float, float] = WINDOW) -> PowerLaw:
+def power_law(steps: Numbers, values: Numbers, *, window: tuple[float, float] = WINDOW) -> PowerLaw:
     """By least squares of the logarithms, over the steps within `window`; TrainingError where fewer than three are."""
     at, of = _positive(steps), _positive(values)
     kept = (at >= window[0]) & (at <= window[1])
@@ -59,8 +61,8 @@ def power_law(steps: Sequence[float], values: Sequence[float], *, window: tuple[
 
 
 def departure(
-    steps: Sequence[float],
-    values: Sequence[float],
+    steps: Numbers,
+    values: Numbers,
     *,
     window: tuple[float, float] = WINDOW,
     deviations: float = 3.0,
@@ -79,7 +81,7 @@ def departure(
     return None
 
 
-def regimes(proxy: Sequence[float], golden: Sequence[float], *, smooth: int = 3) -> list[str]:
+def regimes(proxy: Numbers, golden: Numbers, *, smooth: int = 3) -> list[str]:
     """Of each interval between measurements, smoothed over as many: improve, hack, overfit or lucky.
 
     To hack is to fall by the proxy and to rise by gold. A proxy that stands still is one that doesn't fall.
@@ -88,7 +90,7 @@ def regimes(proxy: Sequence[float], golden: Sequence[float], *, smooth: int = 3)
     return [REGIMES[bool(nearer < 0), bool(better <= 0)] for nearer, better in zip(*changes, strict=True)]
 
 
-def rebound(steps: Sequence[float], golden: Sequence[float], teacher: float) -> Rebound:
+def rebound(steps: Numbers, golden: Numbers, teacher: float) -> Rebound:
     """Of the golden distance; `teacher` is the teacher's own."""
     values = _same(steps, golden)[1]
     best = int(values.argmin())
@@ -104,14 +106,14 @@ def _smoothed(values: np.ndarray, width: int) -> np.ndarray:
     return np.array([values[max(at - half, 0) : at + half + 1].mean() for at in range(len(values))])
 
 
-def _positive(values: Sequence[float]) -> np.ndarray:
+def _positive(values: Numbers) -> np.ndarray:
     found = np.asarray(values, dtype=float)
     if not (np.isfinite(found) & (found > 0)).all():
         raise TrainingError("a power law is of finite numbers above 0; leave out step 0, and distances that are exact zeros")
     return found
 
 
-def _same(one: Sequence[float], other: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def _same(one: Numbers, other: Numbers) -> tuple[np.ndarray, np.ndarray]:
     first, second = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
     if len(first) != len(second) or len(first) < 2:
         raise TrainingError(f"traces are measured together, twice at least, got {len(first)} and {len(second)} measurements")

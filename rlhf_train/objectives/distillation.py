@@ -12,10 +12,13 @@ from rlhf_train.objectives.outcome import Outcome
 
 
 def loss(divergences, owners) -> Outcome:
-    """Mean over responses of the mean over their tokens; divergences and owners [M], the owners ascend."""
+    """Mean over responses of the mean over their tokens; divergences and owners [M], the owners ascend.
+
+    `nats` is the mean over responses of their sums: of forward KL on the teacher's own, an estimate of KL(teacher || student).
+    """
     sizes = torch.bincount(owners)
-    each = summed(divergences, owners, len(sizes)) / sizes
-    return Outcome(each.mean(), {"divergence": divergences.detach().mean()})
+    sums = summed(divergences, owners, len(sizes))
+    return Outcome((sums / sizes).mean(), {"nats": sums.detach().mean()})
 
 
 def check(columns, *, top_k: int = 0, skew: float = 0.1, **others) -> None:

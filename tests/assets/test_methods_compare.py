@@ -130,7 +130,9 @@ def test_the_page_names_who_is_hurt_most_and_escapes_what_it_shows():
 
 
 def test_every_method_is_of_an_objective_and_every_objective_is_compared():
-    assert {row.objective for row in METHODS.values()} == set(OBJECTIVES) - {"distillation"}, "there is no teacher of preferences"
+    assert {row.objective for row in METHODS.values()} == set(OBJECTIVES) - {"distillation"}, (
+        "there is no teacher of preferences"
+    )
     for name, row in METHODS.items():
         known = set(OBJECTIVES[row.objective].numbers)
         assert set(row.settings) - known <= {"lr", "rounds", "anchor"}, name
