@@ -1,6 +1,6 @@
 """MODPO's front between two rewards, in a world where the best policy for every weighting is known exactly.
 
-    python benchmarks/modpo_front.py [--seeds 0 1 2] [--beta 1] [--pairs 20000] [--size 1024] [--steps 200] [--again]
+    python benchmarks/modpo_front.py [--seeds 0 1 2] [--beta 1] [--pairs 20000] [--size 1024] [--steps 800] [--again]
 
 normJ = (J(pi) - J(reference)) / (J(best) - J(reference)) with J = E[w r1 + (1 - w) r2] - beta KL(pi || reference), all exact.
 Volumes lie between a front and the reference, as shares of the best front's: of (r1, r2), where it costs nothing to go further
@@ -117,7 +117,7 @@ def main() -> None:
     ask.add_argument("--beta", type=float, default=1.0)
     ask.add_argument("--pairs", type=int, default=PAIRS)
     ask.add_argument("--size", type=int, default=1024)
-    ask.add_argument("--steps", type=int, default=200)
+    ask.add_argument("--steps", type=int, default=800)
     ask.add_argument("--again", action="store_true")
     given = ask.parse_args()
     called = "modpo_front" if given.pairs == PAIRS else f"modpo_front_{given.pairs}"
