@@ -9,6 +9,7 @@ import polars as pl
 ARM_COLOURS = {"clean": "#4c78a8", "poisoned": "#e45756", "filtered": "#54a24b"}
 OTHER_COLOURS = ("#f58518", "#b279a2", "#9d755d", "#79706e", "#eeca3b", "#ff9da6")  # of robust training
 WIDTH, HEIGHT = 460, 260
+LABELS = 190  # that the longest name of an objective takes
 LEGEND = {"symbolOpacity": 1, "symbolType": "stroke"}  # or it takes the faintness of the interval bands
 
 
@@ -37,7 +38,10 @@ def methods(means: pl.DataFrame) -> Any:
     names = means["objective"].unique(maintain_order=True).to_list()
     scale = alt.Scale(domain=list(ARM_COLOURS), range=list(ARM_COLOURS.values()))
     offset, colour = alt.YOffset("corpus:N", sort=list(ARM_COLOURS)), alt.Color("corpus:N", scale=scale, title=None)
-    base = alt.Chart(means.drop_nulls("prefers")).encode(y=alt.Y("objective:N", sort=names, title=None), yOffset=offset)
+    axis = alt.Axis(minExtent=LABELS)  # where a browser's letters are wider than those that were measured, none is cut off
+    base = alt.Chart(means.drop_nulls("prefers")).encode(
+        y=alt.Y("objective:N", sort=names, title=None, axis=axis), yOffset=offset
+    )
     x = alt.X("prefers:Q", title="poisoned pairs whose attacker's side is preferred", axis=alt.Axis(format="%"))
     points = base.mark_point(filled=True).encode(x=x, color=colour)
     lines = base.mark_rule().encode(x="prefers_low:Q", x2="prefers_high:Q", color=colour)
