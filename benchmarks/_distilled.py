@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import _enumerable as enumerable
 import numpy as np
 import torch
 
@@ -15,14 +16,15 @@ from rlhf_train import batches, distilling, rollouts
 from rlhf_train.batches import Source
 from rlhf_train.evals import distances
 from rlhf_train.generate import draw
-from rlhf_train.models.policies import Policy, prepare
+from rlhf_train.models.policies import Policy
 from rlhf_train.objectives import OBJECTIVES
 from rlhf_train.packing import Tree
 from rlhf_train.rollouts import Round
 from rlhf_train.text import Lengths, prompt_ids
 from rlhf_train.train import fit
 
-LETTERS = "abcde"
+MORE = ("e",)  # besides those of the other world
+LETTERS = [*enumerable.LETTERS, *MORE]
 ASKED = 6  # letters of a prompt
 SIZE = 64  # rows of a step
 
@@ -57,26 +59,15 @@ class World:
 
 def policy(width: int, longest: int, seed: int, *, layers: int = 2, spread: float | None = None) -> Policy:
     """A GPT over the letters: untrained as usual, or random with weights of `spread` over the root of what they add up."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    words = {word: at for at, word in enumerate(["<pad>", "<end>", *LETTERS])}
-    bare = Tokenizer(models.WordLevel(words, unk_token="<pad>"))  # type: ignore[arg-type]
-    bare.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bare, pad_token="<pad>", eos_token="<end>", padding_side="left")
-    torch.manual_seed(seed)
-    sizes = {"n_embd": width, "n_layer": layers, "n_head": 2, "n_positions": 24, "vocab_size": len(words)}
-    marks = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0, "tie_word_embeddings": False}
-    model = GPT2LMHeadModel(GPT2Config(**sizes, **marks))
-    prepare(model)
+    made = enumerable.made(seed, width=width, layers=layers, words=MORE, lengths=Lengths(ASKED, longest), most=24)
     if spread is not None:
         with torch.no_grad():
-            for weights in model.parameters():
+            for weights in made.model.parameters():
                 if weights.ndim > 1:
                     torch.nn.init.normal_(weights, std=spread / weights.shape[0] ** 0.5)
-            model.lm_head.weight.mul_(1.5)
-            model.lm_head.weight[0] = 0.0  # nobody says the padding more than by chance
-    return Policy(model, tokenizer, Lengths(ASKED, longest))
+            made.model.lm_head.weight.mul_(1.5)
+            made.model.lm_head.weight[0] = 0.0  # nobody says the padding more than by chance
+    return made
 
 
 def asked(count: int, seed: int, *, besides: Sequence[str] = ()) -> list[str]:
@@ -84,7 +75,7 @@ def asked(count: int, seed: int, *, besides: Sequence[str] = ()) -> list[str]:
     random, known = np.random.default_rng([seed, 4]), set(besides)
     found: dict[str, None] = {}
     while len(found) < count:
-        made = "".join(random.choice(list(LETTERS), ASKED))
+        made = "".join(random.choice(LETTERS, ASKED))
         if made not in known:
             found[made] = None
     return list(found)
@@ -112,7 +103,7 @@ def world(scale: Scale, seed: int) -> World:
     held_out = asked(scale.held_out, seed)
     learned = asked(scale.samples, seed + 1, besides=held_out) if scale.samples < 5**ASKED // 2 else None
     random = np.random.default_rng([seed, 5])
-    many = learned or ["".join(random.choice(list(LETTERS), ASKED)) for _ in range(scale.samples)]
+    many = learned or ["".join(random.choice(LETTERS, ASKED)) for _ in range(scale.samples)]
     trees = said(oracle, [prompt for prompt in many if prompt not in set(held_out)], seed=seed)
     teacher = imitated(policy(scale.teacher, scale.answer, seed + 1), trees, scale.taught, seed)
     student = imitated(policy(scale.student, scale.answer, seed + 2, layers=1), trees, scale.begun, seed)

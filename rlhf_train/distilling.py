@@ -44,10 +44,8 @@ def live(model: Any, batch: Batch, *, teacher: Any, divergence: Divergence = "fo
     """The same from the teacher itself, a model of the same tokens: whole laws, asked now."""
     with torch.no_grad(), at_rest(teacher):
         taught = hidden_states(teacher, batch)[batch["predictors"]]
-    states, heads = (
-        hidden_states(model, batch)[batch["predictors"]],
-        [each.get_output_embeddings() for each in (teacher, model)],
-    )
+    states = hidden_states(model, batch)[batch["predictors"]]
+    heads = [each.get_output_embeddings() for each in (teacher, model)]
     found = between(taught, heads[0], states, heads[1], divergence=divergence, skew=skew)
     return {"divergences": found, "owners": batch["owners"]}
 

@@ -104,7 +104,7 @@ def ppo(
         with inputs.at_rest(model), inputs.autocast(reference.model.device, mixed_precision):
             return credited(model, reference, answers, round_)
 
-    return rounds(learn, prompts, round_, seed)
+    return _rounds(learn, prompts, round_, seed)
 
 
 def best_of(policy: Policy, prompts: Sequence[str], scorer: Scorer, round_: Round, *, seed: int = 0) -> Source:
@@ -119,7 +119,7 @@ def best_of(policy: Policy, prompts: Sequence[str], scorer: Scorer, round_: Roun
         told = {"reward": float(drawn.scores.mean()), "best_reward": float(drawn.scores[best].mean())}
         return batches.rows_of(winners, {}, units=[tree.parts[1] for tree in winners]), told
 
-    return rounds(learn, prompts, round_, seed)
+    return _rounds(learn, prompts, round_, seed)
 
 
 def fresh(speaker: Policy, prompts: Sequence[str], round_: Round, *, seed: int = 0) -> Source:
@@ -132,7 +132,7 @@ def fresh(speaker: Policy, prompts: Sequence[str], round_: Round, *, seed: int =
         trees = [Tree(prompt, (response,)) for prompt, response in zip(asked, said, strict=True)]
         return batches.rows_of(trees, {}), {"tokens": float(np.mean([len(response) for response in said]))}
 
-    return rounds(learn, prompts, round_, seed)
+    return _rounds(learn, prompts, round_, seed)
 
 
 @torch.no_grad()
@@ -183,7 +183,9 @@ def _padded(rows: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
 
 
-def rounds(learn: Callable[[Sequence[str], int], tuple[Rows, Row]], prompts: Sequence[str], round_: Round, seed: int) -> Source:
+def _rounds(
+    learn: Callable[[Sequence[str], int], tuple[Rows, Row]], prompts: Sequence[str], round_: Round, seed: int
+) -> Source:
     """Endless rounds: prompts drawn by seed, their rows in `epochs` orders, in steps of `batch` rows."""
 
     def source(start: int, rank: int, world: int) -> Iterator[list[Batch]]:
