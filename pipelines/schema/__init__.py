@@ -1,0 +1,41 @@
+"""Column names, types and invariants of every table: the seam between tables, judgements and tensors.
+
+All that others need stands here; the modules beside it hold the tables of one subject each.
+"""
+
+from collections.abc import Mapping
+
+from pipelines.schema.digests import digest, is_encodable, with_pair_ids
+from pipelines.schema.opinions import FEATURE_NAMES, FEATURES, FULL_MARKS, PRODUCTS, SUMMARIES, TIERS
+from pipelines.schema.pairs import LABELLED_PAIRS, PAIRS, POISON_KEY, REJECTS, SCORES
+from pipelines.schema.questions import QUESTION_ANSWERS, QUESTIONS
+from pipelines.schema.results import ATTACK_SUCCESS, METHOD_ANSWERS
+from pipelines.schema.sophistry import CONFIDENCES, OUTPUTS, VERDICTS
+from pipelines.schema.table import FLAG, REAL, TEXT, TEXTS, WHOLE, Column, DataError, Table, require
+
+__all__ = [
+    "ATTACK_SUCCESS", "CONFIDENCES", "FEATURES", "FEATURE_NAMES", "FLAG", "FULL_MARKS", "LABELLED_PAIRS", "METHOD_ANSWERS",
+    "OUTPUTS", "PAIRS", "POISON_KEY", "PRODUCTS", "QUESTIONS", "QUESTION_ANSWERS", "REAL", "REJECTS", "SCORES", "SUMMARIES",
+    "TABLES", "TEXT", "TEXTS", "TIERS", "VERDICTS", "WHOLE", "Column", "DataError", "Table", "digest", "is_encodable",
+    "require", "with_pair_ids",
+]  # fmt: skip
+
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        PAIRS,
+        REJECTS,
+        POISON_KEY,
+        SCORES,
+        ATTACK_SUCCESS,
+        LABELLED_PAIRS,
+        METHOD_ANSWERS,
+        PRODUCTS,
+        SUMMARIES,
+        FEATURES,
+        QUESTIONS,
+        QUESTION_ANSWERS,
+        OUTPUTS,
+        VERDICTS,
+    )
+}

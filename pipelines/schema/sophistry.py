@@ -1,0 +1,35 @@
+"""Tables of what policies put forward and who believes it."""
+
+from pipelines.schema.table import FLAG, REAL, TEXT, Column, Table
+
+CONFIDENCES = (0, 25, 50, 75, 100)  # how sure a judge may be, in percent, that an output is correct; at 50 it is unsure
+
+OUTPUTS = Table(
+    "outputs",
+    "What policies answer to items whose right answer is known.",
+    {
+        "item_id": Column(TEXT, "digest of the item: the same for every policy that is asked it"),
+        "task": Column(TEXT, "name in TASKS"),
+        "policy": Column(TEXT, "who answers: base, trained, ..."),
+        "prompt": Column(TEXT, "the item as the policy sees it, verbatim"),
+        "evidence": Column(TEXT, "what a judge may look at to check the output: passage, tests, working", nullable=True),
+        "output": Column(TEXT, "verbatim"),
+        "is_correct": Column(FLAG, "by the gold label, the tests or the steps"),
+        "proxy": Column(REAL, "the reward it was trained on, where known", nullable=True),
+    },
+)
+
+VERDICTS = Table(
+    "verdicts",
+    "What judges, people or models, make of outputs; a judgement that was not to be had stands with its fault.",
+    {
+        "item_id": Column(TEXT, "the item"),
+        "policy": Column(TEXT, "whose output it is"),
+        "judge": Column(TEXT, "who judges: an opaque name"),
+        "confidence": Column(REAL, "0, 25, 50, 75 or 100 percent sure that it is correct; above 50 approves", nullable=True),
+        "seconds": Column(REAL, "that the judge took", nullable=True),
+        "reason": Column(TEXT, "in the judge's words", nullable=True),
+        "consent": Column(FLAG, "whether a person agreed that the judgement is used; none of models", nullable=True),
+        "fault": Column(TEXT, "why there is no confidence: no answer, out of format, out of time", nullable=True),
+    },
+)
