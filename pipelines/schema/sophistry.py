@@ -1,8 +1,24 @@
 """Tables of what policies put forward and who believes it."""
 
-from pipelines.schema.table import FLAG, REAL, TEXT, Column, Table
+from pipelines.schema.table import FLAG, REAL, TEXT, TEXTS, WHOLE, Column, Table
 
 CONFIDENCES = (0, 25, 50, 75, 100)  # how sure a judge may be, in percent, that an output is correct; at 50 it is unsure
+
+ITEMS = Table(
+    "items",
+    "Questions whose right answer is known.",
+    {
+        "item_id": Column(TEXT, "digest of what is asked and of the evidence, whatever the order of options"),
+        "task": Column(TEXT, "name in TASKS"),
+        "prompt": Column(TEXT, "what is asked, options included, without the evidence"),
+        "options": Column(TEXTS, "what may be answered, A first; none where an answer is free", nullable=True),
+        "gold": Column(TEXT, "the right answer: an option's letter, a number; none where tests decide", nullable=True),
+        "evidence": Column(TEXT, "what settles the question: passage, tests, working", nullable=True),
+        "support": Column(TEXTS, "the parts of the evidence that are enough, verbatim; none where unknown", nullable=True),
+        "source": Column(TEXT, "file that it came from, or who wrote it"),
+        "line": Column(WHOLE, "1-based line there"),
+    },
+)
 
 OUTPUTS = Table(
     "outputs",
