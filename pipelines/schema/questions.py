@@ -20,6 +20,27 @@ QUESTIONS = Table(
     },
 )
 
+QUESTION_KEY = Table(
+    "question_key",
+    "Sealed truth about written questions whose faults were planted: for measures and reports, never for a filter.",
+    {
+        "question_id": Column(TEXT, "the question"),
+        "is_mislabelled": Column(FLAG, "whether the question is about the behaviour and another answer shows it"),
+        "is_off_topic": Column(FLAG, "whether the question is about something else"),
+    },
+)
+
+QUESTION_SCORES = Table(
+    "question_scores",
+    "What speaks for keeping a question: how sure its label is, how much it is about its behaviour, and whether it is a copy.",
+    {
+        "question_id": Column(TEXT, "the question"),
+        "label_confidence": Column(REAL, "what a discriminator that did not see it gives its label", nullable=True),
+        "relevance": Column(REAL, "how much it is about the behaviour; none without others to compare", nullable=True),
+        "cluster": Column(WHOLE, "place of the first question that it says the same as, itself included"),
+    },
+)
+
 QUESTION_ANSWERS = Table(
     "question_answers",
     "What a policy answers to questions: how likely each option is to it, and whether its choice shows the behaviour.",
