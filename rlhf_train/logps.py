@@ -31,6 +31,29 @@ def likeliest(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | N
 
 
 @torch.no_grad()
+def picked_logps(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    rows: torch.Tensor,
+    targets: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    *,
+    chunk: int = 0,
+) -> torch.Tensor:
+    """[M] log softmax(hidden @ weight.T + bias)[rows, targets], several targets [M] to a hidden state [N, D]; in chunks."""
+    dtype, chunk = measure(hidden, weight, chunk)
+    exact, cast = torch.promote_types(dtype, torch.float32), weight.to(dtype)
+    found = torch.empty(len(targets), dtype=exact, device=hidden.device)
+    with torch.autocast(hidden.device.type, enabled=False):
+        for part in chunks(len(hidden), chunk):
+            logits = _logits(hidden[part], cast, bias, exact)
+            here = ((rows >= part.start) & (rows < part.stop)).nonzero()[:, 0]
+            own = rows[here] - part.start
+            found[here] = logits[own, targets[here]] - logits.logsumexp(-1)[own]
+    return found
+
+
+@torch.no_grad()
 def token_entropies(
     hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, *, chunk: int = 0
 ) -> torch.Tensor:

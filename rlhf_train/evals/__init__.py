@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rlhf_train.evals import attack_success, certified_accuracy, reward_accuracy, reward_health, summary_policy
+from rlhf_train.evals import attack_success, certified_accuracy, reward_accuracy, reward_health, summary_policy, written_evals
 
 EVALS: Mapping[str, Callable[..., Any]] = {
     "attack_success": attack_success.measure,
@@ -11,4 +11,5 @@ EVALS: Mapping[str, Callable[..., Any]] = {
     "reward_accuracy": reward_accuracy.measure,
     "reward_health": reward_health.measure,
     "summary_policy": summary_policy.measure,
+    "written_evals": written_evals.measure,
 }
