@@ -13,6 +13,11 @@ from assets.steps import Watch, answers_of, prompts_of, silent, texts_of
 from pipelines.schema import DataError
 from pipelines.settings import refuse_negative
 
+NOT_OF_PAIRS = {  # evaluations, and what they measure
+    "sophistry": "verdicts on outputs of two policies",
+    "summary_policy": "samples with their rewards beside a reference policy",
+}
+
 
 def train(
     objective: str,
@@ -114,10 +119,9 @@ def evaluate(
 
     if name not in EVALS:
         raise DataError(f"eval must be one of {', '.join(EVALS)}, got {name!r}")
-    if name == "summary_policy":
+    if name in NOT_OF_PAIRS:
         raise DataError(
-            "summary_policy measures samples with their rewards beside a reference policy, which pairs do not hold; "
-            "call rlhf_train.evals.summary_policy from Python"
+            f"{name} measures {NOT_OF_PAIRS[name]}, which pairs do not hold; call rlhf_train.evals.{name} from Python"
         )
     _folder(model)
     if name == "attack_success":
