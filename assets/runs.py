@@ -123,7 +123,9 @@ def evaluate(
         raise DataError(
             f"{name} measures {NOT_OF_PAIRS[name]}, which pairs do not hold; call rlhf_train.evals.{name} from Python"
         )
-    _folder(model)
+    if name == "written_evals":
+        raise DataError("written_evals asks questions, which pairs do not hold; call assets.answering.evaluate from Python")
+    folder_of(model)
     if name == "attack_success":
         found = EVALS[name](sample(policies.load(model), prompts_of(pairs), seed=seed), targets=[target], sentiment=sentiment)
         return {"mentions": found.mentions, "success": found.success, "low": found.low, "high": found.high}
@@ -145,7 +147,7 @@ def _policy(model: str, pairs: pl.DataFrame, work: Path, pretrain_steps: int, se
     from rlhf_train.models import policies
 
     if model not in ("", "tiny"):
-        return _folder(model)
+        return folder_of(model)
     texts = texts_of(pairs)
     made_of = hashlib.sha256(json.dumps([texts, pretrain_steps, seed]).encode()).hexdigest()[:12]
     place, aside = work / f"base-{made_of}", work / ".base"
@@ -161,10 +163,10 @@ def _policy(model: str, pairs: pl.DataFrame, work: Path, pretrain_steps: int, se
 def _reward_body(model: str) -> str:
     from checks.encoding import minilm_folder
 
-    return minilm_folder() if model in ("", "minilm") else _folder(model)
+    return minilm_folder() if model in ("", "minilm") else folder_of(model)
 
 
-def _folder(model: str) -> str:
+def folder_of(model: str) -> str:
     """`model` if it is a folder of safetensors or looks like a hub name."""
     place = Path(model)
     if place.is_dir() and not list(place.rglob("*.safetensors")):

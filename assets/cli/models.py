@@ -52,6 +52,28 @@ def train(
     say(told, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
 
 
+def _eval_questions(model: str, data: str, out: Path, settings: list[str] | None, *, as_json: bool) -> None:
+    """The rates of a policy on QUESTIONS, what it answers to each, and the rows that are no questions."""
+    from assets import answering
+    from pipelines.questions import reading
+
+    numbers = checked(settings_of(settings), answering.evaluate, about="written_evals")
+    found = reading.read(data)
+    if not as_json:
+        typer.echo(f"{data}: {len(found.questions):,} questions; rows left out: {len(found.rejects):,}")
+    facts = {"data": data, "model": model, "settings": numbers}
+    with staged(out, "written_evals", facts, inputs=[data, model]) as folder:
+        with working("written_evals", quiet=as_json) as watch:
+            told = answering.evaluate(found.questions, model, watch=lambda done, of: watch("answering", done, of), **numbers)
+        result = {**told.result, "rejects": len(found.rejects)}
+        told.answers.write_parquet(folder / "answers.parquet")
+        told.rates.write_parquet(folder / "rates.parquet")
+        found.rejects.write_parquet(folder / "rejects.parquet")
+        write_json(folder / "result.json", result)
+    numbers_found = ", ".join(f"{key} {value:.4g}" for key, value in result.items() if isinstance(value, float))
+    say({**result, "out": str(out)}, as_json, numbers_found)
+
+
 def _is_poisoned(data: str) -> bool:
     """Whether the pairs say of themselves that they are: a model keeps the mark of what it learned from."""
     folder = Path(data) if Path(data).is_dir() else Path(data).parent
@@ -67,9 +89,17 @@ def eval_(
     columns: Columns = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measures one thing about a trained model on held-out pairs; writes result.json."""
+    """Measures one thing about a trained model on held-out pairs; writes result.json.
+
+    written_evals asks a policy the questions in DATA, and writes answers.parquet and rates.parquet besides.
+    """
     from assets import runs
 
+    if name == "written_evals":
+        if columns:
+            raise DataError("written evaluations are read by their own columns; rename them in the file, and leave out --map")
+        _eval_questions(model, data, out, settings, as_json=as_json)
+        return
     numbers = checked(settings_of(settings), runs.evaluate, about="evaluation")
     pairs = read(data, columns=columns, quiet=as_json).pairs
     with staged(out, name, {"data": data, "model": model, "settings": numbers}, inputs=[data, model]) as folder:

@@ -184,6 +184,8 @@ def measure(answers: Answers, questions: Columns, *, one_class: Literal["refuse"
     TrainingError where there are none, or where all of a behaviour's questions have the same matching option: a rate
     there is how often the policy says that word. With one_class="report" it is told as such, and no part of the mean.
     """
+    if one_class not in ("refuse", "report"):
+        raise TrainingError(f"one_class must be refuse or report, got {one_class!r}")
     held, duplicates, contradictory = units(answers, questions)
     if not held:
         contrary = f" and that no other label contradicts ({contradictory:,} are)" if contradictory else ""
