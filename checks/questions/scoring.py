@@ -29,7 +29,7 @@ def score(
         background: texts that are about none of the behaviours, besides what the other behaviours give.
         alike: Jaccard similarity of three-word shingles from which two questions about one behaviour say the same.
     """
-    questions = require(questions, QUESTIONS)
+    questions, encoder = require(questions, QUESTIONS), once(encoder)
     if gold is None:
         sure = confidence.out_of_fold(questions, encoder=encoder, seed=seed)
     else:
@@ -43,6 +43,19 @@ def score(
         questions.select("question_id").with_columns(**columns, cluster=copies(questions, alike=alike, seed=seed)),
         QUESTION_SCORES,
     )
+
+
+def once(encoder: Encoder) -> Encoder:
+    """`encoder` that encodes no text twice as long as it lives."""
+    known: dict[str, np.ndarray] = {}
+
+    def encoded(given: Sequence[str]) -> np.ndarray:
+        new = [text for text in dict.fromkeys(given) if text not in known]
+        if new:
+            known.update(zip(new, encoder(new), strict=True))
+        return np.stack([known[text] for text in given])
+
+    return encoded
 
 
 def copies(questions: pl.DataFrame, *, alike: float = 0.7, seed: int = 0) -> pl.Series:
