@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from pipelines.tasks import arithmetic, passages
+from pipelines.tasks import arithmetic, passages, stories
 from pipelines.tasks.task import Task
 
 TASKS: Mapping[str, Task] = {
     "arithmetic": Task(arithmetic.read, arithmetic.grade),
     "passages": Task(passages.read, passages.grade),
+    "stories": Task(stories.read, passages.grade),
 }
