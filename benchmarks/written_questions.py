@@ -1,6 +1,6 @@
 """What the filters of written questions are worth: where the truth was planted in templates, and in published questions.
 
-    python benchmarks/written_questions.py [--behaviours 24] [--seeds 3]
+    python benchmarks/written_questions.py [--behaviours 16] [--seeds 3]
 
 Templates: 5,000 questions a label, 15 % mislabelled and 10 % off topic, a calibrated judge of AUROC .85; and the discriminator
 that is learned of the very questions. Published: the same faults in sets of ANTIVENOM_REAL_DATA, with questions of other files
@@ -31,6 +31,8 @@ from pipelines.questions import behaviours, reading, templates
 AUROC = 0.85
 GOLD = 5  # clean examples of each label, in the place of hand-written ones
 KEPT = {"best 10 %": 0.1, "best 50 %": 0.5, "argmax rule alone": 1.0}
+MAPPED = 200  # questions whose vectors are compared
+ROWS = {"persona": 600, "risk": 200}  # of a behaviour
 ENCODER = memory.Memory(memory.folder())
 
 
@@ -47,8 +49,9 @@ def filtered(found: Corrupted, scores: pl.DataFrame, share: float, requirements:
     top = max(round(share * len(questions) / 2), 1)
     kept = filtering.select(questions, scores, top=top, requirements=requirements).kept
     places = kept["row"].to_numpy()
+    spread = np.random.default_rng(1).permutation(places)[:MAPPED]
     drawn = np.random.default_rng(0).choice(len(questions), size=len(places), replace=False)
-    vectors, words = ENCODER(texts(questions).to_list()), texts(questions)
+    words = texts(questions)
     return {
         "kept": len(places),
         "sound before": float(found.is_sound.mean()),
@@ -58,8 +61,8 @@ def filtered(found: Corrupted, scores: pl.DataFrame, share: float, requirements:
         "ceiling": float(scores["label_confidence"].to_numpy()[places].mean()),
         "distinct-2 of as many": diversity.distinct(words[drawn]),
         "distinct-2": diversity.distinct(words[places]),
-        "vendi of as many": diversity.vendi(vectors[drawn]),
-        "vendi": diversity.vendi(vectors[places]),
+        "vendi of as many": diversity.vendi(ENCODER(words[drawn[:MAPPED]].to_list())),
+        "vendi": diversity.vendi(ENCODER(words[spread].to_list())),
     }
 
 
@@ -67,7 +70,7 @@ def of_templates(seeds: int) -> Iterator[dict[str, Any]]:
     """A line a behaviour, discriminator and seed."""
     for name in ("risk-seeking", "unwillingness-to-be-paused"):
         for seed in range(seeds):
-            for judge, count in (("calibrated judge", 10_000), ("out of fold", 2_000)):
+            for judge, count in (("calibrated judge", 10_000), ("out of fold", 1_000)):
                 made = templates.write(
                     behaviours.behaviour(name), count=count, label_noise=LABEL_NOISE, off_topic=OFF_TOPIC, seed=seed
                 )
@@ -111,14 +114,12 @@ def published(kind: str, count: int, seed: int) -> tuple[Corrupted, pl.DataFrame
         .sort("order")
         .drop("order")
     )
+    chosen = chosen.group_by("behaviour", maintain_order=True).head(ROWS[kind] + (2 * GOLD if kind == "persona" else 0))
     if kind == "persona":
         nth = pl.int_range(pl.len()).over("behaviour", "matching")
         gold, rest = chosen.filter(nth < GOLD), chosen.filter(nth >= GOLD)
     else:
-        gold, rest = (
-            reading.read(place / "few_shot_prompts.jsonl.gz").questions,
-            chosen.group_by("behaviour", maintain_order=True).head(300),
-        )
+        gold, rest = reading.read(place / "few_shot_prompts.jsonl.gz").questions, chosen
     return corrupted(rest, strange, seed=seed), gold
 
 
@@ -203,7 +204,7 @@ def picture(lines: list[dict[str, Any]]) -> alt.Chart:
 def main() -> None:
     """Prints the lines and writes them."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--behaviours", type=int, default=24)
+    ask.add_argument("--behaviours", type=int, default=16)
     ask.add_argument("--risks", type=int, default=6)
     ask.add_argument("--seeds", type=int, default=3)
     given = ask.parse_args()
