@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from pipelines.tasks import arithmetic, passages, stories
+from pipelines.tasks import arithmetic, passages, programs, stories
 from pipelines.tasks.task import Task
 
 TASKS: Mapping[str, Task] = {
     "arithmetic": Task(arithmetic.read, arithmetic.grade),
     "passages": Task(passages.read, passages.grade),
+    "programs": Task(programs.read, programs.grade),
     "stories": Task(stories.read, passages.grade),
 }
