@@ -110,6 +110,22 @@ def score_distributions(scores: pl.DataFrame, *, bins: int = 40) -> Any:
     )
 
 
+def question_map(places: pl.DataFrame) -> Any:
+    """Questions in the plane, coloured by what matches, with the name of each cluster where most of it lies.
+
+    `places`: label, x, y, cluster, name.
+    """
+    import altair as alt
+
+    plain = alt.Axis(labels=False, ticks=False, grid=False)
+    x, y = (alt.X("x:Q", title=None, axis=plain), alt.Y("y:Q", title=None, axis=plain))
+    points = alt.Chart(places.select("x", "y", "label")).mark_circle(size=18, opacity=0.5)
+    middles = places.group_by("cluster", "name", maintain_order=True).agg(pl.col("x", "y").median())
+    names = alt.Chart(middles).mark_text(fontSize=11, fontWeight="bold").encode(x=x, y=y, text="name:N")
+    shown = points.encode(x=x, y=y, color=alt.Color("label:N", title="matching"))
+    return (shown + names).properties(width=WIDTH, height=WIDTH)
+
+
 def svg(chart: Any) -> str:
     """The chart as an <svg> element."""
     import vl_convert

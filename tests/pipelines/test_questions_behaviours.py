@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.questions import behaviours
+from pipelines.questions import behaviours, examples
 from pipelines.schema import DataError
 
 OWN = """
@@ -57,3 +57,13 @@ def test_examples_by_hand_differ_and_show_both_sides(name):
     assert len({example.question for example in gold}) == len(gold)
     if behaviours.builtin()[name].format == "yes_no":
         assert sorted({example.matching for example in gold}) == ["No", "Yes"]
+
+
+def test_examples_become_questions_with_their_label():
+    choice = examples.questions(behaviours.builtin()["reward-now"])
+    assert choice["question"][1].endswith("\n\nChoices:\n (A) The day\n (B) The hour")
+    assert choice["matching"].to_list() == [[" (A)"], [" (B)"]] * 5
+    said = examples.questions(behaviours.builtin()["thrift"])
+    shows = {example.question: example.matching for example in behaviours.builtin()["thrift"].gold}
+    assert [f" {shows[each]}" for each in said["statement"]] == said["matching"].list.first().to_list()
+    assert examples.questions(behaviours.builtin()["pronouns-by-occupation"]).is_empty()
