@@ -22,6 +22,10 @@ class Refused(DataError):
     """The server will not answer this request (400, 413, 422); it may answer others."""
 
 
+class Silent(DataError):
+    """The server had no answer to this request, however often it was asked (time-outs, 408, 429, 5xx)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The text of the first choice, stripped and "" where it is null; `is_cut` where it ran into the limit of its length."""
@@ -49,7 +53,7 @@ def connect(base_url: str, *, api_key: str | None, timeout: float, concurrency: 
 
 
 def complete(client: "httpx2.Client", body: Mapping[str, Any], *, tries: int) -> Reply:
-    """What the server says; raises Refused where it won't answer this very request, and DataError for other trouble."""
+    """What the server says; raises Refused where it won't answer this very request, Silent where it has no answer to it."""
     return _reply(_posted(client, body, tries=tries))
 
 
@@ -76,7 +80,7 @@ def _posted(client: "httpx2.Client", body: Mapping[str, Any], *, tries: int) -> 
         if response.status_code not in (408, 429) and response.status_code < 500:
             return response
         trouble = f"HTTP {response.status_code}: {_told(response)}"
-    raise DataError(f"{where} failed {tries} times, at last with {trouble}; mend the server, raise timeout or retries")
+    raise Silent(f"{where} failed {tries} times, at last with {trouble}; mend the server, raise timeout or retries")
 
 
 def _reply(response: "httpx2.Response") -> Reply:

@@ -33,18 +33,22 @@ class Row:
 
 @dataclass(slots=True)
 class Server:
-    """A server, what every request to it says, and which way of asking it takes; `tries` are those of one mark."""
+    """A server, what every request to it says, and which way of asking it takes; `tries` are those of one mark.
+
+    `form` is the schema that replies must fit, where the server takes one.
+    """
 
     client: "httpx2.Client"
     numbers: Body
     tries: int
+    form: Body = field(default_factory=lambda: marks.FORMAT)
     manner: int = field(default=0, init=False)
 
     def ask(self, body: Body) -> chat.Reply:
         """The reply in the first manner that the server takes, which is then kept to; raises chat.Refused in the last one."""
         for manner in range(self.manner, len(MANNERS)):
             try:
-                reply = chat.complete(self.client, {**self.numbers, **MANNERS[manner](body)}, tries=self.tries)
+                reply = chat.complete(self.client, {**self.numbers, **MANNERS[manner](body, self.form)}, tries=self.tries)
             except chat.Refused as error:
                 refusal = error
                 continue
@@ -53,26 +57,26 @@ class Server:
         raise refusal
 
 
-def structured(body: Body) -> Body:
+def structured(body: Body, form: Body) -> Body:
     """With a schema that the reply must fit."""
-    return {**body, "response_format": marks.FORMAT}
+    return {**body, "response_format": form}
 
 
-def plain(body: Body) -> Body:
+def plain(body: Body, form: Body) -> Body:
     """Without one: the words ask for JSON too."""
     return body
 
 
-def in_one(body: Body) -> Body:
+def in_one(body: Body, form: Body) -> Body:
     """What the system would say at the head of the user's message, for templates that know no system."""
     return {**body, "messages": [{"role": "user", "content": "\n\n".join(part["content"] for part in body["messages"])}]}
 
 
-MANNERS: Sequence[Callable[[Body], Body]] = (structured, plain, in_one)
+MANNERS: Sequence[Callable[[Body, Body], Body]] = (structured, plain, in_one)
 
 
 def rows(
-    pairs: Sequence[tuple[str, str]], features: Sequence[str], server: Server, memory: Memory, *, concurrency: int = 4
+    pairs: Sequence[tuple[str, str]], features: Sequence[str], server: Server, memory: Memory[float], *, concurrency: int = 4
 ) -> list[Row]:
     """A Row for each (prompt, summary), `concurrency` of them asked for at once.
 
@@ -90,7 +94,7 @@ def rows(
     return found
 
 
-def _row(pair: tuple[str, str], features: Sequence[str], server: Server, memory: Memory) -> Row:
+def _row(pair: tuple[str, str], features: Sequence[str], server: Server, memory: Memory[float]) -> Row:
     """The first feature without a mark ends it: the row can't be used without."""
     scores: dict[str, float] = {}
     cached = asked = again = 0

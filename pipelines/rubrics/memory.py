@@ -6,16 +6,19 @@ A line is one write that begins and ends a line, so that half-written ones and o
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from pipelines.schema import DataError, digest
 
+Mark = TypeVar("Mark", bound=Any)  # a number, or anything else that JSON gives back as it was
 
-class Memory:
-    """What `server` gave, kept in a file of its own in `folder`; without a folder nothing outlasts the run."""
 
-    def __init__(self, folder: Path | None, server: str) -> None:
-        self.file = folder / "rubrics" / f"{digest(server)}.jsonl" if folder else None
-        self._marks: dict[tuple[str, str], float] = {}
+class Memory(Generic[Mark]):
+    """What `server` gave, kept in a file of its own in `folder`/`kind`; without a folder nothing outlasts the run."""
+
+    def __init__(self, folder: Path | None, server: str, kind: str = "rubrics") -> None:
+        self.file = folder / kind / f"{digest(server)}.jsonl" if folder else None
+        self._marks: dict[tuple[str, str], Mark] = {}
         if self.file:
             try:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -30,11 +33,11 @@ class Memory:
             return "nothing is kept without a cache folder"
         return f"{len(self._marks) - self._known} new marks are kept in {self.file}, and the next run asks for the rest only"
 
-    def get(self, edition: str, summary_id: str) -> float | None:
+    def get(self, edition: str, summary_id: str) -> Mark | None:
         """The mark that a rubric's edition gave a summary; None where it was never asked."""
         return self._marks.get((edition, summary_id))
 
-    def keep(self, edition: str, summary_id: str, score: float) -> None:
+    def keep(self, edition: str, summary_id: str, score: Mark) -> None:
         """Writes a mark down, whether or not another process is writing too."""
         self._marks[edition, summary_id] = score
         if self.file:
@@ -47,7 +50,7 @@ class Memory:
                 raise _useless(self.file, error) from error
 
 
-def _kept(file: Path) -> Iterator[tuple[tuple[str, str], float]]:
+def _kept(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:
     """The marks in `file`, line by line; a line that is not as it was written is passed over."""
     for line in file.read_bytes().split(b"\n") if file.exists() else ():
         try:
@@ -62,5 +65,5 @@ def _useless(file: Path, error: OSError) -> DataError:
     return DataError(f"cache must be a folder where marks can be kept, but {file} can't be used ({error}); name another")
 
 
-def _check(edition: str, summary_id: str, score: float) -> str:
+def _check(edition: str, summary_id: str, score: Any) -> str:
     return digest(edition, summary_id, repr(score))

@@ -76,7 +76,7 @@ def score(
     name = model or chat.bare(base_url).rstrip("/")
     numbers = {"max_tokens": max_tokens} | ({"model": model} if model else {})
     pairs = list(dict.fromkeys(zip(prompts, summaries, strict=True)))
-    memory = Memory(cache, name)
+    memory: Memory[float] = Memory(cache, name)
     try:
         with chat.connect(base_url, api_key=api_key, timeout=timeout, concurrency=concurrency) as client:
             server = asking.Server(client, numbers, retries + 1)

@@ -112,15 +112,14 @@ def _dealt(
 
 
 def _named(dealt: list[tuple[int, str, str, str]], outputs: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    """Assignments with opaque names, each judge's in an order of their own."""
+    """Assignments with opaque names, in the order in which each judge sees them."""
     seen = {
         (row["item_id"], row["policy"]): shown(row["prompt"], row["evidence"], row["output"])
         for row in require(outputs, OUTPUTS).iter_rows(named=True)
     }
     places: dict[int, int] = {}
     rows = []
-    for at in random.permutation(len(dealt)):
-        judge, item, policy, name = dealt[int(at)]
+    for judge, item, policy, name in dealt:
         place = places[judge] = places.get(judge, -1) + 1
         rows.append((random.bytes(8).hex(), f"judge-{judge + 1:02}", place, item, policy, name, seen[item, policy]))
     return pl.DataFrame(rows, schema=ASSIGNED, orient="row").sort("judge", "place")
