@@ -89,7 +89,7 @@ def train(
 def estimate(
     policy: Policy, rewards: np.ndarray, random: np.random.Generator, *, beta: float, samples: int
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """An unbiased estimate of the objective's gradient in `shared` [K] and `own` [N, K]; its samples' mean reward and divergence.
+    """An unbiased estimate of the objective's gradient in `shared` [K] and `own` [N, K]; mean reward and divergence seen.
 
     The baseline of a sample is the mean of the others, so that it does not depend on the sample itself.
     """

@@ -101,7 +101,7 @@ def test_training_finds_the_closed_form():
     assert np.abs(trained.policy.chances - tilted(INITIAL, PROXY)).max() < 0.03
     assert trained.policy.chances[1, 0] == 0
     assert trained.rewards[:10].mean() < 0.7 < 0.95 < trained.rewards[-50:].mean()
-    assert trained.divergences[0] == 0 < trained.divergences[-50:].mean()
+    assert abs(trained.divergences[0]) < 1e-12 < 0.01 < trained.divergences[-50:].mean()
 
 
 def test_the_seed_decides_all():
