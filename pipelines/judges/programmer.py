@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from pipelines.judges.dealing import verdicts
-from pipelines.schema import CONFIDENCES, DataError
+from pipelines.schema import CONFIDENCES, OUTPUTS, DataError, require
 from pipelines.tasks import grading
 from pipelines.tasks.grading import Runs, UnitTests, Verdict
-from pipelines.tasks.programs import program, tests_of
+from pipelines.tasks.programs import TASK, program, tests_of
 from pipelines.tasks.readability import readability
 
 
@@ -69,6 +69,8 @@ def judge(
         raise DataError(
             f"a test takes some time and comes to mind somehow, got per_test={per_test}, spread={spread}, easy={easy}"
         )
+    if strange := set(require(outputs, OUTPUTS)["task"]) - {TASK}:
+        raise DataError(f"a programmer judges outputs of task {TASK!r}, got {min(strange)!r}; choose another judge")
     return verdicts(outputs, partial(_decide, habits=habits, runs=runs or Runs()), kind="programmer", judges=judges, seed=seed)
 
 

@@ -10,7 +10,7 @@ from pipelines.studies import study
 from rlhf_train.evals import sophistry
 from tests.pipelines.annotators import outputs_of
 
-SIMULATED = [name for name in JUDGES if name != "server"]
+SIMULATED = [name for name in JUDGES if name not in ("server", "programmer")]  # who needs a server, or programs
 MANY = outputs_of([(at % 2 == 0, at % 3 == 0) for at in range(60)])
 NAMES = {"before": "zebra", "after": "quagga", "draws": 100}
 

@@ -99,6 +99,11 @@ def test_numbers_that_cannot_be_are_refused():
             judge(outputs(RIGHT, 2), **numbers)
 
 
+def test_outputs_that_are_no_programs_are_refused():
+    with pytest.raises(DataError, match="task 'programs', got 'passages'"):
+        judge(outputs(RIGHT, 2).with_columns(task=pl.lit("passages")))
+
+
 def test_only_the_drawn_tests_are_run(monkeypatch):
     asked = []
     whole = programmer.grading.verdicts
