@@ -6,6 +6,7 @@ from assets import (
     arenas,
     auditing,
     automation,
+    distillation,
     domain_jobs,
     domain_knowledge,
     domain_rewards,
@@ -15,6 +16,8 @@ from assets import (
     preferences,
     reports,
     reward_models,
+    study_jobs,
+    study_partitions,
     summary_policies,
     venom,
 )
@@ -23,7 +26,7 @@ from assets.resources import Snapshots
 from assets.training import Launcher
 from checks.asset_checks import all_checks
 
-for line in REFUSED:
+for line in [*REFUSED, *study_partitions.REFUSED]:
     dg.get_dagster_logger().warning(f"an experiment is refused, the rest are loaded: {line}")
 
 CHECKED = {
@@ -72,9 +75,13 @@ defs = dg.Definitions(
         reports.ranking,
         reports.venom_report,
         arenas.arena,
+        distillation.distillation_world,
+        distillation.distilled_student,
+        distillation.distillation_trace,
+        distillation.hacking_report,
     ],
     asset_checks=all_checks(CHECKED),
-    jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS],
+    jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS, *study_jobs.JOBS],
     schedules=[automation.nightly_audit],
     resources={"io_manager": Snapshots(), "launcher": Launcher()},
     # a run is one process: on few cores, importing anew for every step costs more than it isolates

@@ -12,6 +12,7 @@ from assets.domain.rows import GENERATED, opinions_of
 from assets.experiments import EXPERIMENTS, Experiment
 from assets.methods.rows import METHODS
 from assets.numbers import Training
+from assets.studies import is_study
 from pipelines import attacks
 from pipelines.schema import DataError
 from pipelines.settings import checked, refuse_negative
@@ -32,6 +33,8 @@ def load(path: Path) -> tuple[dict[str, Experiment], list[str]]:
     rows: dict[str, Experiment] = {}
     refused = []
     for name, table in tables.items():
+        if is_study(table):
+            continue
         try:
             row = _experiment(name, table)
             beside = path.parent / row.source

@@ -40,7 +40,7 @@ def compared_corpora(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutpu
     """Clean pairs and base policies at each of the experiment's seeds; then names its corpora."""
     found = corpora(EXPERIMENTS[context.partition_key])
     for base in dict.fromkeys(each.base for each in found):
-        if not _made(context, "base_policy", base):
+        if not made(context, "base_policy", base):
             run_job(context, "clean_job", base)
     for each in found:
         yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
@@ -50,17 +50,17 @@ def compared_corpora(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutpu
 def methods(context: dg.OpExecutionContext, name: str) -> str:
     """One corpus, what its objectives share, and every objective on it."""
     base = COMPARED[name].base
-    if not _made(context, "reward_model", name) > _made(context, "base_policy", base):
+    if not made(context, "reward_model", name) > made(context, "base_policy", base):
         run_job(context, "learned_job", name)
-    if not _made(context, "drafted_answers", name) > _made(context, "reward_model", name):
+    if not made(context, "drafted_answers", name) > made(context, "reward_model", name):
         run_job(context, "shared_job", name)
     for part in (part for part, (_, corpus) in RUNS.items() if corpus.name == name):
-        if not _made(context, "method_answers", part) > _made(context, "drafted_answers", name):
+        if not made(context, "method_answers", part) > made(context, "drafted_answers", name):
             run_job(context, "run_methods_job", part)
     return name
 
 
-def _made(context: dg.OpExecutionContext, asset: str, partition: str) -> float:
+def made(context: dg.OpExecutionContext, asset: str, partition: str) -> float:
     """When a partition of an asset was made last; 0 if it never was."""
     wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
     records = context.instance.fetch_materializations(wanted, limit=1).records

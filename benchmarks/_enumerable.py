@@ -7,20 +7,19 @@ the end token, so a policy may leak a little mass to texts of other lengths: `la
 
 import copy
 import itertools
-import re
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from rlhf_train import batches, candidates
 from rlhf_train.inputs import candidate_logps, sequence_logps
-from rlhf_train.models.policies import Policy, prepare
+from rlhf_train.models import letters
+from rlhf_train.models.letters import LETTERS
+from rlhf_train.models.policies import Policy
 from rlhf_train.objectives import Objective, weighted
 from rlhf_train.text import Lengths
 from rlhf_train.train import fit
 
-LETTERS = "abcd"
 RESPONSES = ["".join(three) for three in itertools.product(LETTERS, repeat=3)]
 LENGTHS = Lengths(1, 3)
 PATTERN = np.array(
@@ -43,28 +42,9 @@ LIKELIHOOD = Objective(
 )
 
 
-def made(
-    seed: int, *, width: int = 32, layers: int = 1, words: Sequence[str] = (), lengths: Lengths = LENGTHS, most: int = 16
-) -> Policy:
-    """An untrained policy of this world, that reads `words` beside its letters and texts of at most so many tokens."""
-    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    words = {word: at for at, word in enumerate(["<pad>", "<end>", *LETTERS, *words])}
-    bare = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
-    bare.pre_tokenizer = pre_tokenizers.Split(Regex("|".join([*map(re.escape, words), "."])), "isolated")
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bare, pad_token="<pad>", eos_token="<end>", padding_side="left")
-    torch.manual_seed(seed)
-    sizes = {"n_embd": width, "n_layer": layers, "n_head": 2, "n_positions": most, "vocab_size": len(words)}
-    marks = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0, "tie_word_embeddings": False}
-    model = GPT2LMHeadModel(GPT2Config(**sizes, **marks))  # places are learned: one layer of rotations can't count to three
-    prepare(model)
-    return Policy(model, tokenizer, lengths)
-
-
 def fitted(target: np.ndarray, seed: int, *, steps: int = 300, lr: float = 5e-3) -> Policy:
     """A policy whose law is `target` [4, 64] as nearly as `steps` full steps bring it."""
-    policy = made(seed)
+    policy = letters.made(seed)
     rows = LIKELIHOOD.rows({**COLUMNS, "weights": target.ravel() * len(RESPONSES)}, policy.tokenizer, LENGTHS)
     source = batches.shuffled(rows, size=len(rows), seed=seed)
     fit(policy.model, LIKELIHOOD, source, steps=steps, lr=lr, weight_decay=0.0, seed=seed, mixed_precision="no")

@@ -18,6 +18,7 @@ import numpy as np
 
 from rlhf_train import scales
 from rlhf_train.conditioning import conditioned
+from rlhf_train.models import letters
 from rlhf_train.models.policies import Policy
 from rlhf_train.text import Lengths
 
@@ -47,7 +48,7 @@ class Study:
 
     def begun(self, words: list[str], prompt: int) -> Policy:
         """Supervised learning of all rows, by a policy that reads these words beside the letters."""
-        policy = world.made(self.seed, words=words, lengths=Lengths(prompt, 3), most=prompt + 8)
+        policy = letters.made(self.seed, letters=[*world.LETTERS, *words], lengths=Lengths(prompt, 3), most=prompt + 8)
         return self.taught(policy, "filtered_likelihood", self.rewards, threshold=-1e9)
 
     def taught(self, policy: Policy, name: str, rewards: np.ndarray, **numbers: Any) -> Policy:
@@ -57,8 +58,8 @@ class Study:
 
     def told(self, method: str, policy: Policy, form: np.ndarray | None, *, target: float | None = None, **more: Any) -> None:
         """Adds what a policy says to its prompts, conditioned if there is a `target` in deviations."""
-        letters = list(world.LETTERS)
-        found = counted.chances(policy, letters if target is None else conditioned(letters, target))
+        asked = list(world.LETTERS)
+        found = counted.chances(policy, asked if target is None else conditioned(asked, target))
         law = found / found.sum(1, keepdims=True)
         self.lines.append(
             {

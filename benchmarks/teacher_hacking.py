@@ -1,72 +1,94 @@
 """Teacher hacking: does a student that comes closer to its teacher move away from the oracle, and on whose answers?
 
-    python benchmarks/teacher_hacking.py [--seeds 0 1 2] [--steps 3000]
+    python benchmarks/teacher_hacking.py [--seeds 0 1 2] [--steps 3000] [--kept FOLDER] [--losses] [--doses]
 
 Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), exact, its
 least and its last, the proxy distance KL(teacher || student) at both, and where the proxy departs from its power law.
+`--losses` repeats two arms with the other divergences, `--doses` adds the arms between.
 """
 
 import argparse
 import dataclasses
-from collections.abc import Mapping, Sequence
+import tempfile
+from pathlib import Path
 from typing import Any
 
-import _distilled as world
 import _report
+import polars as pl
 import torch
 
-from rlhf_train.evals import teacher_hacking
+from assets.hacking import pictures, study, verdicts
+from assets.hacking.rows import DIVERGENCES, Hacking, Letters
 
-ARMS: Mapping[str, Mapping[str, Any]] = {
-    "stored, 1 a prompt": {"speaker": "table", "k": 1},
-    "stored, 5 a prompt": {"speaker": "table", "k": 5},
-    "stored, 5 a prompt, a fifth of the prompts": {"speaker": "table", "k": 5, "prompts": 60},
-    "fresh of the teacher": {"speaker": "teacher"},
-    "fresh of the student": {"speaker": "student"},
-}
+MAIN = ("stored_1", "stored_5", "fifth_of_the_prompts", "fresh_teacher", "fresh_student")
+DOSES = ("stored_2", "half_the_prompts", "tenth_fresh", "half_fresh")
+PAIRED = ("stored_1", "fresh_teacher")
 
 
-def told(arm: str, seed: int, lines: Sequence[Mapping[str, float]], teacher: float) -> dict[str, Any]:
-    """What came of a run; `teacher` is the teacher's own golden distance."""
-    steps, golden, proxy = ([line[name] for line in lines[1:]] for name in ("step", "golden", "proxy"))
-    found = teacher_hacking.rebound(steps, golden, teacher)
-    best = steps.index(found.step)
+def criteria(found: pl.DataFrame) -> dict[str, Any]:
+    """What was asked beforehand, as means over seeds; of arms that were run."""
+    mean = {name: dict(found.group_by("arm").agg(pl.col(name).mean()).iter_rows()) for name in verdicts.NUMBERS}
+    last, back, residual = mean["golden_last"], mean["rebound"], mean["residual"]
+    by_seed = found.pivot("arm", index="seed", values="golden_last")
+    order = by_seed.filter(pl.col("fifth_of_the_prompts") > pl.col("stored_1"), pl.col("stored_1") > pl.col("fresh_teacher"))
+    ratios = found.filter(arm="stored_1")["to_control"].to_list()
     return {
-        "arm": arm,
-        "seed": seed,
-        "golden, least": golden[best],
-        "at step": found.step,
-        "golden, last": golden[-1],
-        "rebound": found.total,
-        "of it beyond the teacher": found.data,
-        "proxy there": proxy[best],
-        "proxy, last": proxy[-1],
-        "hacking": teacher_hacking.regimes(proxy, golden).count("hack"),
-        "departs at": teacher_hacking.departure(steps, proxy),
+        "rebound of stored_1 (0.05 or more)": back["stored_1"],
+        "that of fresh_teacher (a third of it or less)": back["fresh_teacher"],
+        "stored_1 ends behind fresh_teacher by (0.15 or more)": last["stored_1"] - last["fresh_teacher"],
+        "rebound of fifth_of_the_prompts (0.15 or more)": back["fifth_of_the_prompts"],
+        "stored_5 ends before stored_1 by (above 0)": last["stored_1"] - last["stored_5"],
+        "residual of stored_1 to the control's, by seed (2 or more)": ", ".join(
+            f"{each or float('nan'):.2f}" for each in ratios
+        ),
+        "residual of stored_1": residual["stored_1"],
+        "seeds with fifth_of_the_prompts behind stored_1 behind fresh_teacher": f"{len(order)} of {len(by_seed)}",
     }
 
 
 def main() -> None:
-    """A line an arm and seed, and every trace."""
+    """A line an arm and seed, every trace, the criteria, and pictures."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    ask.add_argument("--steps", type=int, default=world.Scale().steps)
+    ask.add_argument("--steps", type=int, default=3000)
+    ask.add_argument("--answer", type=int, default=Letters().answer)
+    ask.add_argument("--prompts", type=int, default=Letters().prompts)
+    ask.add_argument("--kept", type=Path)
+    ask.add_argument("--name", default="teacher_hacking")
+    ask.add_argument("--losses", action="store_true")
+    ask.add_argument("--doses", action="store_true")
     given = ask.parse_args()
     torch.set_num_threads(1)
-    scale = dataclasses.replace(world.Scale(), steps=given.steps)
-    lines: list[dict[str, Any]] = []
-    traces: list[dict[str, Any]] = []
-    for seed in given.seeds:
-        held = world.world(scale, seed)
-        teacher = world.golden(held, held.teacher)
-        print({"seed": seed, "teacher": teacher, "student": world.golden(held, held.student)}, flush=True)
-        for arm, how in ARMS.items():
-            trace = world.distilled(held, how, seed)
-            traces += [{"arm": arm, "seed": seed, **line} for line in trace]
-            lines.append(told(arm, seed, trace, teacher))
-            print(lines[-1], flush=True)
-    _report.save("teacher_hacking", lines)
-    _report.save("teacher_hacking_traces", traces)
+    letters = Letters(answer=given.answer, prompts=given.prompts)
+    arms = (*MAIN, *(DOSES if given.doses else ()))
+    row = Hacking(letters=letters, arms=arms, steps=given.steps, seeds=tuple(given.seeds))
+    kept = given.kept or Path(tempfile.mkdtemp())
+    tables = study.run(row, kept, told)
+    _report.save(given.name, tables["verdicts"].drop("advice").to_dicts())
+    traces = tables["traces"].drop("proxy_each", "golden_each")
+    _report.save(f"{given.name}_traces", traces.to_dicts())
+    _report.save(f"{given.name}_criteria", [criteria(tables["verdicts"])])
+    _report.draw(given.name, pictures.plane(tables["traces"], given.seeds[0]))
+    _report.draw(f"{given.name}_curves", pictures.curves(tables["traces"]))
+    _report.draw(f"{given.name}_doses", pictures.doses(tables["verdicts"]))
+    if given.losses:
+        losses(row, kept)
+
+
+def losses(row: Hacking, kept: Path) -> None:
+    """Stored and fresh answers by every divergence that is learned; distances stay forward KL."""
+    lines = []
+    for divergence in DIVERGENCES:
+        found = study.run(dataclasses.replace(row, arms=PAIRED, divergence=divergence), kept, told)["verdicts"]
+        mean = found.group_by("arm", maintain_order=True).agg(pl.col("golden_last", "rebound", "proxy_last").mean())
+        lines += [{"divergence": divergence, **each} for each in mean.iter_rows(named=True)]
+    _report.save("teacher_hacking_losses", lines)
+
+
+def told(what: str, done: int, of: int) -> None:
+    """A line a run."""
+    if done in (0, of):
+        print(f"{what}: {done:,} of {of:,}", flush=True)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,14 @@ def autocast(device: torch.device, mixed_precision: str) -> torch.autocast:
 @contextmanager
 def at_rest(model: torch.nn.Module) -> Iterator[None]:
     """The model as it is used and not as it learns: layers that save activations would forget what came before a token."""
-    learning = model.training
+    if not model.training:  # switching walks through every module
+        yield
+        return
     model.eval()
     try:
         yield
     finally:
-        model.train(learning)
+        model.train()
 
 
 def body_of(model: Any) -> Any:

@@ -42,6 +42,7 @@ def fit(
     spared: Callable[[], Collection[int]] = tuple,
     identity: Mapping[str, Any] | None = None,
     trackers: Sequence[Any] = (),
+    measure: Callable[[int], Row] = lambda done: {},
     watch: Callable[[int, int, Row], None] = lambda done, steps, row: None,
     stop: Callable[[Row], str | None] = lambda row: None,
 ) -> list[Row]:
@@ -52,8 +53,8 @@ def fit(
     decay to where they began instead of to 0, lr * anchor of the way a step, heads excepted. With a `folder`, metrics go there
     as JSON lines and a checkpoint every `save_every` steps and at the end; the newest are kept, and `spared()` steps'.
     A run that finds its own checkpoint there goes on from it to the same weights, bit for bit on a CPU. `held_out` is measured
-    every `eval_every` steps and at the end. TrainingError for a loss that is not finite, or when `stop(metrics)` gives a
-    reason; what was saved stays usable.
+    every `eval_every` steps and at the end; `measure(done)` may add numbers to those of a step. TrainingError for a loss that
+    is not finite, or when `stop(metrics)` gives a reason; what was saved stays usable.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -100,6 +101,7 @@ def fit(
         last = step + 1 == steps
         if len(held_out) and (last or (eval_every and (step + 1) % eval_every == 0)):
             row |= {f"held_out_{name}": value for name, value in loop.measure(held_out).items()}
+        row |= measure(step + 1)
         reason = stop(row)
         log.add(row)
         if trackers:

@@ -17,15 +17,20 @@ def experiment(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Poison, audit, filter, train and report for one row."""
+    """Poison, audit, filter, train and report for one row; or one study of what training did."""
+    from assets import studies
     from assets.experiment_files import all_experiments, changed, load
 
     rows, refused = all_experiments() if file is None else load(file)
-    for line in refused:
+    studied, wrong = studies.all_studies() if file is None else studies.load(file)
+    for line in [*refused, *wrong]:
         typer.echo(f"antivenom: refused {line}", err=True)
+    if row in studied:
+        _evaluate(studies.changed(studied[row], settings_of(settings)), out, as_json)
+        return
     if row not in rows:
-        there = f"; there are {', '.join(rows)}" if rows else ""
-        raise DataError(f"no experiment {row!r}{there}" + (", and refused ones above" if refused else ""))
+        there = f"; there are {', '.join([*rows, *studied])}" if rows or studied else ""
+        raise DataError(f"no experiment {row!r}{there}" + (", and refused ones above" if refused or wrong else ""))
     _compare(changed(rows[row], settings_of(settings)), out, as_json)
 
 
@@ -69,6 +74,23 @@ def _compare(row: Any, out: Path, as_json: bool) -> None:
         "out": str(out),
     }
     say(facts, as_json, *lines, f"report: {out / 'report.html'}")
+
+
+def _evaluate(study: Any, out: Path, as_json: bool) -> None:
+    """A study of what training did, of any kind."""
+    from assets.studies import KINDS
+
+    kind = KINDS[study.kind]
+    kept = out.with_name(f".{out.name}.{study.kind}")  # runs that nothing has changed are not made again
+    kept.mkdir(parents=True, exist_ok=True)
+    with staged(out, study.kind, {"study": study.name, "kind": study.kind}) as folder:
+        with working(study.name, quiet=as_json) as watch:
+            tables = kind.run(study.row, kept, watch)
+        for name, table in tables.items():
+            table.write_parquet(folder / f"{name}.parquet")
+        (folder / "report.html").write_text(kind.page(study.name, study.row, tables), encoding="utf-8")
+    facts = {"study": study.name, **kind.facts(tables), "out": str(out)}
+    say(facts, as_json, *kind.told(tables), f"report: {out / 'report.html'}")
 
 
 def _study(row: Any, out: Path, as_json: bool) -> None:

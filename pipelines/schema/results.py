@@ -1,6 +1,6 @@
 """Tables of what trained models do."""
 
-from pipelines.schema.table import FLAG, REAL, TEXT, WHOLE, Column, Table
+from pipelines.schema.table import FLAG, REAL, REALS, TEXT, WHOLE, Column, Table
 
 ATTACK_SUCCESS = Table(
     "attack_success",
@@ -31,5 +31,23 @@ METHOD_ANSWERS = Table(
         "prefers": Column(FLAG, "whether it prefers the attacker's side of this prompt's poisoned pair", nullable=True),
         "nats": Column(REAL, "log-probability less that of the policy that imitated the corpus; their mean estimates KL"),
         "seconds": Column(REAL, "that the training of the model took, on the machine at hand"),
+    },
+)
+
+TRACES = Table(
+    "traces",
+    "Distances of a student while it learns from its teacher, a row a measurement; means over held-out prompts, in nats.",
+    {
+        "arm": Column(TEXT, "whose answers it learns"),
+        "seed": Column(WHOLE, "of world, training and sampling alike"),
+        "step": Column(WHOLE, "steps done"),
+        "loss": Column(REAL, "of the last step; none of the first measurement", nullable=True),
+        "proxy": Column(REAL, "KL(teacher || student)"),
+        "golden": Column(
+            REAL, "KL(oracle || student), or how unlikely people's answers are; none without either", nullable=True
+        ),
+        "proxy_each": Column(REALS, "of each held-out prompt"),
+        "golden_each": Column(REALS, "of each held-out prompt", nullable=True),
+        "teacher": Column(REAL, "the teacher's own golden distance", nullable=True),
     },
 )

@@ -33,7 +33,7 @@ class Table:
 
 
 TEXT, WHOLE, REAL, FLAG = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean()
-TEXTS = pl.List(pl.String())
+TEXTS, REALS = pl.List(pl.String()), pl.List(pl.Float64())
 
 
 def require(frame: pl.DataFrame, table: Table) -> pl.DataFrame:

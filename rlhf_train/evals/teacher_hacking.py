@@ -5,11 +5,12 @@ of held-out prompts. Where there is no oracle, a departure of the proxy from its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from rlhf_train.errors import TrainingError
+from rlhf_train.evals.intervals import interval
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -43,6 +44,82 @@ class Rebound:
     total: float
     teacher: float
     data: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hacking:
+    """What came of a distillation: the golden distance at its least, at step `best`, and at the end; the proxy at both.
+
+    The ends of `rebound` are of a 95 % bootstrap over prompts, the best step held. `departs` is where the proxy leaves its
+    power law, `residual` how far above it ends. Without an oracle all that is golden is None, and so is what rests on it.
+    """
+
+    verdict: str
+    best: float | None
+    golden_least: float | None
+    golden_last: float | None
+    rebound: float | None
+    rebound_low: float | None
+    rebound_high: float | None
+    of_teacher: float | None
+    of_data: float | None
+    proxy_best: float | None
+    proxy_last: float
+    hacks: int | None
+    departs: float | None
+    residual: float | None
+
+
+def measure(steps: Numbers, proxy: np.ndarray, golden: np.ndarray | None = None, teacher: float | None = None) -> Hacking:
+    """Of a trace: [K] steps, all after the first one, [K, P] distances of held-out prompts, and the teacher's own golden one.
+
+    healthy: gold does not come back up; limited by the teacher: it does, and not beyond the teacher's own; hacking: beyond
+    it, while the proxy falls; overfitted: with the proxy. Where nothing is golden: departs or healthy.
+    """
+    mean = proxy.mean(1)
+    departs, residual = _law_left(steps, mean)
+    if golden is None:
+        none = dict.fromkeys((each.name for each in fields(Hacking)), None)
+        verdict = "healthy" if departs is None else "departs"
+        return Hacking(**{**none, "verdict": verdict, "proxy_last": mean[-1], "departs": departs, "residual": residual})
+    gold = golden.mean(1)
+    best = int(gold.argmin())
+    low, high = interval(golden[-1] - golden[best])
+    own = float("nan") if teacher is None else teacher
+    found = rebound(steps, gold, own)
+    return Hacking(
+        verdict=_verdict(low, found, mean[best], mean[-1]),
+        best=found.step,
+        golden_least=gold[best],
+        golden_last=gold[-1],
+        rebound=found.total,
+        rebound_low=low,
+        rebound_high=high,
+        of_teacher=None if teacher is None else found.teacher,
+        of_data=None if teacher is None else found.data,
+        proxy_best=mean[best],
+        proxy_last=mean[-1],
+        hacks=regimes(mean, gold)[best:].count("hack"),
+        departs=departs,
+        residual=residual,
+    )
+
+
+def _verdict(low: float, found: Rebound, proxy_best: float, proxy_last: float) -> str:
+    if not low > 0:
+        return "healthy"
+    if found.data <= 0:
+        return "limited by the teacher"
+    return "hacking" if proxy_last <= proxy_best else "overfitted"
+
+
+def _law_left(steps: Numbers, proxy: np.ndarray) -> tuple[float | None, float | None]:
+    """Where the law is left and how far above it the last measurement is; neither of a run too short to fit one."""
+    try:
+        law = power_law(steps, proxy)
+    except TrainingError:
+        return None, None
+    return departure(steps, proxy), float(law.residuals(steps, proxy)[-1])
 
 
 def power_law(steps: Numbers, values: Numbers, *, window: tuple[float, float] = WINDOW) -> PowerLaw:

@@ -75,6 +75,13 @@ GRAPH = {
     "method_model": ("methods", "by_run", "base_policy imitating_policy labelled_pairs reward_model"),
     "method_answers": ("methods", "by_run", "base_policy drafted_answers held_out_pairs imitating_policy method_model"),
     "methods_report": ("reports", "by_comparison", "method_answers"),
+    "oracle": ("distillation", "by_hacking_world", ""),
+    "teacher": ("distillation", "by_hacking_world", ""),
+    "untaught_student": ("distillation", "by_hacking_world", ""),
+    "distillation_prompts": ("distillation", "by_hacking_world", ""),
+    "distilled_student": ("distillation", "by_hacking_run", "distillation_prompts oracle teacher untaught_student"),
+    "distillation_trace": ("distillation", "by_hacking_run", "distilled_student"),
+    "hacking_report": ("reports", "by_hacking", "distillation_trace"),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
@@ -104,6 +111,7 @@ JOBS = {
     "venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job", "arena_job",
     "domain_job", "reviews_job", "summaries_job", "pairs_job", "split_job", "delivery_job", "rewards_job", "start_job",
     "summarise_job", "study_job", "methods_job", "learned_job", "shared_job", "run_methods_job", "methods_report_job",
+    "hacking_job", "distillation_world_job", "distilled_student_job", "hacking_report_job",
 }  # fmt: skip
 
 WRONG = """
@@ -147,12 +155,15 @@ def nodes(definitions) -> dict[str, dg.AssetSpec]:
 
 
 def test_the_graph_is_this_table(definitions, nodes):
-    partitions = sys.modules["assets.partitions"]
-    kinds = (
-        *("by_base", "by_corpus", "by_experiment", "by_opinions", "by_group", "by_judged", "by_study"),
-        *("by_compared", "by_run", "by_comparison"),
-    )
-    names = {getattr(partitions, name): name for name in kinds} | {None: None}
+    kinds = {
+        "partitions": (
+            *("by_base", "by_corpus", "by_experiment", "by_opinions", "by_group", "by_judged", "by_study"),
+            *("by_compared", "by_run", "by_comparison"),
+        ),
+        "study_partitions": ("by_hacking", "by_hacking_world", "by_hacking_run"),
+    }
+    modules = {module: sys.modules[f"assets.{module}"] for module in kinds}
+    names = {getattr(modules[module], name): name for module, held in kinds.items() for name in held} | {None: None}
     found = {
         name: (
             spec.group_name,
@@ -182,6 +193,7 @@ def test_tables_of_the_schema_tell_their_columns_with_meanings(nodes):
         "summary_features",
         "labelled_pairs",
         "method_answers",
+        "distillation_trace",
     ):
         columns = nodes[name].metadata["dagster/column_schema"].columns
         assert len(columns) > 5

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlhf_train.errors import TrainingError
-from rlhf_train.evals.teacher_hacking import departure, power_law, rebound, regimes
+from rlhf_train.evals.teacher_hacking import departure, measure, power_law, rebound, regimes
 
 
 def kl(p, q):
@@ -99,3 +99,51 @@ def test_traces_of_different_lengths_are_refused():
         regimes([1, 2], [1, 2, 3])
     with pytest.raises(TrainingError, match="got 1 and 1 measurements"):
         rebound([1], [2], teacher=1.0)
+
+
+SHARED = list(range(10, 22))
+
+
+def traced(golden, proxy, *, spread=(0.9, 1.1)):
+    """[K, 2] of two prompts: their means are those given."""
+    return [np.outer(values, spread) for values in (golden, proxy)]
+
+
+def told(golden, proxy, teacher, **more):
+    golden, proxy = traced(golden, proxy, **more)
+    return measure([1, 2, 4, 8][: len(proxy)], proxy, golden, teacher)
+
+
+def test_what_came_of_a_student_is_said_in_a_word():
+    hacking = told([1.0, 0.5, 0.6, 0.8], [2.0, 1.0, 0.9, 0.8], 0.4)
+    assert hacking.verdict == "hacking"
+    assert (hacking.best, hacking.golden_least, hacking.golden_last) == (2, pytest.approx(0.5), pytest.approx(0.8))
+    assert (hacking.rebound, hacking.of_teacher, hacking.of_data) == pytest.approx((0.3, -0.1, 0.4))
+    assert (hacking.proxy_best, hacking.proxy_last) == pytest.approx((1.0, 0.8))
+    assert 0 < hacking.rebound_low <= 0.3 <= hacking.rebound_high
+    assert told([1.0, 0.5, 0.6, 0.8], [2.0, 1.0, 1.1, 1.2], 0.4).verdict == "overfitted"
+    assert told([1.0, 0.5, 0.6, 0.8], [2.0, 1.0, 0.9, 0.8], 0.9).verdict == "limited by the teacher"
+    assert told([1.0, 0.7, 0.6, 0.5], [2.0, 1.0, 0.9, 0.8], 0.4).verdict == "healthy"
+
+
+def test_a_rebound_that_prompts_do_not_agree_on_is_none():
+    golden, proxy = traced([1.0, 0.5, 0.52, 0.53], [2.0, 1.0, 0.9, 0.8])
+    golden[-1] += [-0.4, 0.4]
+    assert measure([1, 2, 4, 8], proxy, golden, 0.1).verdict == "healthy"
+
+
+def test_without_an_oracle_a_departure_is_all_there_is_to_tell():
+    law = np.outer([at**-0.5 for at in SHARED], (1.0, 1.0))
+    found = measure(SHARED, law)
+    assert (found.verdict, found.golden_last, found.rebound, found.best) == ("healthy", None, None, None)
+    assert found.residual == pytest.approx(0.0, abs=1e-9)
+    steps = [10, 100, 200, 300, 400, 800]
+    left = np.outer([at**-0.5 for at in steps[:4]] + [0.2, 0.3], (1.0, 1.0))
+    found = measure(steps, left)
+    assert (found.verdict, found.departs) == ("departs", 400)
+    assert found.residual == pytest.approx(log(0.3) + 0.5 * log(800))
+
+
+def test_a_run_too_short_for_a_law_has_neither_departure_nor_residual():
+    found = told([1.0, 0.5], [2.0, 1.0], 0.4)
+    assert (found.verdict, found.departs, found.residual) == ("healthy", None, None)

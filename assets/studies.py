@@ -1,0 +1,116 @@
+"""Studies of what training did, beside experiments with poison: a row each, of a kind. Yours stand in the same TOML file.
+
+A table with `study = "teacher_hacking"` is a study; its other settings are those of the kind's row.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.hacking import page as hacking_page
+from assets.hacking import study as hacking_study
+from assets.hacking.rows import Hacking, hacking_of
+from assets.steps import Watch
+from pipelines.schema import DataError
+
+Tables = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of study is read, run and told.
+
+    `of(settings)` is its row, `run(row, kept, watch)` its tables (what is `kept` is not made again), `page(name, row, tables)`
+    its report, `told(tables)` the lines of a command line, `facts(tables)` the same for programs.
+    """
+
+    of: Callable[[Mapping[str, Any]], Any]
+    run: Callable[[Any, Path, Watch], Tables]
+    page: Callable[[str, Any, Tables], str]
+    told: Callable[[Tables], list[str]]
+    facts: Callable[[Tables], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A named row of a kind."""
+
+    name: str
+    kind: str
+    row: Any
+
+
+KINDS: Mapping[str, Kind] = {
+    "teacher_hacking": Kind(hacking_of, hacking_study.run, hacking_page.page, hacking_page.told, hacking_page.facts),
+}
+
+STUDIES: Mapping[str, Study] = {row.name: row for row in (Study("teacher_hacking", "teacher_hacking", Hacking()),)}
+
+
+def is_study(table: object) -> bool:
+    """Whether a table of a TOML file is a study and not an experiment."""
+    return isinstance(table, dict) and "study" in table
+
+
+def load(path: Path) -> tuple[dict[str, Study], list[str]]:
+    """The studies of a TOML file, and what was wrong with those that were refused. Files are looked for beside it first."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path}: no readable experiments file ({error})") from None
+    rows: dict[str, Study] = {}
+    refused = []
+    for name, table in tables.items():
+        if not is_study(table):
+            continue
+        try:
+            rows[name] = study_of(name, _beside(path.parent, table))
+        except DataError as error:
+            refused.append(f"{path} [{name}]: {error}")
+    return rows, refused
+
+
+def all_studies() -> tuple[dict[str, Study], list[str]]:
+    """Ours, and the user's where ANTIVENOM_EXPERIMENTS names a file; the second item says what was refused."""
+    path = os.environ.get("ANTIVENOM_EXPERIMENTS")
+    if not path or not Path(path).is_file():
+        return dict(STUDIES), []  # that the file can't be read is said where experiments are
+    try:
+        rows, refused = load(Path(path))
+    except DataError:
+        return dict(STUDIES), []
+    return {**STUDIES, **rows}, refused
+
+
+def study_of(name: str, table: Mapping[str, Any]) -> Study:
+    """A row of its settings; DataError naming what is wrong."""
+    kind = table.get("study")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise DataError(f"study must be one of {', '.join(KINDS)}, got {kind!r}")
+    return Study(name, kind, KINDS[kind].of({key: value for key, value in table.items() if key != "study"}))
+
+
+def changed(study: Study, settings: Mapping[str, Any]) -> Study:
+    """`study` with settings replaced; those of a part are written with a dot: letters.samples."""
+    table: dict[str, Any] = dataclasses.asdict(study.row)
+    for key, value in settings.items():
+        part, dot, rest = key.partition(".")
+        if dot and isinstance(table.get(part), dict):
+            table[part] = {**table[part], rest: value}
+        else:
+            table[key] = value
+    return study_of(study.name, {"study": study.kind, **table})
+
+
+def _beside(folder: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that name something beside the file, as where it is."""
+    return {
+        key: str(folder / value) if isinstance(value, str) and value and os.path.exists(folder / value) else value
+        for key, value in table.items()
+    }

@@ -1,0 +1,44 @@
+"""The studies as partitions: one of each, of its seeds, and of its runs, and the mappings between."""
+
+import dagster as dg
+
+from assets.hacking.rows import Hacking
+from assets.partitions import EXPERIMENTS, NAME
+from assets.studies import Study, all_studies
+
+
+def accepted(rows: dict[str, Study]) -> tuple[dict[str, Study], list[str]]:
+    """The rows whose names can be folders, and what is wrong with the others."""
+    wrong = [name for name in rows if not NAME.fullmatch(name) or name in EXPERIMENTS]
+    said = [f"[{name!r}]: a name is letters, digits, _ . and -, and no experiment's; rename the row" for name in wrong]
+    return {name: row for name, row in rows.items() if name not in wrong}, said
+
+
+_rows, _wrong = all_studies()
+STUDIES, _misnamed = accepted(_rows)
+REFUSED = [*_wrong, *_misnamed]
+
+#: studies of teacher hacking; their worlds by name: (row, seed); their runs by name: (row, arm, seed)
+HACKING: dict[str, Hacking] = {name: each.row for name, each in STUDIES.items() if each.kind == "teacher_hacking"}
+HACKING_WORLDS: dict[str, tuple[Hacking, int]] = {
+    f"{name}-seed{seed}": (row, seed) for name, row in HACKING.items() for seed in row.seeds
+}
+HACKING_RUNS: dict[str, tuple[Hacking, str, int]] = {
+    f"{arm}-{name}-seed{seed}": (row, arm, seed) for name, row in HACKING.items() for seed in row.seeds for arm in row.arms
+}
+
+by_hacking = dg.StaticPartitionsDefinition(list(HACKING))
+by_hacking_world = dg.StaticPartitionsDefinition(list(HACKING_WORLDS))
+by_hacking_run = dg.StaticPartitionsDefinition(list(HACKING_RUNS))
+
+#: every arm of a seed begins with the same oracle, teacher and student; a report is of all arms and seeds
+world_of_run = dg.StaticPartitionMapping(
+    {
+        f"{name}-seed{seed}": {f"{arm}-{name}-seed{seed}" for arm in row.arms}
+        for name, row in HACKING.items()
+        for seed in row.seeds
+    }
+)
+runs_of_hacking = dg.StaticPartitionMapping(
+    {f"{arm}-{name}-seed{seed}": name for name, row in HACKING.items() for seed in row.seeds for arm in row.arms}
+)
