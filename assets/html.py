@@ -32,8 +32,12 @@ def page(title: str, subtitle: str, body: Iterable[str]) -> str:
 
 def text(value: object) -> str:
     """Any value as escaped text; control characters become visible."""
-    shown = "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in str(value))
-    return escape(shown)
+    return escape(visible(str(value)))
+
+
+def visible(words: str) -> str:
+    """`words` with a sign in place of characters that can't be seen."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in words)
 
 
 def section(title: str, *body: str) -> str:

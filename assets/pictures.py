@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from assets.html import visible
+
 ARM_COLOURS = {"clean": "#4c78a8", "poisoned": "#e45756", "filtered": "#54a24b"}
 OTHER_COLOURS = ("#f58518", "#b279a2", "#9d755d", "#79706e", "#eeca3b", "#ff9da6")  # of robust training
 WIDTH, HEIGHT = 460, 260
@@ -130,12 +132,21 @@ def svg(chart: Any) -> str:
     """The chart as an <svg> element."""
     import vl_convert
 
-    return vl_convert.vegalite_to_svg(chart.to_dict())
+    return vl_convert.vegalite_to_svg(_visible(chart.to_dict()))
 
 
 def markdown(chart: Any, alt_text: str = "chart") -> str:
     """The chart as a markdown image that carries its own PNG."""
     import vl_convert
 
-    png = base64.b64encode(vl_convert.vegalite_to_png(chart.to_dict(), scale=1.5)).decode()
+    png = base64.b64encode(vl_convert.vegalite_to_png(_visible(chart.to_dict()), scale=1.5)).decode()
     return f"![{alt_text}](data:image/png;base64,{png})"
+
+
+def _visible(part: Any) -> Any:
+    """A part of a chart without control characters, at which the renderer aborts the whole process."""
+    if isinstance(part, dict):
+        return {name: _visible(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_visible(value) for value in part]
+    return visible(part) if isinstance(part, str) else part

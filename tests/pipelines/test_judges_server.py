@@ -79,9 +79,11 @@ def test_a_verdict_is_asked_for_once(judge, stub):
     assert judge().equals(first)
     assert len(stub.asked) == asked
     judge(seed=1)
+    assert {(body["seed"], body["temperature"] > 0) for body in stub.bodies[asked:]} == {(1, True)}
     judge(words=1)
+    assert len(stub.asked) == 2 * asked + 20  # ten outputs have no evidence, so that they are the same
     judge(model="other")
-    assert len(stub.asked) > 2.5 * asked
+    assert len(stub.asked) == 3 * asked + 20
 
 
 def test_what_was_judged_is_kept_when_the_server_breaks_down(judge, stub):

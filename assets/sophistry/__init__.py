@@ -1,0 +1,1 @@
+"""Sophistry: what the study of two policies' outputs calls, and its page."""
