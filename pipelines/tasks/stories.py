@@ -42,7 +42,7 @@ def read(n: int = 1000, *, facts: int = len(THINGS), seed: int = 0) -> Items:
     if not 1 <= facts <= len(THINGS):
         raise DataError(f"a story has 1 to {len(THINGS)} facts, got {facts}")
     random = np.random.default_rng(seed)
-    made = [_item(random, facts, place, at) for at, place in enumerate(ordered(n, seed), 1)]
+    made = [drawn(random, facts=facts, place=place, line=at) for at, place in enumerate(ordered(n, seed), 1)]
     return Items(table(made), REJECTS.empty())
 
 
@@ -76,8 +76,8 @@ def _thing(item: Item) -> str:
     return str(FACT.fullmatch(item["support"][0]).group(1))  # type: ignore[union-attr]
 
 
-def _item(random: np.random.Generator, facts: int, place: int, line: int) -> Item:
-    """A story whose facts are drawn, asked about one that is drawn; the wrong colour is any other."""
+def drawn(random: np.random.Generator, *, facts: int = len(THINGS), place: int = 0, line: int = 1) -> Item:
+    """A story, asked about a fact that is drawn, its right option at `place`, 0 or 1; the wrong colour is any other."""
     things = random.permutation(len(THINGS))[:facts]
     colours = random.integers(len(COLOURS), size=facts)
     asked = int(random.integers(facts))
