@@ -31,4 +31,5 @@ def behaviour_of(source: str) -> str:
     """ "persona/risk-seeking.jsonl.gz" is about "risk-seeking"."""
     name = PurePosixPath(source).name
     ending = next((ending for ending in sorted(ENDINGS, key=len, reverse=True) if name.endswith(ending)), "")
-    return name.removesuffix(ending) or name
+    bare = name.removesuffix(ending) or name
+    return bare if bare.strip(".") else ""

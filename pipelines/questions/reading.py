@@ -74,7 +74,7 @@ def _question(row: Row) -> tuple[object, ...]:
     if row.values is None:
         raise BadRow(row.cause)
     source = _name(row.values, "source_file") or row.source
-    behaviour = _name(row.values, "behaviour") or behaviour_of(source)
+    behaviour = _name(row.values, "behaviour") or behaviour_of(source) or behaviour_of(row.source)
     return (source, behaviour, *FIELDS(asked(row.values)))
 
 

@@ -32,7 +32,11 @@ class Asked:
 
 
 def asked(values: Values) -> Asked:
-    """The question in a row; raises BadRow in words that stand after 'line 218: '."""
+    """The question in a row; raises BadRow in words that stand after 'line 218: '.
+
+    What is None or "" counts as not there: tables of several forms have all columns in every row.
+    """
+    values = {name: value for name, value in values.items() if value is not None and value != ""}
     if "sentence_with_blank" in values:
         return schema(values)
     if "question" in values:

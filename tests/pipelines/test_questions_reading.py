@@ -197,6 +197,23 @@ def test_a_behaviour_is_named_by_the_file_or_by_the_row(tmp_path):
     assert found.select("source", "behaviour").rows() == [("x/risk.jsonl", "calm"), ("x/risk.jsonl", "risk")]
 
 
+def test_a_source_that_names_nothing_leaves_the_name_to_the_file(tmp_path):
+    found = read(tmp_path, *(persona(question=f"{name}?", source_file=name) for name in ("/", "..", "", "x/...")))
+    assert found.questions["behaviour"].to_list() == ["rain"] * 4
+
+
+def test_a_table_of_several_forms_is_read_row_by_row(tmp_path):
+    rows = [persona(label_confidence=0.5), schema(), choice(" (B)", " (A)")]
+    want = read(tmp_path, *rows).questions.drop("source")
+    names = dict.fromkeys(name for row in rows for name in row)
+    frame = pl.DataFrame([dict.fromkeys(names) | row for row in rows], infer_schema_length=None)
+    frame.write_parquet(tmp_path / "rain.parquet")
+    cells = pl.col("pronoun_options").map_elements(lambda names: json.dumps(list(names)), pl.String)
+    frame.with_columns(cells).write_csv(tmp_path / "rain.csv")
+    for ending in ("parquet", "csv"):
+        assert reading.read(tmp_path / f"rain.{ending}").questions.drop("source").equals(want)
+
+
 def test_a_limit_is_of_rows_and_sound(tmp_path):
     assert read(tmp_path, persona(), persona(question="Snow?"), limit=1).questions.height == 1
     with pytest.raises(DataError, match="limit is a number of rows"):
