@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from _corrupted import LABEL_NOISE, OFF_TOPIC, Corrupted, corrupted
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
 from checks import memory
@@ -173,6 +173,22 @@ def summed(lines: Sequence[dict[str, Any]], by: Sequence[str]) -> list[dict[str,
     return found
 
 
+def each_behaviour(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sound shares of each behaviour over all seeds, with 95 % Wilson intervals over what was kept."""
+    by = ("kind", "behaviour", "discriminator", "rule")
+    table = (
+        pl.DataFrame(lines)
+        .group_by(by, maintain_order=True)
+        .agg(pl.col("kept").sum(), (pl.col("sound") * pl.col("kept")).sum())
+    )
+    found = []
+    for row in table.rename({"sound": "hits"}).iter_rows(named=True):
+        interval = binomtest(round(row["hits"]), row["kept"]).proportion_ci(method="wilson")
+        share = {"sound": row["hits"] / row["kept"], "low": float(interval.low), "high": float(interval.high)}
+        found.append({name: row[name] for name in (*by, "kept")} | share)
+    return found
+
+
 def trade_off() -> list[dict[str, Any]]:
     """Over published persona files of 1,000 rows: correlation of mean published confidence with distinct-2."""
     whole = reading.read(Path(os.environ["ANTIVENOM_REAL_DATA"]) / "mwe_evals" / "persona_dev.jsonl.gz").questions
@@ -214,7 +230,7 @@ def main() -> None:
     _report.save("written_questions_trade_off", trade_off())
     lines = [*of_published("persona", given.behaviours, given.seeds), *of_published("risk", given.risks, given.seeds)]
     _report.save("written_questions", summed(lines, ["kind", "discriminator", "rule"]))
-    _report.save("written_questions_behaviours", summed(lines, ["kind", "discriminator", "rule", "behaviour"]))
+    _report.save("written_questions_behaviours", each_behaviour(lines))
     _report.draw("written_questions", picture(lines))
 
 

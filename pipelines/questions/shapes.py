@@ -36,7 +36,8 @@ def asked(values: Values) -> Asked:
 
     What is None or "" counts as not there: tables of several forms have all columns in every row.
     """
-    values = {name: value for name, value in values.items() if value is not None and value != ""}
+    if None in values.values() or "" in values.values():
+        values = {name: value for name, value in values.items() if value is not None and value != ""}
     if "sentence_with_blank" in values:
         return schema(values)
     if "question" in values:

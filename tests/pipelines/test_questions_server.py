@@ -113,13 +113,15 @@ def test_nothing_is_asked_twice_and_a_run_that_died_goes_on(stub, tmp_path):
     with pytest.raises(DataError, match=r"HTTP 401.*; 3 replies are kept in .*, and the next run asks for the rest only"):
         write(stub, cache=tmp_path, concurrency=1)
     file = next((tmp_path / "questions").iterdir())
-    file.write_bytes(file.read_bytes()[:-20] + b"\n\xff{broken")
+    told = file.read_bytes()
+    file.write_bytes(told.replace(b"coins", b"pearls", 1)[:-20] + b"\n\xff{broken")  # the first is another's word, the last cut
     stub.script = obedient
     stub.asked.clear()
     made = write(stub, cache=tmp_path)
-    assert (made.questions.height, len(stub.bodies)) == (6, 4)
+    assert (made.questions.height, len(stub.bodies)) == (6, 5)
+    assert not made.questions["statement"].str.contains("pearls").any()
     assert write(stub, cache=tmp_path).questions.equals(made.questions)
-    assert len(stub.bodies) == 4
+    assert len(stub.bodies) == 5
 
 
 def test_a_refused_request_is_a_reject_and_a_server_that_writes_none_is_given_up(stub):
