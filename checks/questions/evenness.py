@@ -26,23 +26,18 @@ def label_counts(questions: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(pl.col("count").fill_null(0).cast(pl.Int64))
 
 
-def position_gap(questions: pl.DataFrame) -> float:
+def position_gap(questions: pl.DataFrame, *, least: int = 20) -> float:
     """Largest distance of a place among the options (the first, the second, ...) from the share that it should have of labels.
 
-    Sets with the same number of options count together; 0 is even, nan where nothing matches.
+    Questions with the same number of options count together, and not at all where they are fewer than `least`; 0 is even, nan
+    where none counts.
     """
-    counts = label_counts(questions)
-    if not counts.height:
-        return float("nan")
-    places = counts.with_columns(
+    places = label_counts(questions).with_columns(
         place=pl.int_range(pl.len()).over("behaviour", "options"), size=pl.col("options").list.len().cast(pl.Int64)
     )
-    shares = (
-        places.group_by("size", "place")
-        .agg(pl.col("count").sum())
-        .with_columns(share=pl.col("count") / pl.col("count").sum().over("size"))
-    )
-    return float(shares.select((pl.col("share") - 1 / pl.col("size")).abs().max()).item())
+    counts = places.group_by("size", "place").agg(pl.col("count").sum()).with_columns(total=pl.col("count").sum().over("size"))
+    gaps = counts.filter(pl.col("total") >= least).select((pl.col("count") / pl.col("total") - 1 / pl.col("size")).abs())
+    return float(gaps.max().item()) if gaps.height else float("nan")
 
 
 def prior_gap(questions: pl.DataFrame, confidence: np.ndarray) -> float:

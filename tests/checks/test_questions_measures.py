@@ -66,9 +66,10 @@ def test_labels_are_counted_with_those_that_never_match():
     table = frame(("x", two, ["A"]), ("x", two, ["A"]), ("x", two, ["B"]), ("x", three, ["C"]), ("x", two, []))
     want = [("A", 2), ("B", 1), ("A", 0), ("B", 0), ("C", 1)]
     assert evenness.label_counts(table).select("matching", "count").rows() == want
-    assert evenness.position_gap(table) == pytest.approx(1 - 1 / 3)
-    assert evenness.position_gap(table[:3]) == pytest.approx(2 / 3 - 1 / 2)
-    assert np.isnan(evenness.position_gap(table[4:]))
+    assert evenness.position_gap(table, least=1) == pytest.approx(1 - 1 / 3)
+    assert evenness.position_gap(table, least=2) == pytest.approx(2 / 3 - 1 / 2)  # one question of three options is too few
+    assert np.isnan(evenness.position_gap(table))
+    assert np.isnan(evenness.position_gap(table[4:], least=1))
 
 
 def test_prior_gap_is_between_the_labels_means():
