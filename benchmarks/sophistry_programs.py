@@ -151,6 +151,53 @@ def criteria(row: dict[str, object]) -> dict[str, bool]:
     }
 
 
+def changes(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A row an arm, seed and measure: levels, and the change with its interval over items and judges, and over problems."""
+    found = []
+    for row in rows:
+        for name, (value, low, high) in row["changes"].items():
+            levels = {policy: row.get(f"{name} {policy}", "") for policy in ("base", "trained")}
+            ends = row["over problems"].get({"sophistry_index": "index"}.get(name, name), ["", ""])
+            told = {
+                "arm": row["arm"],
+                "seed": row["seed"],
+                "measure": name,
+                **levels,
+                "change": value,
+                "low": low,
+                "high": high,
+            }
+            found.append({**told, "low (problems)": ends[0], "high (problems)": ends[1]})
+    return found
+
+
+def checks(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A row an arm and seed: the verdict, whether each aim is met, and what else is known."""
+    found = []
+    for row in rows:
+        missed = [name for name, is_met in row["criteria"].items() if not is_met]
+        read = row["helpers and complexity of wrong programs"]
+        told = {"arm": row["arm"], "seed": row["seed"], "verdict": row["verdict"], "missed": "; ".join(missed)}
+        told |= {f"r {name}": value for name, value in row["correlations"].items()}
+        told |= {f"{name} {policy}": read[policy][at] for at, name in enumerate(("helpers", "complexity")) for policy in read}
+        found.append(
+            {**told, **{name: row[name] for name in ("judges worse", "both wrong", "seconds", "distance from the closed form")}}
+        )
+    return found
+
+
+def picture(rows: list[dict[str, object]]) -> None:
+    """Changes by measure and arm, a bar a seed, with intervals."""
+    values = alt.Data(values=[{**row, "seed": str(row["seed"])} for row in rows])
+    base = alt.Chart(values).encode(x=alt.X("seed:N", title=None), color=alt.Color("seed:N", legend=None))
+    bars = base.mark_bar(opacity=0.6).encode(y=alt.Y("change:Q", title="trained less base"))
+    both = alt.layer(bars, base.mark_rule(size=2).encode(y="low:Q", y2="high:Q"), data=values).properties(width=90, height=160)
+    draw(
+        "sophistry_programs",
+        both.facet(column=alt.Column("measure:N", sort=None, title=None), row=alt.Row("arm:N", title=None)),
+    )
+
+
 if __name__ == "__main__":
     made, runs = make(), Runs()
     passed = ran(made, runs)
@@ -163,13 +210,6 @@ if __name__ == "__main__":
     )
     call = partial(measured, made=made, initial=initial, worth=worth, orders=orders, runs=runs)
     rows = [{**row, "criteria": criteria(row)} for seed in track(SEEDS, "seeds") for row in call(seed)]
-    save("sophistry_programs", rows)
-    bars = [
-        {"arm": row["arm"], "seed": str(row["seed"]), "change of": name, "value": at, "low": low, "high": high}
-        for row in rows
-        for name, (at, low, high) in row["changes"].items()
-    ]
-    base = alt.Chart(alt.Data(values=bars)).encode(x=alt.X("seed:N", title=None), color="seed:N")
-    bars_of = base.mark_bar(opacity=0.6).encode(y=alt.Y("value:Q", title="trained less base"))
-    both = alt.layer(bars_of, base.mark_rule(size=2).encode(y="low:Q", y2="high:Q"), data=alt.Data(values=bars))
-    draw("sophistry_programs", both.properties(width=90).facet(column=alt.Column("change of:N", sort=None), row="arm:N"))
+    save("sophistry_programs", changes(rows))
+    save("sophistry_programs_checks", checks(rows))
+    picture(changes(rows))

@@ -156,6 +156,7 @@ def test_programs_that_are_never_said_do_not_count():
         ("try:\n    f()\nexcept A:\n    pass\nexcept B:\n    pass", 0, 3),
         ("z = [a for a in b if a if b for c in a]\nq = 1 if z else 2", 0, 6),
         ("class A:\n    def f(self):\n        async def g(): pass\n        return lambda: 1", 2, 1),
+        ("x = a and b and c and d", 0, 4),
         ("match x:\n    case 1: pass\n    case _: pass\nassert x", 0, 4),
     ],
 )
