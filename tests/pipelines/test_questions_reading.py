@@ -2,10 +2,14 @@
 
 import gzip
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.questions import reading
 from pipelines.questions.identity import behaviour_of
@@ -247,3 +251,25 @@ def test_the_published_sets_keep_their_anchors(real_data):
     assert found.rejects["cause"].value_counts().rows() == [("an occupation without a sentence is no question", 299)]
     assert len(found.one_sided) == 16
     assert found.contradictory == 0
+
+
+TEXT = st.text(st.characters(exclude_categories=[]), max_size=12) | st.sampled_from(
+    [" (A)", " (B)", " Yes", " No", "_", "", "[", '["a"]']
+)
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=6,
+)
+KEYS = (*persona(statement="", label_confidence=0), *schema(), "options", "behaviour", "source_file")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), VALUE))
+def test_whatever_a_row_holds_it_becomes_a_question_or_a_reject(values):
+    with TemporaryDirectory() as folder:
+        found = read(Path(folder), persona(), values)
+    assert found.questions.height + found.rejects.height == 2
+    for row in found.questions.iter_rows(named=True):
+        assert len(set(row["options"])) == len(row["options"]) >= 2
+        assert set(row["matching"]) < set(row["options"])
