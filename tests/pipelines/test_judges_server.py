@@ -100,7 +100,7 @@ FAULTS = [
     (None, "no answer: the reply is empty"),
     ("I can't help with that.", "out of format: the reply holds no confidence: \"I can't help"),
     (said(60), "out of format: the reply must be one of 0, 25, 50, 75, 100 percent sure, got '60'"),
-    (said(True), "out of format"),
+    (said(False), "out of format"),  # which equals 0
     (said("certain"), "out of format"),
     (said(1e999), "out of format"),
     ('{"confidence": 25} or rather {"confidence": 75}', "out of format: the reply gives several confidences"),
