@@ -72,7 +72,7 @@ def annotation(one: Said) -> dict:
             "from_name": name,
             "to_name": "output",
             "type": "textarea" if kind == "text" else kind,
-            "value": {kind: [value]},
+            "value": {kind: list(value) if isinstance(value, tuple) else [value]},
         }
         for at, (name, (kind, value)) in enumerate(values.items())
         if value is not None

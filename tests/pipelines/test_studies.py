@@ -199,7 +199,7 @@ def test_two_levels_at_once_and_words_of_ones_own_are_no_level(tmp_path):
     plan = planning.plan(outputs, **NAMES, judges=4)
     STUDIES["label_studio"].export(outputs, plan, tmp_path / "out")
     names = plan.assignments["shown_id"].to_list()
-    odd = (100, "75", {"a": 1}, [WORDS[75]])
+    odd = (100, "75", {"a": 1}, (WORDS[75], WORDS[25]))
     fill("label_studio", tmp_path / "out", {name: [Said(name, confidence=one)] for name, one in zip(names, odd, strict=True)})
     assert dict(STUDIES["label_studio"].read(tmp_path / "out", plan).faults) == {"out of format": 4}
 
