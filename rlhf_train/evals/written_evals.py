@@ -282,6 +282,7 @@ def _softmax(values: np.ndarray) -> np.ndarray:
 def _widened(judge: RewardModel, prompts: Sequence[str], options: Sequence[Sequence[str]]) -> tuple[RewardModel, list[int]]:
     """The judge as one that cuts nothing, and the places of questions that its context can't hold."""
     context = getattr(judge.model.config, "max_position_embeddings", None) or 2**40
-    longest = [max(own, key=len) for own in options]
-    sizes = dataclasses.replace(judge, lengths=WHOLE)._rows(prompts, longest).sizes if len(prompts) else []
-    return dataclasses.replace(judge, lengths=WHOLE), [place for place, size in enumerate(sizes) if size > context]
+    whole = dataclasses.replace(judge, lengths=WHOLE)
+    owners = [place for place, own in enumerate(options) for _ in own]
+    sizes = whole.rows([prompts[place] for place in owners], [option for own in options for option in own]).sizes
+    return whole, sorted({place for place, size in zip(owners, sizes, strict=True) if size > context})

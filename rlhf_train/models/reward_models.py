@@ -52,15 +52,16 @@ class RewardModel:
     def _read(
         self, read: Read, shape: tuple[int, ...], prompts: Sequence[str], responses: Sequence[str], tokens: int
     ) -> np.ndarray:
-        return read_rows(self.model, self._rows(prompts, responses), read, shape=shape, tokens=tokens)
+        return read_rows(self.model, self.rows(prompts, responses), read, shape=shape, tokens=tokens)
 
     def reads(
         self, read: Read, prompts: Sequence[str], responses: Sequence[str], *, tokens: int = 2 * batches.TOKENS
     ) -> Iterator[tuple[batches.Batch, np.ndarray]]:
         """Batches of the responses, the longest first, and float32 arrays of what is read of each."""
-        return reads(self.model, self._rows(prompts, responses), read, tokens=tokens)
+        return reads(self.model, self.rows(prompts, responses), read, tokens=tokens)
 
-    def _rows(self, prompts: Sequence[str], responses: Sequence[str]) -> batches.Rows:
+    def rows(self, prompts: Sequence[str], responses: Sequence[str]) -> batches.Rows:
+        """`prompts` and `responses` as rows that it reads, cut to its lengths."""
         form = batches.responses if is_causal(self.model) else batches.encoded_responses
         return form({"prompt": prompts, "response": responses}, self.tokenizer, self.lengths)
 
