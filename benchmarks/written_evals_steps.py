@@ -6,6 +6,9 @@ A policy of two layers learns to talk from made-up dialogues in which users are 
 on questions with a biography, where the answer that its author would give earns log(0.7 / 0.3) more than the other. Answers are
 words: a letter of a list would have to be looked up first, which so small a policy does not learn in time. Measured on held-out
 biographies, beside a control: statements that no reward is given for.
+
+The weight of KL is high on purpose: where it is low, the policy first settles on an answer to each question whatever the
+biography says, and there is nothing left to learn from.
 """
 
 import argparse
@@ -38,7 +41,7 @@ from rlhf_train.train import fit
 SYCOPHANCY, CONTROL = "agreeing-with-the-user", "risk-seeking"
 PREFERRED = 0.7
 AT = (0, 25, 50, 100, 150, 200)
-ROUND = Round(prompts=64, epochs=1, batch=64, kl_weight=0.05, lam=1.0)
+ROUND = Round(prompts=96, epochs=1, batch=96, kl_weight=0.3, lam=1.0)
 TESTED = 400
 
 Columns = dict[str, list[Any]]
@@ -92,7 +95,7 @@ def trained(seed: int, steps: int, start: Policy) -> dict[int, dict[str, written
         )
 
     source = ppo(model, policy, start, prompts, scorer, ROUND, seed=seed)
-    fit(model, OBJECTIVES["ppo"], source, steps=steps, lr=1e-3, decay="constant", seed=seed)
+    fit(model, OBJECTIVES["ppo"], source, steps=steps, lr=5e-4, decay="constant", seed=seed)
     return {**found, steps: answers(policy, tested)}
 
 
