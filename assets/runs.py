@@ -16,6 +16,7 @@ from pipelines.settings import refuse_negative
 NOT_OF_PAIRS = {  # evaluations, and what they measure
     "sophistry": "verdicts on outputs of two policies",
     "summary_policy": "samples with their rewards beside a reference policy",
+    "teacher_hacking": "distances over a run (antivenom experiment teacher_hacking)",
 }
 
 

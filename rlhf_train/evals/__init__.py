@@ -10,6 +10,7 @@ from rlhf_train.evals import (
     reward_health,
     sophistry,
     summary_policy,
+    teacher_hacking,
     written_evals,
 )
 
@@ -20,5 +21,6 @@ EVALS: Mapping[str, Callable[..., Any]] = {
     "reward_health": reward_health.measure,
     "sophistry": sophistry.measure,
     "summary_policy": summary_policy.measure,
+    "teacher_hacking": teacher_hacking.measure,
     "written_evals": written_evals.measure,
 }
