@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ def run(row: Hacking, kept: Path, watch: Watch = silent) -> Mapping[str, pl.Data
         places = {arm: place(row, arm, seed, kept) for arm in row.arms}
         if not all((folder / TRACE).is_file() for folder in places.values()):
             watch("oracle, teacher, student", 0, 1)
-            held = world.made(row, seed)
+            held = _world(row, seed, kept)
         for arm, folder in places.items():
             if not (folder / TRACE).is_file():
                 learn(row, held, arm, seed, folder, watch)
@@ -61,6 +62,19 @@ def learn(row: Hacking, held: world.World, arm: str, seed: int, folder: Path, wa
     return student
 
 
+def _world(row: Hacking, seed: int, kept: Path) -> world.World:
+    """Made once: what a run that was interrupted, or another row of the same letters, finds there."""
+    if not row.is_of_letters:
+        return world.made(row, seed)
+    folder = kept / f"world-seed{seed}-{_digest(dataclasses.asdict(row.letters))}"
+    if not folder.is_dir():
+        aside = folder.with_name(f".{folder.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        world.keep(world.made(row, seed), aside)
+        aside.rename(folder)
+    return world.found(row, folder)
+
+
 def table(trace: Any, arm: str, seed: int, teacher: float | None) -> pl.DataFrame:
     """TRACES of one run."""
     gold = trace.golden
@@ -81,5 +95,8 @@ def table(trace: Any, arm: str, seed: int, teacher: float | None) -> pl.DataFram
 def place(row: Hacking, arm: str, seed: int, kept: Path) -> Path:
     """Where an arm's run goes: other settings, another folder."""
     settings = dataclasses.asdict(dataclasses.replace(row, arms=(), seeds=()))
-    told = json.dumps([settings, ARMS[arm], seed], sort_keys=True)
-    return kept / f"{arm}-seed{seed}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    return kept / f"{arm}-seed{seed}-{_digest([settings, ARMS[arm], seed])}"
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

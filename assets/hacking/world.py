@@ -122,6 +122,22 @@ def again(row: Hacking, oracle: Path, teacher: Any, student: Any, asked: pl.Data
     )
 
 
+def keep(held: World, folder: Path) -> None:
+    """All of a world in a folder."""
+    saved(held, folder)
+    held.teacher.save(folder / "teacher")
+    held.student.save(folder / "student")
+    prompts(held).write_parquet(folder / "prompts.parquet")
+
+
+def found(row: Hacking, folder: Path) -> World:
+    """What `keep` left there."""
+    from rlhf_train.models import policies
+
+    teacher, student = (policies.load(folder / name) for name in ("teacher", "student"))
+    return again(row, folder / "oracle", teacher, student, pl.read_parquet(folder / "prompts.parquet"))
+
+
 def nearness(row: Hacking, held: World, policy: Any, seed: int) -> dict[str, float]:
     """How far a policy is from oracle and teacher, over the held-out prompts."""
     proxy, golden = measures(row, held, seed)

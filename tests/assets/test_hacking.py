@@ -102,6 +102,20 @@ def test_runs_that_are_kept_are_not_made_again(row, tmp_path, one_thread):
     more = study.run(hacking_of({**SMALL, "arms": ("stored_1", "half_fresh"), "seeds": (0,)}), tmp_path)
     assert more["traces"].filter(arm="stored_1").equals(traces.filter(arm="stored_1", seed=0))
     assert len(list(tmp_path.rglob("trace.parquet"))) == 5
+    assert len(list(tmp_path.glob("world-*"))) == 2  # one a seed, whoever asks
+
+
+def test_a_world_that_was_kept_is_the_one_that_was_made(row, tmp_path, one_thread):
+    held = world.made(row, 0)
+    world.keep(held, tmp_path)
+    again = world.found(row, tmp_path)
+    assert (again.prompts, again.held_out, again.references) == (held.prompts, held.held_out, [])
+    measures = [world.measures(row, each, 0) for each in (held, again)]
+    for name in ("oracle", "teacher", "student"):
+        policy, other = getattr(held, name), getattr(again, name)
+        assert other.lengths == policy.lengths
+        for one, two in zip(*measures, strict=True):
+            assert two(other) == pytest.approx(one(policy), abs=1e-6)
 
 
 def made_up(arm="stored_1", seed=0, last=0.8, proxy=0.8, teacher=0.4):
