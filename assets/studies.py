@@ -17,9 +17,17 @@ from assets.hacking import page as hacking_page
 from assets.hacking import study as hacking_study
 from assets.hacking.rows import Hacking, hacking_of
 from assets.steps import Watch
+from assets.written import page as written_page
+from assets.written import publishing as written_publishing
+from assets.written import study as written_study
+from assets.written.rows import Written, written_of
 from pipelines.schema import DataError
 
 Tables = Mapping[str, pl.DataFrame]
+
+
+def nothing_more(name: str, row: Any, tables: Tables, folder: Path) -> None:
+    """A kind whose tables and page are all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,8 @@ class Kind:
     """How one kind of study is read, run and told.
 
     `of(settings)` is its row, `run(row, kept, watch)` its tables (what is `kept` is not made again), `page(name, row, tables)`
-    its report, `told(tables)` the lines of a command line, `facts(tables)` the same for programs.
+    its report, `told(tables)` the lines of a command line, `facts(tables)` the same for programs; `publish(name, row, tables,
+    folder)` writes what others read.
     """
 
     of: Callable[[Mapping[str, Any]], Any]
@@ -35,6 +44,7 @@ class Kind:
     page: Callable[[str, Any, Tables], str]
     told: Callable[[Tables], list[str]]
     facts: Callable[[Tables], Mapping[str, Any]]
+    publish: Callable[[str, Any, Tables, Path], None] = nothing_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +58,18 @@ class Study:
 
 KINDS: Mapping[str, Kind] = {
     "teacher_hacking": Kind(hacking_of, hacking_study.run, hacking_page.page, hacking_page.told, hacking_page.facts),
+    "written_evaluations": Kind(
+        written_of, written_study.run, written_page.page, written_page.told, written_page.facts, written_publishing.publish
+    ),
 }
 
-STUDIES: Mapping[str, Study] = {row.name: row for row in (Study("teacher_hacking", "teacher_hacking", Hacking()),)}
+STUDIES: Mapping[str, Study] = {
+    row.name: row
+    for row in (
+        Study("teacher_hacking", "teacher_hacking", Hacking()),
+        Study("written_evaluations", "written_evaluations", Written()),
+    )
+}
 
 
 def is_study(table: object) -> bool:
@@ -97,20 +116,27 @@ def study_of(name: str, table: Mapping[str, Any]) -> Study:
 
 
 def changed(study: Study, settings: Mapping[str, Any]) -> Study:
-    """`study` with settings replaced; those of a part are written with a dot: letters.samples."""
+    """`study` with settings replaced; those of a part are written with a dot: letters.samples, twins.training.width."""
     table: dict[str, Any] = dataclasses.asdict(study.row)
     for key, value in settings.items():
-        part, dot, rest = key.partition(".")
-        if dot and isinstance(table.get(part), dict):
-            table[part] = {**table[part], rest: value}
-        else:
-            table[key] = value
+        table = _with(table, key, value)
     return study_of(study.name, {"study": study.kind, **table})
+
+
+def _with(table: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """`table` with the value at a dotted key; where no part bears the first name, the key stands as it is, to be refused."""
+    part, dot, rest = key.partition(".")
+    if dot and isinstance(inner := table.get(part), Mapping):
+        return {**table, part: _with(inner, rest, value)}
+    return {**table, key: value}
 
 
 def _beside(folder: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that name something beside the file, as where it is."""
-    return {
-        key: str(folder / value) if isinstance(value, str) and value and os.path.exists(folder / value) else value
-        for key, value in table.items()
-    }
+
+    def found(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _beside(folder, value)
+        return str(folder / value) if isinstance(value, str) and value and os.path.exists(folder / value) else value
+
+    return {key: found(value) for key, value in table.items()}

@@ -89,6 +89,7 @@ def _evaluate(study: Any, out: Path, as_json: bool) -> None:
         for name, table in tables.items():
             table.write_parquet(folder / f"{name}.parquet")
         (folder / "report.html").write_text(kind.page(study.name, study.row, tables), encoding="utf-8")
+        kind.publish(study.name, study.row, tables, folder)
     facts = {"study": study.name, **kind.facts(tables), "out": str(out)}
     say(facts, as_json, *kind.told(tables), f"report: {out / 'report.html'}")
 

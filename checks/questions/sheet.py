@@ -103,7 +103,7 @@ def markdown(found: Sheet, *, title: str = "Questions") -> str:
     lines = [f"# {_plain(title)}", ""]
     for section, facts in found.items():
         lines += [f"## {section.capitalize()}", ""]
-        lines += [f"- {fact}" if name.isdigit() else f"- {_plain(name)}: {_plain(_told(fact))}" for name, fact in facts.items()]
+        lines += [f"- {fact}" if name.isdigit() else f"- {_plain(name)}: {_plain(shown(fact))}" for name, fact in facts.items()]
         lines.append("")
     return "\n".join(lines)
 
@@ -119,7 +119,8 @@ def _number(value: float) -> float | None:
     return round(value, 4) if value == value else None
 
 
-def _told(fact: Any) -> str:
+def shown(fact: Any) -> str:
+    """A fact in words."""
     if fact is None:
         return "not known"
     return ", ".join(map(str, fact)) if isinstance(fact, Sequence) and not isinstance(fact, str) else str(fact)
