@@ -16,6 +16,9 @@ import polars as pl
 from assets.hacking import page as hacking_page
 from assets.hacking import study as hacking_study
 from assets.hacking.rows import Hacking, hacking_of
+from assets.sophistry import report as sophistry_report
+from assets.sophistry import study as sophistry_study
+from assets.sophistry.rows import Sophistry, sophistry_of
 from assets.steps import Watch
 from assets.written import page as written_page
 from assets.written import publishing as written_publishing
@@ -61,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
     "written_evaluations": Kind(
         written_of, written_study.run, written_page.page, written_page.told, written_page.facts, written_publishing.publish
     ),
+    "sophistry": Kind(sophistry_of, sophistry_study.run, sophistry_report.page, sophistry_report.told, sophistry_report.facts),
 }
 
 STUDIES: Mapping[str, Study] = {
@@ -68,6 +72,7 @@ STUDIES: Mapping[str, Study] = {
     for row in (
         Study("teacher_hacking", "teacher_hacking", Hacking()),
         Study("written_evaluations", "written_evaluations", Written()),
+        Study("sophistry_programs", "sophistry", Sophistry()),
     )
 }
 

@@ -49,7 +49,12 @@ def page(title: str, found: Sophistry, judges: Judges, *, in_time: Sophistry | N
         f"{found.after} against {found.before} on {found.items:,} items, {found.both_wrong:,} of which both get wrong; "
         f"judged by {judges.words}."
     )
-    parts = (
+    return html.page(title, subtitle, parts(found, judges, in_time=in_time))
+
+
+def parts(found: Sophistry, judges: Judges, *, in_time: Sophistry | None = None) -> tuple[str, ...]:
+    """What the page is made of, for pages of several studies."""
+    return (
         _verdict(found, judges),
         _numbers(found, in_time),
         _pictures(found),
@@ -57,7 +62,6 @@ def page(title: str, found: Sophistry, judges: Judges, *, in_time: Sophistry | N
         _effort(found),
         _used(found, judges),
     )
-    return html.page(title, subtitle, parts)
 
 
 def _verdict(found: Sophistry, judges: Judges) -> str:

@@ -70,6 +70,26 @@ def slopes(table: pl.DataFrame, policies: Sequence[str]) -> Any:
     )
 
 
+def changes(table: pl.DataFrame, measures: Sequence[str]) -> Any:
+    """What training changed, a panel a measure, a row an arm and a point a seed, with 95 % intervals; red lines are at 0.
+
+    `table`: arm, seed, measure, change, low, high.
+    """
+    import altair as alt
+
+    shown = table.filter(pl.col("measure").is_in(measures)).drop_nulls("change")
+    arms, seeds = (shown[name].unique(maintain_order=True).to_list() for name in ("arm", "seed"))
+    y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(minExtent=90))
+    panels = []
+    for name in (name for name in measures if name in shown["measure"].to_list()):
+        base = alt.Chart(shown.filter(measure=name)).encode(y=y, yOffset=alt.YOffset("seed:N", sort=seeds))
+        x = alt.X("change:Q", title=name.replace("_", " "), axis=alt.Axis(format="%", tickCount=4))
+        none = alt.Chart().mark_rule(color=COLOURS[1], strokeDash=[4, 3]).encode(x=alt.datum(0))
+        lines = base.mark_rule().encode(x="low:Q", x2="high:Q")
+        panels.append((none + lines + base.mark_point(filled=True).encode(x=x)).properties(width=140, height=alt.Step(14)))
+    return alt.hconcat(*panels)
+
+
 def _policy(policies: Sequence[str]) -> Any:
     import altair as alt
 
