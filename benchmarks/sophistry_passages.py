@@ -4,7 +4,8 @@
 
 A seed is another world. Four arms: the policy sees all 24 facts or the last 4, the reward model the story or the question only.
 Told are reward, correctness, approval by simulated readers and how often these are wrong; then what probes see of wrong answers
-that were taught (a trigger) and of those that came of the reward. Steps of reward models and saboteurs were chosen on seed 100.
+that were taught (a trigger) and of those that came of the reward. Steps of reward models (120, now 240) and of saboteurs were
+raised once, after a run on seeds 100, 0 and 1.
 """
 
 import argparse
