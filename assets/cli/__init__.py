@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import typer
 
-from assets.cli import arena, audit, corpora, experiments, models
+from assets.cli import arena, audit, corpora, experiments, models, people, sandbox
 from pipelines.schema import DataError
 from rlhf_train.errors import TrainingError
 
@@ -15,10 +15,18 @@ UNUSABLE = 2
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 COMMANDS: tuple[Callable[..., None], ...] = (
     audit.audit, corpora.poison, corpora.filter_, corpora.verify, models.train, models.eval_, experiments.experiment,
-    arena.arena, experiments.demo,
+    arena.arena, experiments.demo, sandbox.sandbox,
 )  # fmt: skip
+#: commands of two words
+GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {"study": (people.export, people.import_)}
+ABOUT = {"study": "Ask people: tasks out to Label Studio or Argilla, verdicts in."}
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
+for group, commands in GROUPS.items():
+    inner = typer.Typer(no_args_is_help=True, help=ABOUT[group])
+    app.add_typer(inner, name=group)
+    for command in commands:
+        inner.command(command.__name__.rstrip("_"))(command)
 
 
 def main() -> None:
