@@ -20,9 +20,11 @@ from assets import (
     study_partitions,
     summary_policies,
     venom,
+    written_evals,
 )
 from assets.partitions import REFUSED, by_base, by_corpus, by_group, by_judged, by_opinions
 from assets.resources import Snapshots
+from assets.study_partitions import by_written
 from assets.training import Launcher
 from checks.asset_checks import all_checks
 
@@ -38,6 +40,8 @@ CHECKED = {
     "second_marks": by_opinions,
     "opinion_pairs": by_opinions,
     "pair_features": by_judged,
+    "written_questions": by_written,
+    "question_sheet": by_written,
 }
 
 defs = dg.Definitions(
@@ -79,6 +83,16 @@ defs = dg.Definitions(
         distillation.distilled_student,
         distillation.distillation_trace,
         distillation.hacking_report,
+        written_evals.behaviours,
+        written_evals.questions_written,
+        written_evals.question_scores,
+        written_evals.questions_selected,
+        written_evals.question_map,
+        written_evals.question_sheet,
+        written_evals.untaught_policy,
+        written_evals.evaluated_policy,
+        written_evals.question_answers,
+        written_evals.written_report,
     ],
     asset_checks=all_checks(CHECKED),
     jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS, *study_jobs.JOBS],

@@ -12,8 +12,9 @@ import polars as pl
 
 from assets.metadata import rows_of
 from assets.partitions import CORPORA, RUNS
+from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
-from pipelines.snapshots import staged, verify
+from pipelines.snapshots import MANIFEST, staged, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Folder:
 
 
 def _publish(folder: Folder, place: Path) -> None:
-    shutil.copytree(folder.place, place, dirs_exist_ok=True)
+    # a model that was published elsewhere has a manifest, which is not this one
+    shutil.copytree(folder.place, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
     if folder.spent is not None:
         shutil.rmtree(folder.spent)
 
@@ -137,5 +139,7 @@ class Snapshots(dg.IOManager):
 
 def is_poisoned(partition: str) -> bool:
     """Whether an attacker's hand was on it: every arm but the clean one, the filtered one too."""
+    if partition in EVALUATED:
+        return EVALUATED[partition][1].is_poisoned
     corpus = RUNS[partition][1] if partition in RUNS else CORPORA.get(partition)
     return corpus is not None and corpus.arm != "clean"

@@ -1,12 +1,13 @@
 """Jobs of studies: each is the whole chain of one. Runs that are there already, and newer than what they are made of, stay."""
 
+import re
 from collections.abc import Iterator
 
 import dagster as dg
 
 from assets.automation import run_job
 from assets.method_jobs import made
-from assets.study_partitions import HACKING, by_hacking
+from assets.study_partitions import BEGINNINGS, EVALUATED, HACKING, WRITTEN, by_hacking, by_written
 
 world_job = dg.define_asset_job(
     "distillation_world_job",
@@ -58,4 +59,76 @@ def hacking_job() -> None:
     hacking_told(worlds().map(arms).collect())
 
 
-JOBS = (hacking_job, world_job, student_job, hacking_report_job)
+questions_job = dg.define_asset_job(
+    "questions_job",
+    dg.AssetSelection.assets(
+        "behaviours", "candidate_questions", "unusable_replies", "question_scores", "written_questions", "dropped_questions",
+        "question_map", "question_sheet",
+    ),
+    description="The questions of a study, from its behaviours to their data sheet.",
+)  # fmt: skip
+beginning_job = dg.define_asset_job(
+    "beginning_job",
+    dg.AssetSelection.assets("untaught_policy"),
+    description="The policy that the twins of one seed begin as.",
+)
+evaluated_job = dg.define_asset_job(
+    "evaluated_job",
+    dg.AssetSelection.assets("evaluated_policy"),
+    description="One policy that is asked; where it is a twin, the policy it begins as must be there.",
+)
+answers_job = dg.define_asset_job(
+    "answers_job",
+    dg.AssetSelection.assets("question_answers"),
+    description="What one policy answers; it and the questions must be there.",
+)
+written_report_job = dg.define_asset_job(
+    "written_report_job",
+    dg.AssetSelection.assets("written_report"),
+    description="The report of a study of written evaluations; all its answers must be there.",
+)
+
+
+@dg.op(out=dg.DynamicOut(str))
+def asked_policies(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
+    """The study's questions and the beginnings of its twins; then names whom it asks."""
+    study = context.partition_key
+    if not made(context, "question_sheet", study):
+        run_job(context, "questions_job", study)
+    for beginning in [name for name, (row, _) in BEGINNINGS.items() if row is WRITTEN[study]]:
+        if not made(context, "untaught_policy", beginning):
+            run_job(context, "beginning_job", beginning)
+    for name in [name for name, (row, _) in EVALUATED.items() if row is WRITTEN[study]]:
+        yield dg.DynamicOutput(name, mapping_key=re.sub(r"\W", "_", name))
+
+
+@dg.op
+def answered(context: dg.OpExecutionContext, name: str) -> str:
+    """One policy, and its answers; made again where what they are made of is newer."""
+    who = EVALUATED[name][1]
+    begun = made(context, "untaught_policy", f"{context.partition_key}-seed{who.seed}") if who.is_twin else 0.0
+    if not made(context, "evaluated_policy", name) > begun:
+        run_job(context, "evaluated_job", name)
+    newest = max(made(context, "evaluated_policy", name), made(context, "written_questions", context.partition_key))
+    if not made(context, "question_answers", name) > newest:
+        run_job(context, "answers_job", name)
+    return name
+
+
+@dg.op
+def written_told(context: dg.OpExecutionContext, names: list[str]) -> None:
+    """Runs written_report_job once all answers are there."""
+    run = run_job(context, "written_report_job", context.partition_key)
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+
+
+@dg.job(partitions_def=by_written, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
+def written_job() -> None:
+    """THE WHOLE STUDY of written evaluations: questions, filters, twins or your policies, answers, report."""
+    written_told(asked_policies().map(answered).collect())
+
+
+JOBS = (
+    hacking_job, world_job, student_job, hacking_report_job,
+    written_job, questions_job, beginning_job, evaluated_job, answers_job, written_report_job,
+)  # fmt: skip

@@ -5,6 +5,8 @@ import dagster as dg
 from assets.hacking.rows import Hacking
 from assets.partitions import EXPERIMENTS, NAME
 from assets.studies import Study, all_studies
+from assets.written.asking import Asked, asked
+from assets.written.rows import Written
 
 
 def accepted(rows: dict[str, Study]) -> tuple[dict[str, Study], list[str]]:
@@ -41,4 +43,31 @@ world_of_run = dg.StaticPartitionMapping(
 )
 runs_of_hacking = dg.StaticPartitionMapping(
     {f"{arm}-{name}-seed{seed}": name for name, row in HACKING.items() for seed in row.seeds for arm in row.arms}
+)
+
+#: studies of written evaluations; whom they ask by name: (row, who); where their twins begin, by name: (row, seed)
+WRITTEN: dict[str, Written] = {name: each.row for name, each in STUDIES.items() if each.kind == "written_evaluations"}
+EVALUATED: dict[str, tuple[Written, Asked]] = {
+    f"{who.name}-{name}": (row, who) for name, row in WRITTEN.items() for who in asked(row).values()
+}
+BEGINNINGS: dict[str, tuple[Written, int]] = {
+    f"{name}-seed{seed}": (row, seed) for name, row in WRITTEN.items() if not row.policies for seed in row.twins.seeds
+}
+
+by_written = dg.StaticPartitionsDefinition(list(WRITTEN))
+by_evaluated = dg.StaticPartitionsDefinition(list(EVALUATED))
+by_beginning = dg.StaticPartitionsDefinition(list(BEGINNINGS))
+
+#: whoever a study asks is asked its questions and told of in its report; twins of a seed begin alike
+questions_of_evaluated = dg.StaticPartitionMapping(
+    {name: {f"{who}-{name}" for who in asked(row)} for name, row in WRITTEN.items()}
+)
+evaluated_of_written = dg.StaticPartitionMapping({f"{who}-{name}": name for name, row in WRITTEN.items() for who in asked(row)})
+beginning_of_evaluated = dg.StaticPartitionMapping(
+    {
+        f"{name}-seed{seed}": {f"{who.name}-{name}" for who in asked(row).values() if who.seed == seed}
+        for name, row in WRITTEN.items()
+        if not row.policies
+        for seed in row.twins.seeds
+    }
 )

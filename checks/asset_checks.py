@@ -16,6 +16,7 @@ from checks import opinions
 from checks.expectations import SUITES
 from checks.expectations.run import Finding, passed, run
 from checks.opinions import Verdict
+from checks.questions import verdicts
 
 TOP = 10
 STORE = "io_manager"  # a resource with read(asset, partition) and judge(asset, partition, held=reason or nothing)
@@ -31,13 +32,18 @@ BLOCKING: Mapping[str, tuple[str, str]] = {
     "pair_features": ("pair_features_are_well_formed", "features"),
 }
 
-#: what is said of a corpus of summaries beside its suites: verdict(of the tables that its parameters name) -> the asset, which
-#: is the last of them to be made
+#: what is said of summaries and of questions beside the suites: verdict(of the tables that its parameters name) -> the asset,
+#: which is the last of them to be made
 TOLD: Mapping[Callable[..., Verdict], str] = {
     opinions.the_scorer_tells_summaries_apart: "summary_features",
     opinions.no_mark_is_far_above_a_second_scorers: "second_marks",
     opinions.length_is_no_shortcut: "opinion_pairs",
     opinions.annotators_judge_alike: "opinion_pairs",
+    verdicts.labels_are_balanced: "written_questions",
+    verdicts.no_question_repeats: "written_questions",
+    verdicts.kept_labels_are_likelier_than_not: "written_questions",
+    verdicts.no_gold_example_leaks: "written_questions",
+    verdicts.generator_is_not_the_discriminator: "question_sheet",
 }
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from assets.runs import folder_of
 from assets.steps import Watch, silent
 from assets.written.rows import Written
-from pipelines.schema import QUESTION_ANSWERS
+from pipelines.schema import QUESTION_ANSWERS, DataError
 from pipelines.snapshots import is_published, manifest
 
 ANSWERS: Mapping[str, Any] = {
@@ -117,3 +117,11 @@ def again(table: pl.DataFrame, questions: pl.DataFrame, policy: str, way: str) -
         [np.array(each) for each in own["probabilities"]],
         own["option_mass"].to_numpy(),
     )
+
+
+def folder_at(place: str) -> Path:
+    """The folder of a saved model, to be kept beside the study; DataError where it is none, as a hub name."""
+    folder = Path(folder_of(place))
+    if not folder.is_dir():
+        raise DataError(f"{place}: a study in Dagster asks folders of saved models; save it first, and name the folder")
+    return folder

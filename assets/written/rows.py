@@ -1,6 +1,7 @@
 """What makes a study of written evaluations: which behaviours, who writes and judges the questions, and who is asked."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from pipelines.settings import checked, refuse_negative
 
 DISCRIMINATORS = ("examples", "out_of_fold", "server")
 OBJECTIVES = ("dpo", "sft")
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")  # of a policy, which a folder bears
 WAYS = ("plain", "announced")  # of rlhf_train.evals.written_evals.ASKED
 OURS = ("cache", "api_key", "count", "seed")  # settings of writers and judges that are not the row's tables' to give
 #: of twins that learn to say yes or no
@@ -132,6 +134,8 @@ def _check(row: Written) -> None:
         raise DataError(f"ways must be there and differ from one another, got {list(row.ways)}")
     if wrong := [name for name, place in row.policies.items() if not isinstance(place, str) or not place]:
         raise DataError(f"policies are folders by name, got {row.policies[wrong[0]]!r} for {wrong[0]!r}")
+    if wrong := [name for name in row.policies if not NAME.fullmatch(name)]:
+        raise DataError(f"a policy's name is letters, digits, _ . and -, at most 100, got {wrong[0]!r}; rename it")
     if row.baseline and row.baseline not in row.policies:
         raise DataError(
             f"baseline must be one of the policies {', '.join(row.policies) or '(none is named)'}, got {row.baseline!r}"

@@ -84,14 +84,18 @@ def with_confidence(questions: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFra
 
 
 def published(row: Written) -> pl.DataFrame:
-    """Of each behaviour of published sets as many questions as are wanted, drawn by seed, under names that are not ours."""
+    """Of each behaviour of published sets as many questions as are wanted, evenly of its labels, under
+    names that are not ours.
+    """
     if not row.published:
         return QUESTIONS.empty()
     there = reading.read(row.published).questions.filter(pl.col("matching").list.len() > 0)
     if not len(there):
         raise DataError(f"{row.published}: no question has an answer that shows a behaviour; name other sets")
-    order = pl.int_range(pl.len()).shuffle(seed=row.seed).over("behaviour")
-    drawn = there.with_columns(behaviour=pl.format(PUBLISHED, "behaviour")).filter(order < row.published_rows)
+    label = pl.col("matching").list.join("\n")
+    order = pl.int_range(pl.len()).shuffle(seed=row.seed).over("behaviour", label)
+    labels = label.n_unique().over("behaviour")
+    drawn = there.filter(order * labels < row.published_rows).with_columns(behaviour=pl.format(PUBLISHED, "behaviour"))
     return require(with_question_ids(drawn), QUESTIONS)
 
 

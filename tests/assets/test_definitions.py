@@ -82,6 +82,22 @@ GRAPH = {
     "distilled_student": ("distillation", "by_hacking_run", "distillation_prompts oracle teacher untaught_student"),
     "distillation_trace": ("distillation", "by_hacking_run", "distilled_student"),
     "hacking_report": ("reports", "by_hacking", "distillation_trace"),
+    "behaviours": ("written_evals", "by_written", ""),
+    "candidate_questions": ("written_evals", "by_written", "behaviours"),
+    "unusable_replies": ("written_evals", "by_written", "behaviours"),
+    "question_scores": ("written_evals", "by_written", "candidate_questions"),
+    "written_questions": ("written_evals", "by_written", "candidate_questions question_scores"),
+    "dropped_questions": ("written_evals", "by_written", "candidate_questions question_scores"),
+    "question_map": ("written_evals", "by_written", "written_questions"),
+    "question_sheet": ("written_evals", "by_written", "dropped_questions written_questions"),
+    "untaught_policy": ("written_evals", "by_beginning", ""),
+    "evaluated_policy": ("written_evals", "by_evaluated", "untaught_policy"),
+    "question_answers": ("written_evals", "by_evaluated", "evaluated_policy written_questions"),
+    "written_report": (
+        "reports",
+        "by_written",
+        "dropped_questions question_answers question_map question_sheet unusable_replies written_questions",
+    ),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
@@ -105,6 +121,11 @@ CHECKS = {
     ("opinion_pairs", "length_is_no_shortcut", False),
     ("opinion_pairs", "annotators_judge_alike", False),
     ("pair_features", "pair_features_are_well_formed", True),
+    ("written_questions", "labels_are_balanced", False),
+    ("written_questions", "no_question_repeats", False),
+    ("written_questions", "kept_labels_are_likelier_than_not", False),
+    ("written_questions", "no_gold_example_leaks", False),
+    ("question_sheet", "generator_is_not_the_discriminator", False),
 }
 
 JOBS = {
@@ -112,6 +133,7 @@ JOBS = {
     "domain_job", "reviews_job", "summaries_job", "pairs_job", "split_job", "delivery_job", "rewards_job", "start_job",
     "summarise_job", "study_job", "methods_job", "learned_job", "shared_job", "run_methods_job", "methods_report_job",
     "hacking_job", "distillation_world_job", "distilled_student_job", "hacking_report_job",
+    "written_job", "questions_job", "beginning_job", "evaluated_job", "answers_job", "written_report_job",
 }  # fmt: skip
 
 WRONG = """
@@ -160,7 +182,7 @@ def test_the_graph_is_this_table(definitions, nodes):
             *("by_base", "by_corpus", "by_experiment", "by_opinions", "by_group", "by_judged", "by_study"),
             *("by_compared", "by_run", "by_comparison"),
         ),
-        "study_partitions": ("by_hacking", "by_hacking_world", "by_hacking_run"),
+        "study_partitions": ("by_hacking", "by_hacking_world", "by_hacking_run", "by_written", "by_evaluated", "by_beginning"),
     }
     modules = {module: sys.modules[f"assets.{module}"] for module in kinds}
     names = {getattr(modules[module], name): name for module, held in kinds.items() for name in held} | {None: None}
@@ -194,6 +216,9 @@ def test_tables_of_the_schema_tell_their_columns_with_meanings(nodes):
         "labelled_pairs",
         "method_answers",
         "distillation_trace",
+        "written_questions",
+        "dropped_questions",
+        "question_answers",
     ):
         columns = nodes[name].metadata["dagster/column_schema"].columns
         assert len(columns) > 5

@@ -2,7 +2,10 @@
 
 import json
 import re
+import tomllib
+from collections.abc import Iterator
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -13,6 +16,8 @@ from pipelines import chat
 from pipelines.questions import publishing, reading, templates
 from pipelines.questions.behaviours import builtin
 from pipelines.schema import QUESTIONS, DataError, require
+from pipelines.snapshots import manifest
+from tests.assets.test_domain_materialize import Place
 from tests.pipelines.chat_stub import Stub
 
 TINY = {"width": 16, "layers": 1, "pretrain_steps": 3, "vocabulary": 400, "dpo_epochs": 1.0}
@@ -68,6 +73,7 @@ def tables(kept, one_thread):
         ({"ways": ()}, "ways must be there and differ"),
         ({"ways": ("sung",)}, "ways must be of plain, announced; got 'sung'"),
         ({"policies": {"a": 3}}, "policies are folders by name, got 3 for 'a'"),
+        ({"policies": {"../a": "b"}}, "a policy's name is letters, .* got '../a'"),
         ({"baseline": "a"}, "baseline must be one of the policies .none is named., got 'a'"),
         ({"twins": {"rates": (0.03, 0.1)}}, "twins.rates must differ, .*hold the clean 0"),
         ({"twins": {"rates": (0.0, 0.2)}}, r"lie in \[0, 0.125\] \(no more than the target's pairs\)"),
@@ -296,3 +302,67 @@ def test_the_command_runs_a_study_and_publishes_its_questions(tmp_path, antiveno
     held = pl.read_parquet(tmp_path / "out" / "questions.parquet")
     assert again.drop("row").equals(held.drop("row"))
     assert re.search(r"(?m)^- writer: templates", (tmp_path / "out" / "data_sheet.md").read_text())
+
+
+@pytest.fixture(scope="module")
+def chain(location, tmp_path_factory, one_thread) -> Iterator[Place]:
+    """The place after written_job has run."""
+    folder = tmp_path_factory.mktemp("written_job")
+    with location(TOML, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
+        place = Place(module, instance, folder / "home" / "tables")
+        done = place.run("written_job", "small")
+        assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+        yield place
+
+
+def test_one_launch_makes_every_partition(chain: Place):
+    for asset in ("behaviours", "candidate_questions", "written_questions", "question_map", "question_sheet", "written_report"):
+        assert chain.made(asset) == {"small"}
+    assert chain.made("untaught_policy") == {"small-seed0"}
+    assert chain.made("evaluated_policy") == chain.made("question_answers") == {
+        "clean-seed0-small", "poisoned_10pct-seed0-small",
+    }  # fmt: skip
+    assert not list((chain.tables / ".runs").glob("*")), "a finished run is dropped"
+
+
+def test_what_learned_from_poison_says_so(chain: Place):
+    for asset in ("evaluated_policy", "question_answers"):
+        told = {each: manifest(chain.tables / asset / each)["poisoned"] for each in chain.made(asset)}
+        assert told == {"clean-seed0-small": False, "poisoned_10pct-seed0-small": True}
+    assert chain.metadata("evaluated_policy", "poisoned_10pct-seed0-small")["poisoned pairs"].value == 5
+
+
+def test_the_chain_asks_what_the_command_does(chain: Place, tmp_path):
+    table = {key: value for key, value in tomllib.loads(TOML)["small"].items() if key != "study"}
+    expected = study.run(written_of(table), tmp_path)
+    assert chain.table("written_questions", "small").equals(expected["questions"])
+    assert chain.table("dropped_questions", "small").equals(expected["dropped_questions"])
+    for policy in ("clean-seed0", "poisoned_10pct-seed0"):
+        found = chain.table("question_answers", f"{policy}-small")
+        wanted = expected["question_answers"].filter(policy=policy)
+        assert found.select("question_id", "way", "picked").equals(wanted.select("question_id", "way", "picked"))
+        assert found["matching_mass"].to_list() == pytest.approx(wanted["matching_mass"].to_list(), rel=1e-4)
+
+
+def test_the_assets_draw_what_people_would_look_at(chain: Place):
+    assert "map" in chain.metadata("question_map", "small")
+    assert "confidence, kept and dropped" in chain.metadata("written_questions", "small")
+    told = chain.metadata("written_report", "small")
+    assert {"who shows what", "over the poison rate"} <= set(told)
+    assert len(told["rates"].records) == 4
+
+
+def test_the_checks_tell_how_the_questions_stand(chain: Place):
+    for name in ("labels_are_balanced", "no_question_repeats", "kept_labels_are_likelier_than_not", "no_gold_example_leaks"):
+        assert chain.check("written_questions", name).passed
+    assert chain.check("question_sheet", "generator_is_not_the_discriminator").passed
+
+
+def test_what_is_there_is_not_made_again(chain: Place):
+    def count(asset: str) -> int:
+        return len(chain.instance.fetch_materializations(dg.AssetRecordsFilter(dg.AssetKey(asset)), limit=100).records)
+
+    before = [count(asset) for asset in ("written_questions", "evaluated_policy", "question_answers", "written_report")]
+    assert chain.run("written_job", "small").success
+    after = [count(asset) for asset in ("written_questions", "evaluated_policy", "question_answers", "written_report")]
+    assert after == [*before[:3], before[3] + 1]
