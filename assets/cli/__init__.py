@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from assets.cli import arena, audit, corpora, experiments, models, people, sandbox
+from assets.cli import arena, audit, corpora, experiments, models, people, questions, sandbox
 from pipelines.schema import DataError
 from rlhf_train.errors import TrainingError
 
@@ -15,7 +15,7 @@ UNUSABLE = 2
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 COMMANDS: tuple[Callable[..., None], ...] = (
     audit.audit, corpora.poison, corpora.filter_, corpora.verify, models.train, models.eval_, experiments.experiment,
-    arena.arena, experiments.demo, sandbox.sandbox,
+    arena.arena, experiments.demo, sandbox.sandbox, questions.questions,
 )  # fmt: skip
 #: commands of two words
 GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {"study": (people.export, people.import_)}

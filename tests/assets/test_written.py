@@ -366,3 +366,42 @@ def test_what_is_there_is_not_made_again(chain: Place):
     assert chain.run("written_job", "small").success
     after = [count(asset) for asset in ("written_questions", "evaluated_policy", "question_answers", "written_report")]
     assert after == [*before[:3], before[3] + 1]
+
+
+def test_questions_are_written_and_published_by_themselves(tmp_path, antivenom):
+    out = tmp_path / "out"
+    words = ("--set", "count=40", "--set", "per_label=5", "--set", "writing.off_topic=0.1")
+    code, said, _ = antivenom("questions", "thrift,reward-now", "--out", out, *words, "--json")
+    told = json.loads(said)
+    assert code == 0
+    assert [line["behaviour"] for line in told["questions"]] == ["thrift", "reward-now"]
+    held = reading.read(out / "questions.jsonl").questions
+    assert len(held) == sum(line["questions"] for line in told["questions"]) == 2 * 40 - told["dropped"]
+    assert held["behaviour"].value_counts()["count"].max() <= 10
+    names = {each.name for each in out.iterdir()}
+    assert names >= {
+        "data_sheet.md",
+        "question_map.svg",
+        "report.html",
+        "dropped_questions.parquet",
+        "rejected_replies.parquet",
+    }
+    assert "its label is doubted" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nobody",), "behaviours must be of risk-seeking"),
+        (("thrift", "--set", "twins.pairs=3"), "twins.pairs is no setting of questions; there are count"),
+        (("thrift", "--writer", "monkey"), "writer must be of server, templates"),
+        (("thrift", "--set", "count=0"), "count must be a finite number, above 0"),
+        (("mine.toml",), "no TOML that can be read"),
+    ],
+)
+def test_questions_that_cannot_be_written_are_one_line_and_exit_2(tmp_path, antivenom, words, said):
+    code, _, told = antivenom("questions", *words, "--out", tmp_path / "out")
+    assert code == 2
+    assert said in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
