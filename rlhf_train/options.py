@@ -18,7 +18,7 @@ from rlhf_train.errors import TrainingError
 from rlhf_train.inputs import at_rest, hidden_states, plain
 from rlhf_train.logps import picked_logps
 from rlhf_train.models.policies import Policy
-from rlhf_train.packing import Tree, pack
+from rlhf_train.packing import Tree, laid_out
 from rlhf_train.text import Lengths, Tokenizer, prompt_ids, response_ids
 
 WHOLE = Lengths(2**40, 2**40)  # nothing is cut: what is too long is left out
@@ -49,9 +49,6 @@ class _Asked:
     shared: int
     rests: tuple[list[int], ...]
     first: int  # number of its first option
-
-    def __len__(self) -> int:
-        return len(self.read) + sum(len(rest) - 1 for rest in self.rests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ def _pieces(asked: Sequence[_Asked], tokens: int) -> list[_Piece]:
             flat.setdefault(tuple(one.read[:ALIKE]), []).append(one)
     for group in flat.values():
         stem = _stem(group)
-        for run in _runs(sorted(group, key=len, reverse=True), stem, tokens):
+        for run in _runs(sorted(group, key=lambda one: len(one.read), reverse=True), stem, tokens):
             found.append(_stemmed(run, stem))
     return found
 
@@ -168,7 +165,7 @@ def _runs(group: Sequence[_Asked], stem: int, tokens: int) -> list[list[_Asked]]
     """The group cut into trees of at most `tokens` tokens; apart where they have no stem to share."""
     if stem == 1:
         return [[one] for one in group]
-    cuts = batches.fill([len(one) - stem for one in group], max(tokens - stem, 1))
+    cuts = batches.fill([len(one.read) - stem for one in group], max(tokens - stem, 1))
     return [list(group[cut]) for cut in cuts]
 
 
@@ -186,8 +183,14 @@ def _stemmed(run: Sequence[_Asked], stem: int) -> _Piece:
     """Questions whose options differ in a token: what follows the stem in each is a response."""
     own = [one.read[stem:] for one in run]
     ends = stem + np.cumsum([len(part) for part in own]) - 1
+    tree = Tree(run[0].read[:stem], tuple(part for part in own if part))
+    if not any(one.shared for one in run):  # one state a question, whatever its options
+        counts = [len(one.rests) for one in run]
+        owners = np.concatenate([np.arange(one.first, one.first + count) for one, count in zip(run, counts, strict=True)])
+        targets = np.array([rest[0] for one in run for rest in one.rests])
+        return _Piece(tree, ends, np.repeat(np.arange(len(run)), counts), targets, owners)
     reads = [(one, list(range(end - one.shared, end)), [[end]] * len(one.rests)) for one, end in zip(run, ends, strict=True)]
-    return _piece(Tree(run[0].read[:stem], tuple(part for part in own if part)), reads)
+    return _piece(tree, reads)
 
 
 def _piece(tree: Tree, reads: Sequence[tuple[_Asked, list[int], list[list[int]]]]) -> _Piece:
@@ -210,8 +213,8 @@ def _rows(pieces: Sequence[_Piece]) -> batches.Rows:
 
     def packed(places: np.ndarray) -> dict[str, Any]:
         own = [pieces[place] for place in places]
-        batch = pack([piece.tree for piece in own])
-        starts = np.cumsum([0, *(len(piece.tree) for piece in own)])
+        batch = laid_out([piece.tree for piece in own])
+        starts = np.cumsum([0, *map(sum, batch["layout"].trees)])
         rows = np.cumsum([0, *(len(piece.at) for piece in own)])
         numbers = {
             "at": [piece.at + start for piece, start in zip(own, starts, strict=False)],

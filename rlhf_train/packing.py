@@ -6,6 +6,7 @@ ends: every token has the hidden state that it would have alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,23 @@ def pack(trees: Sequence[Tree]) -> dict[str, Any]:
         "targets": _long(responses),
         "owners": _long(owners),
         "ends": torch.tensor(ends, dtype=torch.long),
+    }
+
+
+def laid_out(trees: Sequence[Tree]) -> dict[str, Any]:
+    """As `pack`, without what is said of the response tokens: input_ids, position_ids [1, N], layout."""
+    parts = [part for tree in trees for part in (tree.prompt, *tree.responses)]
+    sizes, counts = np.array([len(part) for part in parts]), np.array([1 + len(tree.responses) for tree in trees])
+    firsts = np.cumsum(counts) - counts
+    begins = np.repeat(sizes[firsts], counts)  # where a part's positions begin: a response's where its prompt ends
+    begins[firsts] = 0
+    line = np.arange(sizes.sum()) + np.repeat(begins - np.cumsum(sizes) + sizes, sizes)
+    cuts = np.split(sizes, firsts[1:])
+    ids = np.fromiter(chain.from_iterable(parts), dtype=np.int64, count=len(line))
+    return {
+        "input_ids": torch.from_numpy(ids)[None],
+        "position_ids": torch.from_numpy(line)[None],
+        "layout": Layout(tuple(tuple(own.tolist()) for own in cuts)),
     }
 
 

@@ -8,6 +8,7 @@ from rlhf_train import options
 from rlhf_train.errors import TrainingError
 from rlhf_train.logps import picked_logps
 from rlhf_train.models.policies import Policy
+from rlhf_train.packing import Tree, laid_out, pack
 from rlhf_train.text import Lengths, prompt_ids, response_ids
 
 ASKED = "\n\nHuman: say {}: yes or no?\n\nAssistant:"
@@ -117,6 +118,15 @@ def test_a_question_needs_two_options(tiny_policy):
     with pytest.raises(TrainingError, match="needs two options at least, and question 1 has 1"):
         options.logps(tiny_policy, ["a", "b"], [YES_NO, [" Yes"]])
     assert options.logps(tiny_policy, [], []).logps == []
+
+
+def test_rows_that_are_read_stand_as_those_that_are_learned_from():
+    trees = [Tree([5, 6, 7], ([8, 9], [4])), Tree([1]), Tree([2, 3], ([7, 7, 7],))]
+    found, expected = laid_out(trees), pack(trees)
+    assert found["layout"] == expected["layout"]
+    for name in ("input_ids", "position_ids"):
+        assert torch.equal(found[name], expected[name])
+    assert found["position_ids"].tolist() == [[0, 1, 2, 3, 4, 3, 0, 0, 1, 2, 3, 4]]
 
 
 def test_picked_logps_by_hand_in_any_chunks():
