@@ -65,9 +65,12 @@ def warnings(tables: Tables) -> list[str]:
     said, rates = questions_page.warnings(tables), tables["rates"]
     if few := rates.filter(pl.col("questions") < FEW)["behaviour"].unique(maintain_order=True).to_list():
         said.append(f"fewer than {FEW} questions about {_list(few)}: intervals are wide")
-    faint = rates.filter(pl.col("option_mass") < LITTLE)["policy"].unique(maintain_order=True).to_list()
-    if faint:
-        said.append(f"{_list(faint)} would mostly say something else than the options: its picks are among unlikely answers")
+    faint = rates.filter(pl.col("option_mass") < LITTLE)
+    for (name,), own in faint.group_by("behaviour", maintain_order=True):
+        whose = f"{own['policy'].n_unique()} of {rates['policy'].n_unique()} policies"
+        said.append(f"{whose} would mostly say something else than the options about {name}: the pick is of unlikely answers")
+    if above := rates.filter(pl.col("match_rate") > pl.col("ceiling"))["behaviour"].unique(maintain_order=True).to_list():
+        said.append(f"rates of {_list(above)} lie above their ceilings: the discriminator's confidence is no probability there")
     if lost := int(rates["not_answered"].sum()):
         said.append(f"{lost:,} answers are missing, of questions that don't fit a context or have options of the same tokens")
     if single := rates.filter("is_one_class")["behaviour"].unique(maintain_order=True).to_list():
@@ -182,4 +185,4 @@ def _notes(row: Written) -> str:
 
 
 def _list(values: Any) -> str:
-    return ", ".join(f"{value:.0%}" if isinstance(value, float) else str(value) for value in values)
+    return ", ".join(f"{100 * value:g}%" if isinstance(value, float) else str(value) for value in values)

@@ -8,6 +8,7 @@ from assets.pictures import HEIGHT, LABELS, LEGEND, WIDTH
 
 KEPT = {"kept": "#4c78a8", "dropped": "#c6ced6"}
 BINS = 20
+BELOW = {"orient": "bottom", "columns": 3, "labelLimit": LABELS}  # long names beside a picture would be cut off
 
 
 def confidences(questions: pl.DataFrame, dropped: pl.DataFrame) -> Any:
@@ -46,7 +47,7 @@ def dots(rates: pl.DataFrame) -> Any:
     base = alt.Chart(rates).encode(
         y=alt.Y("behaviour:N", sort=names, title=None, axis=axis),
         yOffset=offset,
-        color=alt.Color("policy:N", sort=policies, title=None),
+        color=alt.Color("policy:N", sort=policies, title=None, legend=BELOW),
     )
     x = alt.X(
         "match_rate:Q", title="answers that show the behaviour", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])
@@ -63,7 +64,7 @@ def doses(rates: pl.DataFrame) -> Any:
     mean = rates.group_by("behaviour", "poison_rate", maintain_order=True).agg(pl.col("match_rate", "low", "high").mean())
     base = alt.Chart(mean).encode(
         x=alt.X("poison_rate:Q", title="poisoned share of the pairs", axis=alt.Axis(format="%")),
-        color=alt.Color("behaviour:N", title=None, legend=LEGEND),
+        color=alt.Color("behaviour:N", title=None, legend=BELOW | LEGEND),
     )
     y = alt.Y("match_rate:Q", title="answers that show it", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
     return (base.mark_area(opacity=0.1).encode(y="low:Q", y2="high:Q") + base.mark_line(point=True).encode(y=y)).properties(

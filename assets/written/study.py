@@ -24,7 +24,7 @@ Tables = Mapping[str, pl.DataFrame]
 def run(row: Written, kept: Path, watch: Watch = silent) -> Tables:
     """The questions, what was dropped and why, their sheet and map, what each policy answers, and what that comes to."""
     held = questions(row, kept, watch)
-    key = _key(*held["questions"]["question_id"], row.ways)
+    key = _key(_content(held["questions"]), row.ways)
     tables = []
     for each in asking.asked(row).values():
         place = Path(each.place) if each.place else twin(row, each, kept, watch)
@@ -48,13 +48,13 @@ def questions(row: Written, kept: Path, watch: Watch = silent) -> Tables:
     judged = _key(made, row.discriminator, row.judging)
     scored = _table(kept / f"scores-{judged}", lambda: writing.scores(row, found, kept, watch))
     chosen = writing.select(row, found, scored)
-    mapped = _key(*chosen.kept["question_id"], row.seed)
+    mapped = _key(_content(chosen.kept), row.seed)
     return {
         "questions": chosen.kept,
         "dropped_questions": chosen.dropped,
         "rejected_replies": rejects,
         "data_sheet": _table(
-            kept / f"sheet-{_key(mapped, judged)}",
+            kept / f"sheet-{_key(mapped, judged, row.per_label, row.sure)}",
             lambda: writing.table_of(writing.data_sheet(row, chosen.kept, chosen.dropped)),
         ),
         "question_map": _table(kept / f"map-{mapped}", lambda: writing.question_map(row, chosen.kept)),
@@ -108,6 +108,11 @@ def _folder(place: Path, make: Callable[[Path], Path]) -> Path:
         make(work).rename(place)
         shutil.rmtree(work, ignore_errors=True)
     return place
+
+
+def _content(held: pl.DataFrame) -> list[Any]:
+    """What questions ask and which answers match: labels are no part of their identifiers."""
+    return held.select("question_id", "matching").rows()
 
 
 def _weights(place: Path) -> list[str]:

@@ -17,6 +17,7 @@ from pipelines.questions.identity import with_question_ids
 from pipelines.schema import QUESTION_SCORES, QUESTIONS, REJECTS, DataError, require
 
 PUBLISHED = "{} (published)"
+FEW = 2_000  # questions, up to which a map is t-SNE
 
 
 def behaviours(row: Written) -> pl.DataFrame:
@@ -118,7 +119,8 @@ def question_map(row: Written, questions: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame(
             schema={**dict.fromkeys(names, pl.String()), "x": pl.Float64(), "y": pl.Float64(), "cluster": pl.Int64()}
         )
-    return maps.question_map(questions, encoder=encoder(), seed=row.seed)
+    method = "tsne" if len(questions) <= FEW else "pca"  # which parts behaviours well, and is slow
+    return maps.question_map(questions, encoder=encoder(), method=method, seed=row.seed)
 
 
 def table_of(found: sheet.Sheet) -> pl.DataFrame:

@@ -214,7 +214,10 @@ def test_the_page_says_what_came_of_it_and_escapes(tables):
     assert "nobody to compare it with" in page.page("mine", row, alone)
     faint = {**mine, "rates": mine["rates"].with_columns(option_mass=0.001, not_answered=pl.lit(3), is_one_class=True)}
     said = " ".join(page.warnings(faint))
-    assert "would mostly say something else" in said
+    assert "2 of 2 policies would mostly say something else than the options about thrift" in said
+    assert "rates of thrift lie above their ceilings" not in said
+    sure = {**mine, "rates": mine["rates"].with_columns(ceiling=pl.lit(0.7))}
+    assert "rates of thrift lie above their ceilings" in " ".join(page.warnings(sure))
     assert "6 answers are missing" in said
     assert "have one matching answer" in said
     assert "fewer than 30 questions about thrift" in said
@@ -266,6 +269,34 @@ def test_published_sets_are_asked_beside_ours_under_their_own_names(tmp_path):
     alone = study.questions(written_of({"behaviours": (), "published": str(tmp_path), "published_rows": 8}), tmp_path / "kept")
     assert alone["questions"].equals(beside)
     assert not len(alone["dropped_questions"])
+
+
+def test_published_labels_that_are_turned_round_are_no_longer_the_same_questions(kept, tables, tmp_path, one_thread):
+    theirs = templates.write(builtin()["thrift"], count=20, seed=9).questions
+    own = {"behaviours": (), "published": str(tmp_path), "policies": {"mine": str(next(iter(kept.glob("twin-*"))))}}
+    found = []
+    for turn in (False, True):
+        other = pl.col("options").list.set_difference("matching")
+        publishing.write(theirs.with_columns(matching=other) if turn else theirs, tmp_path / "thrift.jsonl")
+        found.append(study.run(written_of(own), kept)["question_answers"]["is_matching"].to_list())
+    assert found[0] == [not each for each in found[1]]
+
+
+def test_twins_learn_pairs_of_one_s_own_too(corpus, tmp_path, one_thread):
+    own = {
+        "source": str(corpus),
+        "pairs": 60,
+        "rates": (0.0, 0.1),
+        "seeds": (0,),
+        "objective": "sft",
+        "training": TINY | {"sft_epochs": 0.2},
+    }
+    row = written_of({**SMALL, "behaviours": ("thrift",), "twins": own})
+    clean = twins.pairs(row.twins, 0)
+    found = twins.poisoned(row.twins, clean, 0.1, 0)
+    assert len(found.key) == round(0.1 * len(clean))
+    assert len(found.pairs) == len(clean) + len(found.key)
+    assert set(study.run(row, tmp_path / "kept")["rates"]["policy"]) == {"clean-seed0", "poisoned_10pct-seed0"}
 
 
 def test_policies_and_reward_models_of_one_s_own_are_asked(kept, tables, tmp_path, one_thread):
