@@ -16,6 +16,8 @@ from assets import (
     preferences,
     reports,
     reward_models,
+    sophistry_judging,
+    sophistry_runs,
     study_jobs,
     study_partitions,
     summary_policies,
@@ -42,6 +44,8 @@ CHECKED = {
     "pair_features": by_judged,
     "written_questions": by_written,
     "question_sheet": by_written,
+    "oracle_verdicts": study_partitions.by_sophistry_run,
+    "verdicts": study_partitions.by_sophistry_run,
 }
 
 defs = dg.Definitions(
@@ -93,6 +97,14 @@ defs = dg.Definitions(
         written_evals.evaluated_policy,
         written_evals.question_answers,
         written_evals.written_report,
+        sophistry_runs.task_world,
+        sophistry_runs.policy_outputs,
+        sophistry_runs.oracle_verdicts,
+        sophistry_judging.study_plan,
+        sophistry_judging.study_export,
+        sophistry_judging.judging,
+        sophistry_judging.sophistry_metrics,
+        sophistry_judging.sophistry_report,
     ],
     asset_checks=all_checks(CHECKED),
     jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS, *study_jobs.JOBS],

@@ -7,7 +7,16 @@ import dagster as dg
 
 from assets.automation import run_job
 from assets.method_jobs import made
-from assets.study_partitions import BEGINNINGS, EVALUATED, HACKING, WRITTEN, by_hacking, by_written
+from assets.study_partitions import (
+    BEGINNINGS,
+    EVALUATED,
+    HACKING,
+    SOPHISTRY,
+    WRITTEN,
+    by_hacking,
+    by_sophistry,
+    by_written,
+)  # fmt: skip
 
 world_job = dg.define_asset_job(
     "distillation_world_job",
@@ -23,6 +32,22 @@ hacking_report_job = dg.define_asset_job(
     "hacking_report_job",
     dg.AssetSelection.assets("hacking_report"),
     description="The report of a study of teacher hacking; all its runs must be there.",
+)
+
+items_job = dg.define_asset_job(
+    "task_items_job",
+    dg.AssetSelection.assets("task_items", "train_rewards"),
+    description="Items of a study of sophistry and what every program is worth to training.",
+)
+judged_job = dg.define_asset_job(
+    "judged_outputs_job",
+    dg.AssetSelection.groups("sophistry") - dg.AssetSelection.assets("task_items", "train_rewards"),
+    description="One arm at one seed, from what policies say to what verdicts show; its items must be there.",
+)
+sophistry_report_job = dg.define_asset_job(
+    "sophistry_report_job",
+    dg.AssetSelection.assets("sophistry_report"),
+    description="The report of a study of sophistry; all its runs must be there.",
 )
 
 
@@ -128,7 +153,41 @@ def written_job() -> None:
     written_told(asked_policies().map(answered).collect())
 
 
+@dg.op(out=dg.DynamicOut(int))
+def item_sets(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[int]]:
+    """Items and rewards at each seed of the study."""
+    for seed in SOPHISTRY[context.partition_key].seeds:
+        world = f"{context.partition_key}-seed{seed}"
+        if not made(context, "train_rewards", world):
+            run_job(context, "task_items_job", world)
+        yield dg.DynamicOutput(seed, mapping_key=str(seed))
+
+
+@dg.op
+def judged_arms(context: dg.OpExecutionContext, seed: int) -> int:
+    """Every arm at one seed."""
+    world = f"{context.partition_key}-seed{seed}"
+    for arm in SOPHISTRY[context.partition_key].runs:
+        if not made(context, "sophistry_metrics", f"{arm}-{world}") > made(context, "train_rewards", world):
+            run_job(context, "judged_outputs_job", f"{arm}-{world}")
+    return seed
+
+
+@dg.op
+def sophistry_told(context: dg.OpExecutionContext, seeds: list[int]) -> None:
+    """Runs sophistry_report_job once all arms are there."""
+    run = run_job(context, "sophistry_report_job", context.partition_key)
+    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+
+
+@dg.job(partitions_def=by_sophistry, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
+def sophistry_job() -> None:
+    """THE WHOLE STUDY of sophistry: items, rewards, outputs an arm and seed, who judges what, verdicts, report."""
+    sophistry_told(item_sets().map(judged_arms).collect())
+
+
 JOBS = (
     hacking_job, world_job, student_job, hacking_report_job,
     written_job, questions_job, beginning_job, evaluated_job, answers_job, written_report_job,
+    sophistry_job, items_job, judged_job, sophistry_report_job,
 )  # fmt: skip

@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.hacking.rows import Hacking
 from assets.partitions import EXPERIMENTS, NAME
+from assets.sophistry.rows import Sophistry
 from assets.studies import Study, all_studies
 from assets.written.asking import Asked, asked
 from assets.written.rows import Written
@@ -70,4 +71,29 @@ beginning_of_evaluated = dg.StaticPartitionMapping(
         if not row.policies
         for seed in row.twins.seeds
     }
+)
+
+#: studies of sophistry; their items by name: (row, seed); their runs by name: (row, arm, seed)
+SOPHISTRY: dict[str, Sophistry] = {name: each.row for name, each in STUDIES.items() if each.kind == "sophistry"}
+SOPHISTRY_WORLDS: dict[str, tuple[Sophistry, int]] = {
+    f"{name}-seed{seed}": (row, seed) for name, row in SOPHISTRY.items() for seed in row.seeds
+}
+SOPHISTRY_RUNS: dict[str, tuple[Sophistry, str, int]] = {
+    f"{arm}-{name}-seed{seed}": (row, arm, seed) for name, row in SOPHISTRY.items() for seed in row.seeds for arm in row.runs
+}
+
+by_sophistry = dg.StaticPartitionsDefinition(list(SOPHISTRY))
+by_sophistry_world = dg.StaticPartitionsDefinition(list(SOPHISTRY_WORLDS))
+by_sophistry_run = dg.StaticPartitionsDefinition(list(SOPHISTRY_RUNS))
+
+#: every arm of a seed is asked the same items; a report is of all arms and seeds
+items_of_run = dg.StaticPartitionMapping(
+    {
+        f"{name}-seed{seed}": {f"{arm}-{name}-seed{seed}" for arm in row.runs}
+        for name, row in SOPHISTRY.items()
+        for seed in row.seeds
+    }
+)
+runs_of_sophistry = dg.StaticPartitionMapping(
+    {f"{arm}-{name}-seed{seed}": name for name, row in SOPHISTRY.items() for seed in row.seeds for arm in row.runs}
 )

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from checks import opinions
+from checks import opinions, sophistry
 from checks.expectations import SUITES
 from checks.expectations.run import Finding, passed, run
 from checks.opinions import Verdict
@@ -32,8 +32,8 @@ BLOCKING: Mapping[str, tuple[str, str]] = {
     "pair_features": ("pair_features_are_well_formed", "features"),
 }
 
-#: what is said of summaries and of questions beside the suites: verdict(of the tables that its parameters name) -> the asset,
-#: which is the last of them to be made
+#: what is said of summaries, of questions and of judged outputs beside the suites: verdict(of the tables that its parameters
+#: name) -> the asset, which is the last of them to be made
 TOLD: Mapping[Callable[..., Verdict], str] = {
     opinions.the_scorer_tells_summaries_apart: "summary_features",
     opinions.no_mark_is_far_above_a_second_scorers: "second_marks",
@@ -44,6 +44,7 @@ TOLD: Mapping[Callable[..., Verdict], str] = {
     verdicts.kept_labels_are_likelier_than_not: "written_questions",
     verdicts.no_gold_example_leaks: "written_questions",
     verdicts.generator_is_not_the_discriminator: "question_sheet",
+    **sophistry.SENTENCES,
 }
 
 

@@ -98,6 +98,16 @@ GRAPH = {
         "by_written",
         "dropped_questions question_answers question_map question_sheet unusable_replies written_questions",
     ),
+    "task_items": ("sophistry", "by_sophistry_world", ""),
+    "train_rewards": ("sophistry", "by_sophistry_world", ""),
+    "policy_outputs": ("sophistry", "by_sophistry_run", "task_items train_rewards"),
+    "oracle_verdicts": ("sophistry", "by_sophistry_run", "policy_outputs task_items"),
+    "study_plan": ("sophistry", "by_sophistry_run", "oracle_verdicts"),
+    "study_export": ("sophistry", "by_sophistry_run", "oracle_verdicts study_plan"),
+    "verdicts": ("sophistry", "by_sophistry_run", "oracle_verdicts study_plan"),
+    "rejected_answers": ("sophistry", "by_sophistry_run", "oracle_verdicts study_plan"),
+    "sophistry_metrics": ("sophistry", "by_sophistry_run", "oracle_verdicts rejected_answers study_plan verdicts"),
+    "sophistry_report": ("reports", "by_sophistry", "oracle_verdicts rejected_answers sophistry_metrics verdicts"),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
@@ -126,6 +136,12 @@ CHECKS = {
     ("written_questions", "kept_labels_are_likelier_than_not", False),
     ("written_questions", "no_gold_example_leaks", False),
     ("question_sheet", "generator_is_not_the_discriminator", False),
+    ("oracle_verdicts", "evidence_suffices", False),
+    ("oracle_verdicts", "answers_are_balanced", False),
+    ("oracle_verdicts", "prompts_are_not_cut", False),
+    ("oracle_verdicts", "the_proxy_agrees_with_gold", False),
+    ("oracle_verdicts", "the_grader_has_no_prefix_hole", False),
+    ("verdicts", "no_judge_sees_an_item_twice", False),
 }
 
 JOBS = {
@@ -134,6 +150,7 @@ JOBS = {
     "summarise_job", "study_job", "methods_job", "learned_job", "shared_job", "run_methods_job", "methods_report_job",
     "hacking_job", "distillation_world_job", "distilled_student_job", "hacking_report_job",
     "written_job", "questions_job", "beginning_job", "evaluated_job", "answers_job", "written_report_job",
+    "sophistry_job", "task_items_job", "judged_outputs_job", "sophistry_report_job",
 }  # fmt: skip
 
 WRONG = """
@@ -182,7 +199,17 @@ def test_the_graph_is_this_table(definitions, nodes):
             *("by_base", "by_corpus", "by_experiment", "by_opinions", "by_group", "by_judged", "by_study"),
             *("by_compared", "by_run", "by_comparison"),
         ),
-        "study_partitions": ("by_hacking", "by_hacking_world", "by_hacking_run", "by_written", "by_evaluated", "by_beginning"),
+        "study_partitions": (
+            "by_hacking",
+            "by_hacking_world",
+            "by_hacking_run",
+            "by_written",
+            "by_evaluated",
+            "by_beginning",
+            "by_sophistry",
+            "by_sophistry_world",
+            "by_sophistry_run",
+        ),
     }
     modules = {module: sys.modules[f"assets.{module}"] for module in kinds}
     names = {getattr(modules[module], name): name for module, held in kinds.items() for name in held} | {None: None}
@@ -219,6 +246,10 @@ def test_tables_of_the_schema_tell_their_columns_with_meanings(nodes):
         "written_questions",
         "dropped_questions",
         "question_answers",
+        "task_items",
+        "oracle_verdicts",
+        "verdicts",
+        "sophistry_metrics",
     ):
         columns = nodes[name].metadata["dagster/column_schema"].columns
         assert len(columns) > 5
