@@ -17,9 +17,23 @@ def accepted(rows: dict[str, Study]) -> tuple[dict[str, Study], list[str]]:
     return {name: row for name, row in rows.items() if name not in wrong}, said
 
 
+def apart(rows: dict[str, Study]) -> tuple[dict[str, Study], list[str]]:
+    """The rows without studies that would ask somebody under a name that an earlier one has: x of a-b, and x-a of b."""
+    kept, said, taken = {}, [], set[str]()
+    for name, each in rows.items():
+        own = {f"{who}-{name}" for who in asked(each.row)} if each.kind == "written_evaluations" else set()
+        if both := sorted(own & taken):
+            said.append(f"[{name}]: another study already asks {both[0]!r}; rename the row or the policy")
+        else:
+            kept[name] = each
+            taken |= own
+    return kept, said
+
+
 _rows, _wrong = all_studies()
-STUDIES, _misnamed = accepted(_rows)
-REFUSED = [*_wrong, *_misnamed]
+_named, _misnamed = accepted(_rows)
+STUDIES, _shared = apart(_named)
+REFUSED = [*_wrong, *_misnamed, *_shared]
 
 #: studies of teacher hacking; their worlds by name: (row, seed); their runs by name: (row, arm, seed)
 HACKING: dict[str, Hacking] = {name: each.row for name, each in STUDIES.items() if each.kind == "teacher_hacking"}

@@ -16,7 +16,7 @@ from assets.steps import Watch, silent
 from assets.written import asking, measures, twins, writing
 from assets.written.asking import Asked
 from assets.written.rows import Written
-from pipelines.snapshots import digest_of
+from pipelines.snapshots import digest_of, staged
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -66,10 +66,12 @@ def twin(row: Written, each: Asked, kept: Path, watch: Watch = silent) -> Path:
     settings = dataclasses.asdict(dataclasses.replace(row.twins, rates=(0.0,), seeds=(0,)))
     clean = twins.pairs(row.twins, each.seed)
     begun = _key(settings, list(row.of), each.seed, *clean["pair_id"])
-    first = _folder(kept / f"base-{begun}", lambda work: twins.base(row, clean, each.seed, watch).save(work / "made"))
+    facts = {"seed": each.seed, "poison_rate": 0.0, "poisoned": False}
+    first = _policy(kept / f"base-{begun}", facts, lambda work: twins.base(row, clean, each.seed, watch).save(work / "made"))
     told = Watched(each.name, watch)
-    return _folder(
+    return _policy(
         kept / f"twin-{_key(begun, each.rate)}",
+        facts | {"poison_rate": each.rate, "poisoned": each.is_poisoned},
         lambda work: twins.learned(
             row.twins, first, twins.poisoned(row.twins, clean, each.rate, each.seed).pairs, each.seed, work, told
         ),
@@ -101,12 +103,17 @@ def _same(table: pl.DataFrame) -> pl.DataFrame:
     return table
 
 
-def _folder(place: Path, make: Callable[[Path], Path]) -> Path:
-    """The folder that is kept, or the one that `make` fills in a working folder, where it goes on if it was interrupted."""
+def _policy(place: Path, facts: Mapping[str, Any], make: Callable[[Path], Path]) -> Path:
+    """The policy that is kept, or the one that `make` leaves in a working folder, where it goes on if it was interrupted.
+
+    Its manifest says whether it learned from poison.
+    """
     if not place.is_dir():
         work = place.with_name(f".{place.name}")
-        make(work).rename(place)
-        shutil.rmtree(work, ignore_errors=True)
+        made = make(work)
+        with staged(place, "policy", facts) as folder:
+            shutil.copytree(made, folder, dirs_exist_ok=True)
+        shutil.rmtree(work)
     return place
 
 

@@ -107,6 +107,18 @@ def test_folders_beside_a_file_are_found_there(tmp_path):
     assert rows["own"].row.policies == {"a": str(tmp_path / "mine"), "b": "hub/name"}
 
 
+def test_no_two_studies_ask_under_one_name():
+    from assets import study_partitions
+
+    rows = {
+        name: studies.Study(name, "written_evaluations", written_of({"policies": {who: "a"}}))
+        for name, who in (("b", "x-a"), ("a-b", "x"), ("c", "x"))
+    }
+    kept, said = study_partitions.apart(rows)
+    assert list(kept) == ["b", "c"]
+    assert said == ["[a-b]: another study already asks 'x-a-b'; rename the row or the policy"]
+
+
 def test_nothing_that_was_written_is_lost_and_what_is_kept_is_sure_and_even(tables):
     held, dropped = require(tables["questions"], QUESTIONS), tables["dropped_questions"]
     assert len(held) + len(dropped) == 3 * 40
@@ -150,7 +162,10 @@ def test_what_is_kept_is_not_made_again(tables, kept):
     assert {file: file.stat().st_mtime_ns for file in kept.rglob("*") if file.is_file()} == made
     more = study.run(written_of({**SMALL, "twins": {**SMALL["twins"], "rates": (0.0, 0.15)}}), kept)
     assert more["question_answers"].filter(policy="clean-seed0").equals(tables["question_answers"].filter(policy="clean-seed0"))
-    assert len(list(kept.glob("twin-*"))) == 4
+    marks = [manifest(place) for place in kept.glob("twin-*")]
+    assert sorted((mark["poison_rate"], mark["poisoned"]) for mark in marks) == [
+        (0.0, False), (0.1, True), (0.15, True), (0.2, True),
+    ]  # fmt: skip
     assert len(list(kept.glob("base-*"))) == len(list(kept.glob("candidates-*"))) == 1
 
 
