@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -85,19 +86,33 @@ def _gathered(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: Layout, scaling: float | None, dropout: float
 ) -> torch.Tensor:
     """As _blocks, for many pieces of few shapes: those of one shape in one call."""
-    order, found = [], []
+    line, found = [], []
     for (prompt, size), members in _shapes(layout).items():
-        starts = torch.tensor(members, device=query.device)
-        own = starts[:, :1] + torch.arange(size, device=query.device)
-        seen = torch.cat([starts[:, 1:] + torch.arange(prompt, device=query.device), own], dim=1)
-        asked, keys, values = (
-            part[0][:, places].transpose(0, 1) for part, places in ((query, own), (key, seen), (value, seen))
-        )
+        starts, firsts = ([member[at] for member in members] for at in range(2))
+        asked, keys, values = (_pieces(part, starts, size) for part in (query, key, value))
+        if prompt:
+            keys, values = (
+                torch.cat([_pieces(part, firsts, prompt), own], dim=2) for part, own in ((key, keys), (value, values))
+            )
         mask: dict[str, Any] = {"attn_mask": _before(prompt, size, query)} if prompt else {"is_causal": layout.causal}
         heads = scaled_dot_product_attention(asked, keys, values, scale=scaling, dropout_p=dropout, **mask)
         found.append(heads.transpose(0, 1).flatten(1, 2))
-        order.append(own.flatten())
-    return torch.cat(found, dim=1)[:, torch.cat(order).argsort()][None]
+        line += [(start, size) for start in starts]
+    whole = torch.cat(found, dim=1)
+    if line != sorted(line):
+        whole = whole[:, torch.cat([torch.arange(start, start + size) for start, size in line]).argsort()]
+    return whole[None]
+
+
+def _pieces(part: torch.Tensor, starts: list[int], size: int) -> torch.Tensor:
+    """[n, heads, size, D] of [1, heads, N, D]; nothing is copied where they stand in even steps, or are one and the same."""
+    steps = {later - one for one, later in pairwise(starts)} or {0}
+    if steps == {0}:
+        return part[:, :, starts[0] : starts[0] + size].expand(len(starts), -1, -1, -1)
+    if len(steps) == 1:
+        return part[0, :, starts[0] : starts[-1] + size].unfold(1, size, steps.pop()).permute(1, 0, 3, 2)
+    places = torch.tensor(starts)[:, None] + torch.arange(size)
+    return part[0][:, places].transpose(0, 1)
 
 
 @lru_cache(maxsize=4)
