@@ -101,7 +101,7 @@ def loop(student: Any, inputs: Any, more: Mapping[str, Any]) -> Loop:
 def gradient(held: Loop, student: Any, batch: Batch) -> torch.Tensor:
     """Of all weights, in one line."""
     held.learn([batch], 0)
-    found = torch.cat([weights.grad.flatten() for weights in student.parameters()])
+    found = torch.cat([weights.grad.double().flatten() for weights in student.parameters()])
     for weights in student.parameters():
         weights.grad = None
     return found

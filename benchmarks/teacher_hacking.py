@@ -1,8 +1,8 @@
 """Teacher hacking: does a student that comes closer to its teacher move away from the oracle, and on whose answers?
 
-    python benchmarks/teacher_hacking.py [--seeds 0 1 2] [--steps 3000] [--kept FOLDER] [--losses] [--doses]
+    python benchmarks/teacher_hacking.py {exact,long} [--seeds 0 1 2] [--steps N] [--kept FOLDER] [--losses] [--doses]
 
-Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), exact, its
+Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), its
 least and its last, the proxy distance KL(teacher || student) at both, and where the proxy departs from its power law.
 `--losses` repeats two arms with the other divergences, `--doses` adds the arms between.
 """
@@ -20,8 +20,12 @@ import torch
 from assets.hacking import pictures, study, verdicts
 from assets.hacking.rows import DIVERGENCES, Hacking, Letters
 
-MAIN = ("stored_1", "stored_5", "fifth_of_the_prompts", "fresh_teacher", "fresh_student")
-DOSES = ("stored_2", "half_the_prompts", "tenth_fresh", "half_fresh")
+MAIN = ("stored_1", "stored_5", "fifth_of_the_prompts", "tenth_fresh", "fresh_teacher", "fresh_student")
+DOSES = ("stored_2", "half_the_prompts", "half_fresh")
+WORLDS = {  # answers of four letters, whose prefixes are all walked; of eight, over a bank of answers drawn once
+    "exact": Hacking(letters=Letters(prompts=300, held_out=24), steps=3000),
+    "long": Hacking(letters=Letters(answer=8, prompts=300, held_out=80), bank=12, measured=16, steps=5000),
+}
 PAIRED = ("stored_1", "fresh_teacher")
 
 
@@ -49,40 +53,37 @@ def criteria(found: pl.DataFrame) -> dict[str, Any]:
 def main() -> None:
     """A line an arm and seed, every trace, the criteria, and pictures."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("world", choices=list(WORLDS))
     ask.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    ask.add_argument("--steps", type=int, default=3000)
-    ask.add_argument("--answer", type=int, default=Letters().answer)
-    ask.add_argument("--prompts", type=int, default=Letters().prompts)
+    ask.add_argument("--steps", type=int)
     ask.add_argument("--kept", type=Path)
-    ask.add_argument("--name", default="teacher_hacking")
     ask.add_argument("--losses", action="store_true")
     ask.add_argument("--doses", action="store_true")
     given = ask.parse_args()
     torch.set_num_threads(1)
-    letters = Letters(answer=given.answer, prompts=given.prompts)
-    arms = (*MAIN, *(DOSES if given.doses else ()))
-    row = Hacking(letters=letters, arms=arms, steps=given.steps, seeds=tuple(given.seeds))
+    arms, base, name = (*MAIN, *(DOSES if given.doses else ())), WORLDS[given.world], f"teacher_hacking_{given.world}"
+    row = dataclasses.replace(base, arms=arms, steps=given.steps or base.steps, seeds=tuple(given.seeds))
     kept = given.kept or Path(tempfile.mkdtemp())
     tables = study.run(row, kept, told)
-    _report.save(given.name, tables["verdicts"].drop("advice").to_dicts())
+    _report.save(name, tables["verdicts"].drop("advice").to_dicts())
     traces = tables["traces"].drop("proxy_each", "golden_each")
-    _report.save(f"{given.name}_traces", traces.to_dicts())
-    _report.save(f"{given.name}_criteria", [criteria(tables["verdicts"])])
-    _report.draw(given.name, pictures.plane(tables["traces"], given.seeds[0]))
-    _report.draw(f"{given.name}_curves", pictures.curves(tables["traces"]))
-    _report.draw(f"{given.name}_doses", pictures.doses(tables["verdicts"]))
+    _report.save(f"{name}_traces", traces.to_dicts())
+    _report.save(f"{name}_criteria", [criteria(tables["verdicts"])])
+    _report.draw(name, pictures.plane(tables["traces"], given.seeds[0]))
+    _report.draw(f"{name}_curves", pictures.curves(tables["traces"]))
+    _report.draw(f"{name}_doses", pictures.doses(tables["verdicts"]))
     if given.losses:
-        losses(row, kept)
+        losses(row, kept, name)
 
 
-def losses(row: Hacking, kept: Path) -> None:
+def losses(row: Hacking, kept: Path, name: str) -> None:
     """Stored and fresh answers by every divergence that is learned; distances stay forward KL."""
     lines = []
     for divergence in DIVERGENCES:
         found = study.run(dataclasses.replace(row, arms=PAIRED, divergence=divergence), kept, told)["verdicts"]
         mean = found.group_by("arm", maintain_order=True).agg(pl.col("golden_last", "rebound", "proxy_last").mean())
         lines += [{"divergence": divergence, **each} for each in mean.iter_rows(named=True)]
-    _report.save("teacher_hacking_losses", lines)
+    _report.save(f"{name}_losses", lines)
 
 
 def told(what: str, done: int, of: int) -> None:

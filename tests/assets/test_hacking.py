@@ -86,13 +86,19 @@ def test_no_prompt_is_learned_and_held_out(row, one_thread):
 
 
 def test_runs_that_are_kept_are_not_made_again(row, tmp_path, one_thread):
+    from rlhf_train.evals import distances
+
     tables = study.run(row, tmp_path)
     traces = require(tables["traces"], TRACES)
     assert traces.select("arm", "seed").unique().height == 4
     assert tables["verdicts"].select("arm", "seed").rows() == [
         ("stored_1", 0), ("fresh_teacher", 0), ("stored_1", 1), ("fresh_teacher", 1),
     ]  # fmt: skip
-    begun = traces.filter(step=0)
+    held, begun = world.made(row, 1), traces.filter(step=0)
+    for name, first in {"golden": held.oracle, "proxy": held.teacher}.items():
+        expected = distances.exact(first, held.student, held.held_out)
+        assert begun.filter(seed=1, arm="stored_1")[f"{name}_each"][0].to_list() == pytest.approx(expected, rel=1e-5)
+    assert begun.filter(seed=1)["teacher"][0] == pytest.approx(distances.exact(held.oracle, held.teacher, held.held_out).mean())
     assert begun.filter(seed=0)["golden"].n_unique() == 1  # every arm of a seed begins alike
     assert traces["golden_each"].list.len().unique().to_list() == [3]
     made = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("trace.parquet")}
