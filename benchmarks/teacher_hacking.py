@@ -20,11 +20,11 @@ import torch
 from assets.hacking import pictures, study, verdicts
 from assets.hacking.rows import DIVERGENCES, Hacking, Letters
 
-MAIN = ("stored_1", "stored_5", "fifth_of_the_prompts", "tenth_fresh", "fresh_teacher", "fresh_student")
+MAIN = ("stored_1", "fresh_teacher", "fifth_of_the_prompts", "stored_5", "fresh_student", "tenth_fresh")
 DOSES = ("stored_2", "half_the_prompts", "half_fresh")
 WORLDS = {  # answers of four letters, whose prefixes are all walked; of eight, over a bank of answers drawn once
     "exact": Hacking(letters=Letters(prompts=300, held_out=24), steps=3000),
-    "long": Hacking(letters=Letters(answer=8, prompts=300, held_out=80), bank=12, measured=16, steps=5000),
+    "long": Hacking(letters=Letters(answer=8, prompts=300, held_out=80), bank=12, measured=16, steps=4000),
 }
 PAIRED = ("stored_1", "fresh_teacher")
 

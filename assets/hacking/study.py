@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import uuid
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -68,10 +69,12 @@ def _world(row: Hacking, seed: int, kept: Path) -> world.World:
         return world.made(row, seed)
     folder = kept / f"world-seed{seed}-{_digest(dataclasses.asdict(row.letters))}"
     if not folder.is_dir():
-        aside = folder.with_name(f".{folder.name}")
-        shutil.rmtree(aside, ignore_errors=True)
+        aside = kept / f".{uuid.uuid4().hex}"
         world.keep(world.made(row, seed), aside)
-        aside.rename(folder)
+        try:
+            aside.rename(folder)
+        except OSError:  # another process was as far first
+            shutil.rmtree(aside)
     return world.found(row, folder)
 
 
