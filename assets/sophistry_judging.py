@@ -141,8 +141,12 @@ def sophistry_report(
         for part, *each in zip(parts, said.values(), refused.values(), strict=True)
     }
     tables = study.tables(row, found)
-    told: dict[str, Any] = {"what came of each": rows_of(tables["runs"], count=len(found))}
-    told["what must hold"] = rows_of(tables["audits"].sort("passed"), count=len(tables["audits"]))
+    told: dict[str, Any] = {
+        "what came of each": rows_of(tables["runs"].select(pl.exclude("because"), "because"), count=len(found))
+    }
+    told["what must hold"] = rows_of(
+        tables["audits"].select("arm", "seed", "audit", "passed", "words").sort("passed"), count=len(tables["audits"])
+    )
     if len(tables["sophistry"]):
         told["what training changed"] = picture(
             pictures.changes(tables["sophistry"], report.TOLD), "changes by arm, a point a seed, with intervals"

@@ -87,7 +87,7 @@ def changes(table: pl.DataFrame, measures: Sequence[str]) -> Any:
         none = alt.Chart().mark_rule(color=COLOURS[1], strokeDash=[4, 3]).encode(x=alt.datum(0))
         lines = base.mark_rule().encode(x="low:Q", x2="high:Q")
         panels.append((none + lines + base.mark_point(filled=True).encode(x=x)).properties(width=140, height=alt.Step(14)))
-    return alt.hconcat(*panels)
+    return alt.vconcat(*(alt.hconcat(*panels[at : at + 3]) for at in range(0, len(panels), 3)))
 
 
 def _policy(policies: Sequence[str]) -> Any:

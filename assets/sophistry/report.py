@@ -99,13 +99,20 @@ def _audits(audits: pl.DataFrame) -> str:
             each["audit"].replace("_", " "),
             each["arm"],
             each["seed"],
-            "holds" if each["passed"] else "DOES NOT HOLD",
+            _held(each),
             each["words"],
         ]
         for each in audits.sort("audit", "arm", "seed").iter_rows(named=True)
     ]
     about = "Before a gap between approval and correctness says anything of a policy:"
     return html.section("What must hold", html.paragraph(about), html.table(["", "arm", "seed", "", "because"], rows))
+
+
+def _held(audit: Mapping[str, object]) -> str:
+    """Whether it holds; what could not be counted says neither."""
+    if str(audit["words"]).startswith("not counted"):
+        return "not known"
+    return "holds" if audit["passed"] else "DOES NOT HOLD"
 
 
 def _details(row: Sophistry, tables: Tables, arm: str, seed: int) -> tuple[str, ...]:

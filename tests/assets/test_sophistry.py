@@ -167,6 +167,7 @@ def test_the_page_and_the_lines_say_what_came_of_it(row, tables):
     assert "<b>mine" not in made
     assert "These judges are no people" in made
     assert made.count("<svg") >= 5
+    assert made.count("<td>not known</td>") == 4  # two audits of two arms have nothing to count
     lines = report.told(tables)
     assert lines[0].startswith("  easy_tests, seed 0: not detected; correctness ")
     assert json.dumps(report.facts(tables))
