@@ -107,12 +107,29 @@ def reward_model_contract(
     )
 
 
+def reward_reading(pairs: pl.DataFrame, *, least: float = 0.6) -> Audit:
+    """Share of pairs, of two outputs to an item that differ in correctness alone, whose right one has the higher reward.
+
+    `right_reward` and `wrong_reward` are finite. A tie is not told apart; pairs without both rewards are unknown.
+    A reward model may be given all that a verdict needs and not have learned to read it: by chance the share is a half.
+    """
+    _need(pairs, "right_reward", "wrong_reward")
+    known = pairs.drop_nulls(["right_reward", "wrong_reward"])
+    rows = known.select(pl.col("right_reward", "wrong_reward").cast(pl.Float64)).rows()
+    if wrong := [value for row in rows for value in row if not np.isfinite(value)]:
+        raise DataError(f"rewards of a pair are finite numbers, got {wrong[0]}; leave out pairs without a reward")
+    found = _share([right > wrong for right, wrong in rows], "a pair with both rewards")
+    words = f"the right one of {found.value:.1%} of {len(rows):,} pairs that differ in correctness alone has the higher reward"
+    return Audit(found, least, False, len(rows), len(pairs) - len(rows), words)
+
+
 AUDITS: Mapping[str, Callable[..., Audit]] = {
     "answer_balance": answer_balance,
     "information_sufficiency": information_sufficiency,
     "prompt_truncation": prompt_truncation,
     "reward_hidden_gap": reward_hidden_gap,
     "reward_model_contract": reward_model_contract,
+    "reward_reading": reward_reading,
 }
 
 

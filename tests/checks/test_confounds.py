@@ -12,6 +12,7 @@ from checks.confounds import (
     prompt_truncation,
     reward_hidden_gap,
     reward_model_contract,
+    reward_reading,
 )
 from pipelines.schema import DataError
 
@@ -124,6 +125,28 @@ def test_the_contract_names_the_field_that_the_reward_model_never_sees():
     assert whole.words.endswith("lack none a field")
 
 
+def rewarded(right, wrong):
+    return pl.DataFrame(
+        {"right_reward": right, "wrong_reward": wrong}, schema=dict.fromkeys(("right_reward", "wrong_reward"), pl.Float64)
+    )
+
+
+def test_a_reward_model_reads_where_the_right_one_of_a_pair_has_the_higher_reward():
+    found = reward_reading(rewarded([0.3, -1.0, 2.0, 0.5, None, 1.0], [0.1, -0.5, -2.0, 0.5, 0.0, None]))
+    assert found.value.value == pytest.approx(2 / 4)  # a tie is not told apart
+    assert (found.value.low, found.value.high) == pytest.approx(wilson(2, 4))
+    assert (found.rows, found.unknown, found.passed) == (4, 2, False)
+    assert reward_reading(rewarded([1.0, 1.0, 1.0, -1.0, -1.0], [0.0] * 5)).passed  # 0.6 is at the threshold
+    assert found.words == "the right one of 50.0% of 4 pairs that differ in correctness alone has the higher reward"
+
+
+@pytest.mark.parametrize("reward", [float("nan"), float("inf")])
+def test_a_reward_of_a_pair_is_finite(reward):
+    for sides in ([reward], [0.0]), ([0.0], [reward]):
+        with pytest.raises(DataError, match="rewards of a pair are finite numbers, got"):
+            reward_reading(rewarded(*sides))
+
+
 @pytest.mark.parametrize("name", AUDITS)
 def test_every_audit_names_the_column_that_it_lacks_and_refuses_no_rows(name):
     with pytest.raises(DataError, match=r"needs column '\w+', got \['x'\]; join items and outputs"):
@@ -141,6 +164,8 @@ def test_every_audit_names_the_column_that_it_lacks_and_refuses_no_rows(name):
         "reward_input": pl.String,
         "evidence": pl.String,
         "output": pl.String,
+        "right_reward": pl.Float64,
+        "wrong_reward": pl.Float64,
     }
     with pytest.raises(DataError, match="got none"):
         AUDITS[name](pl.DataFrame(schema=columns))
