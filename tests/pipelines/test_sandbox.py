@@ -52,17 +52,17 @@ def test_it_is_a_program_of_its_own():
     ],
 )
 def test_how_it_ends(program, end):
-    ran = run(program)
+    ran = run(program, limits=Limits(cpu=20, wall=120))
     assert ran.end == end or (end is End.CRASH and ran.end is End.OUT_OF_MEMORY and "(((" in program), ran
 
 
 def test_time_is_of_the_processor_and_of_the_clock():
-    spun = run("while True: pass", limits=Limits(cpu=1, wall=20))
+    spun = run("while True: pass", limits=Limits(cpu=1, wall=120))
     assert (spun.end, spun.cpu) == (End.TIMEOUT, pytest.approx(1, abs=0.3))
     slept = run("import time; time.sleep(60)", limits=Limits(cpu=1, wall=0.7))
     assert slept.end is End.TIMEOUT
     assert slept.cpu < 0.5
-    assert 0.7 <= slept.seconds < 4
+    assert 0.7 <= slept.seconds < 20
 
 
 def test_output_ends_at_its_limit():
