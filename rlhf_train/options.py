@@ -195,17 +195,17 @@ def _stemmed(run: Sequence[_Asked], stem: int) -> _Piece:
 
 def _piece(tree: Tree, reads: Sequence[tuple[_Asked, list[int], list[list[int]]]]) -> _Piece:
     """`reads`: a question, the places before the tokens that its options share, and those before each option's own tokens."""
-    at: list[int] = []
+    at: dict[int, int] = {}  # the row of each place: options that begin alike are read from the same ones
+    rows: list[int] = []
     targets: list[int] = []
     owners: list[int] = []
     for one, shared, before in reads:
         alike = one.read[len(one.read) - one.shared :]
         for number, (places, rest) in enumerate(zip(before, one.rests, strict=True), start=one.first):
-            at += shared + places
+            rows += [at.setdefault(place, len(at)) for place in shared + places]
             targets += alike + rest
             owners += [number] * (len(shared) + len(rest))
-    read, rows = np.unique(at, return_inverse=True)
-    return _Piece(tree, read, rows, np.array(targets), np.array(owners))
+    return _Piece(tree, np.array(list(at)), np.array(rows), np.array(targets), np.array(owners))
 
 
 def _rows(pieces: Sequence[_Piece]) -> batches.Rows:
