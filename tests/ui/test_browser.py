@@ -168,6 +168,8 @@ def launch(dagster: Dagster, page: Any, job: str, partition: str) -> None:
     page.get_by_placeholder("Partition").click()
     page.keyboard.type(partition)  # of a long list only what is in sight is there to be clicked
     page.get_by_text(partition, exact=True).first.click()
+    page.wait_for_timeout(1000)  # it begins to make the partition's configuration, and meanwhile takes no click
+    page.get_by_text("Generating configuration").wait_for(state="hidden")
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/*")
     dagster.must_succeed(job)
