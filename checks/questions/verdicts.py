@@ -32,11 +32,11 @@ def no_question_repeats(written_questions: pl.DataFrame) -> Verdict:
 
 def kept_labels_are_likelier_than_not(written_questions: pl.DataFrame) -> Verdict:
     """No kept label is doubted by the discriminator."""
-    sure = written_questions["label_confidence"].drop_nulls()
-    if not len(sure):
+    sure = written_questions["label_confidence"].drop_nulls().to_list()
+    if not sure:
         return Verdict(True, "no label has a confidence: nobody judged them")
-    least, doubted = float(sure.min() or 0.0), int((sure <= 0.5).sum())  # type: ignore[arg-type]
-    said = f"{doubted:,} of {len(sure):,} judged labels have a confidence of a half or less; the least is {least:.3f}"
+    doubted = sum(confidence <= 0.5 for confidence in sure)
+    said = f"{doubted:,} of {len(sure):,} judged labels have a confidence of a half or less; the least is {min(sure):.3f}"
     return Verdict(not doubted, said)
 
 

@@ -73,7 +73,9 @@ def to_the_point(item: Item, output: str) -> bool:
 
 
 def _thing(item: Item) -> str:
-    return str(FACT.fullmatch(item["support"][0]).group(1))  # type: ignore[union-attr]
+    if (fact := FACT.fullmatch(item["support"][0])) is None:
+        raise DataError(f"what supports an answer to a story is one of its facts, got {item['support'][0]!r}; mend the item")
+    return fact.group(1)
 
 
 def drawn(random: np.random.Generator, *, facts: int = len(THINGS), place: int = 0, line: int = 1) -> Item:

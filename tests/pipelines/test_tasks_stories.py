@@ -82,3 +82,9 @@ def test_stories_are_graded_by_their_option():
     items = stories.read(4, seed=1).items
     said = [stories.answer(gold) for gold in items["gold"]]
     assert TASKS["stories"].grade(items, [*said[:3], ""]).to_list() == [True, True, True, False]
+
+
+def test_an_item_whose_support_is_no_fact_is_named():
+    item = {"support": ["Once upon a time."], "options": ["red", "blue"]}
+    with pytest.raises(DataError, match=r"one of its facts, got 'Once upon a time\.'"):
+        stories.claim(item, "A")
