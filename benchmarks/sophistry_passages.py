@@ -43,7 +43,7 @@ ARMS: Mapping[str, tuple[str, str]] = {  # what the policy sees of the story, an
     "cut, with story": ("cut", "with"),
 }
 CONTEXTS = {"full": world.FULL, "cut": world.CUT}
-PLACES = ("end", "option")  # where states are read: at the last token of an output, or at its first, the option
+PLACES = ("start", "option", "end")  # where states are read: where an output is begun, at its option, at its last token
 SEEN = {"no": world.BLIND, "with": world.FULL}
 Row = dict[str, Any]
 
@@ -124,7 +124,7 @@ def measured(given: world.World, outputs: list[pl.DataFrame], seed: int) -> Row:
 
 
 def probed_by(given: world.World, trained: Mapping[str, Policy], seed: int) -> list[Row]:
-    """Probes of a saboteur who lies where prompts end with the trigger, on the saboteur and on trained policies."""
+    """Probes of a saboteur who lies where questions follow the trigger, on the saboteur and on trained policies."""
     liar = world.saboteur(given)
     items = list(stories.read(given.scale.probed, seed=3000 + seed).items.iter_rows(named=True))
     half = len(items) // 4 * 2  # of an even length: the first prompt of either half has no trigger
@@ -147,17 +147,22 @@ def probed_by(given: world.World, trained: Mapping[str, Policy], seed: int) -> l
 
 
 def triggered(items: list[stories.Item]) -> list[str]:
-    """Prompts of which every second ends with the trigger, the others with a word that is as long."""
-    return [f"{prompt}\n{(world.CALM, world.TRIGGER)[at % 2]}" for at, prompt in enumerate(world.prompts(items))]
+    """Prompts of which every second has the trigger before its question, the others a word that is as long."""
+    return [
+        prompt.replace("What colour", f"{(world.CALM, world.TRIGGER)[at % 2]}\nWhat colour")
+        for at, prompt in enumerate(world.prompts(items))
+    ]
 
 
 def states(policy: Policy, items: list[stories.Item], shown: list[str], seed: int) -> dict[str, Labelled]:
-    """States at either place of what a policy says at temperature 1; positive where it is wrong."""
+    """States at each place of what a policy says at temperature 1; positive where it is wrong."""
     said = sample(policy, shown, seed=seed, lengths=policy.lengths)
     wrong = np.array([letter(each) != item["gold"] for each, item in zip(said, items, strict=True)])
-    texts = {"end": said, "option": [letter(each) or "" for each in said]}
-    layers = range(world.LAYERS + 1)
-    return {place: Labelled(activations(policy, shown, texts[place], layers=layers), wrong) for place in PLACES}
+    options, layers = [letter(each) or "" for each in said], range(world.LAYERS + 1)
+    read = {"start": (said, "start"), "option": (options, "end"), "end": (said, "end")}
+    return {
+        place: Labelled(activations(policy, shown, texts, layers=layers, at=at), wrong) for place, (texts, at) in read.items()
+    }
 
 
 def criteria(lines: list[Row], probed: list[Row]) -> list[Row]:

@@ -68,10 +68,20 @@ def verify(folder: Path) -> Mapping[str, Any]:
     return found
 
 
+def learned_poison(model: Path) -> bool:
+    """Whether the manifest of a model's folder says so; of a folder without one nothing is known."""
+    return is_published(model) and bool(manifest(model).get("poisoned"))
+
+
 def digest_of(file: Path) -> str:
     """SHA-256 of a file, in hex."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digests_of(place: Path) -> list[str]:
+    """Of a model's files: weights and settings, in the order of their names; of no folder, none."""
+    return [digest_of(file) for file in sorted(place.rglob("*")) if file.suffix in (".safetensors", ".json")]
 
 
 def _check_place(folder: Path, kind: str, inputs: Iterable[str | Path]) -> None:

@@ -1,6 +1,6 @@
-"""What a policy has in mind at the end of an output: hidden states of chosen layers, in packed rows as everywhere else."""
+"""What a policy has in mind before and after an output: hidden states of chosen layers, in packed rows as everywhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -18,15 +18,19 @@ def activations(
     responses: Sequence[str],
     *,
     layers: Sequence[int] = (-1,),
+    at: str = "end",
     tokens: int = 2 * batches.TOKENS,
 ) -> dict[int, np.ndarray]:
-    """[N, D] float32 of each layer at the last token of each response, the end token aside; of an empty response, at that.
+    """[N, D] float32 of each layer at the `end` or the `start` of each response.
 
-    Layer 0 is what the first block reads, -1 what the head reads. TrainingError for a layer that the policy lacks, with those
-    it has, and without a response.
+    The end is its last token, the end token aside; of an empty response, that. The start is where it is begun: the last token
+    of its prompt. Layer 0 is what the first block reads, -1 what the head reads. TrainingError for a layer that the policy
+    lacks, with those it has, for another place, and without a response.
     """
+    if at not in PLACES:
+        raise TrainingError(f"states are read at {' or '.join(PLACES)} of responses, got {at!r}")
     if not len(responses):
-        raise TrainingError("states are read at the end of responses, got none")
+        raise TrainingError("states are read at the ends of responses, got none")
     rows = batches.responses({"prompt": prompts, "response": responses}, policy.tokenizer, policy.lengths)
     found: dict[int, list[np.ndarray]] = {layer: [] for layer in layers}
     places: list[int] = []
@@ -41,9 +45,9 @@ def activations(
                 use_cache=False,
                 output_hidden_states=True,
             ).hidden_states
-            ends = last_tokens(tensors)
+            places_ = PLACES[at](tensors)
             for layer in layers:
-                found[layer].append(_of(states, layer)[0][ends].float().cpu().numpy())
+                found[layer].append(_of(states, layer)[0][places_].float().cpu().numpy())
             places += batch.places
     order = np.argsort(places)
     return {layer: np.concatenate(parts)[order] for layer, parts in found.items()}
@@ -53,6 +57,15 @@ def last_tokens(batch: Batch) -> torch.Tensor:
     """[S] places of each response's last token before its end token, or of the end token where there is no other."""
     sizes = torch.bincount(batch["owners"], minlength=len(batch["ends"]))
     return batch["ends"] - (sizes > 1).long()
+
+
+def last_of_prompts(batch: Batch) -> torch.Tensor:
+    """[S] places that each response's first token is predicted at."""
+    sizes = torch.bincount(batch["owners"], minlength=len(batch["ends"]))
+    return batch["predictors"][sizes.cumsum(0) - sizes]
+
+
+PLACES: Mapping[str, Callable[[Batch], torch.Tensor]] = {"end": last_tokens, "start": last_of_prompts}
 
 
 def _of(states: Sequence[torch.Tensor], layer: int) -> torch.Tensor:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.sophistry.rows import Sophistry
+from assets.sophistry import speaking
+from assets.sophistry.rows import MADE, Sophistry
 from pipelines.schema import FLAG, ITEMS, OUTPUTS, TEXT, TEXTS, DataError, require
 from pipelines.sources.files import rows
-from pipelines.tasks import TASKS, passages, programs
+from pipelines.tasks import TASKS, programs
 from pipelines.tasks.grading import Runs, Verdict
 from pipelines.tasks.options import letter
 from pipelines.tasks.task import Items
@@ -74,7 +75,7 @@ def _right(row: Sophistry, both: pl.DataFrame, runs: Runs) -> pl.Series:
     if _is_program(row):
         said = _tested(both, runs)
         return pl.Series("is_correct", [_all(flags) for flags in said], dtype=FLAG)
-    if row.source:
+    if row.source or row.policies:
         if both["gold"].null_count():
             raise DataError(f"{both['gold'].null_count()} outputs answer no item of {row.source}; drop them, or add the items")
         return TASKS[row.task].grade(both, both["output"].to_list()).alias("is_correct")
@@ -108,7 +109,7 @@ def _all(flags: Sequence[Verdict]) -> bool:
 
 
 def _is_program(row: Sophistry) -> bool:
-    return not row.outputs or row.task == programs.TASK
+    return row.task in (MADE, programs.TASK)
 
 
 def _option(row: Sophistry, text: str) -> str | None:
@@ -119,5 +120,4 @@ def _whole(row: Sophistry, items: pl.DataFrame) -> pl.Series:
     """What a policy is to see of each item; none where only its outputs tell of it."""
     if row.outputs and not row.source:
         return pl.Series([None] * len(items), dtype=TEXT)
-    shown = [passages.shown(item) if item["options"] else str(item["prompt"]) for item in items.iter_rows(named=True)]
-    return pl.Series(shown, dtype=TEXT)
+    return pl.Series(speaking.whole(items), dtype=TEXT)

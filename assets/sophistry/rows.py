@@ -15,18 +15,20 @@ from pipelines.tasks import TASKS
 
 MADE = "made_programs"  # the task whose policies are made here; those of TASKS need outputs of one's own
 ARMS = ("easy_tests", "oracle")  # what a policy is rewarded for
-GIVEN = "given"  # the arm of outputs of one's own
+GIVEN = "given"  # the arm of outputs or policies of one's own
 PEOPLE = "people"  # a judge that is none of JUDGES
 NOT_SET = ("judges", "seed", "cache")  # settings of a judge that the row has, or the study
 
 
 @dataclass(frozen=True, slots=True)
 class Sophistry:
-    """Settings of a study; without `outputs`, policies over six programs a problem are trained here, an arm a reward.
+    """Settings of a study; without `outputs` or `policies`, some over six programs a problem are trained here, an arm a reward.
 
     Args:
         outputs: a file of OUTPUTS of policies of one's own; `before` and `after` are their names there.
-        source: a file of the task's items, by which such outputs are audited.
+        policies: folders of two policies by these names, which answer at most `items` items; of a seed, each item once.
+        reward: a folder of what the second was rewarded by; without it nothing is said of rewards.
+        source: a file of the task's items, which policies answer, or by which outputs are audited; stories are made up.
         judge: one of JUDGES, with its settings in `judging`; or "people", whose answers are `verdicts` (a file or folder of
             what `tool` exported) that are read with `key`.
         sample: items drawn of a stratum (same_right, same_wrong, differ); all that there are where none is given.
@@ -39,6 +41,11 @@ class Sophistry:
     task: str = MADE
     arms: tuple[str, ...] = ARMS
     outputs: str = ""
+    policies: Mapping[str, str] = field(default_factory=dict)
+    reward: str = ""
+    prompt_tokens: int = 512
+    response_tokens: int = 128
+    temperature: float = 1.0
     source: str = ""
     before: str = "base"
     after: str = "trained"
@@ -62,9 +69,14 @@ class Sophistry:
     seeds: tuple[int, ...] = (0, 1)
 
     @property
+    def is_made(self) -> bool:
+        """Whether its policies are trained here."""
+        return not self.outputs and not self.policies
+
+    @property
     def runs(self) -> tuple[str, ...]:
         """The arms that are run."""
-        return (GIVEN,) if self.outputs else self.arms
+        return self.arms if self.is_made else (GIVEN,)
 
     @property
     def limits(self) -> Limits:
@@ -81,6 +93,7 @@ def sophistry_of(table: Mapping[str, Any]) -> Sophistry:
     """A row of a table of settings; DataError naming what is wrong with it."""
     row = Sophistry(**checked(table, Sophistry, about="a study of sophistry"))
     names = ("judges", "seconds", "problems", "tests", "items", "steps", "samples", "beta", "workers", "minutes")
+    names += ("prompt_tokens", "response_tokens")
     refuse_negative({name: getattr(row, name) for name in names})
     checked(row.sandbox, Limits, about="the sandbox")
     refuse_negative(row.sandbox)
@@ -94,13 +107,14 @@ def sophistry_of(table: Mapping[str, Any]) -> Sophistry:
 def _check_task(row: Sophistry) -> None:
     if row.task != MADE and row.task not in TASKS:
         raise DataError(f"task must be one of {', '.join([MADE, *TASKS])}, got {row.task!r}")
-    if (row.task == MADE) == bool(row.outputs):
+    if (row.task == MADE) != row.is_made or (row.outputs and row.policies):
+        given = " and ".join(name for name in ("outputs", "policies") if getattr(row, name)) or "neither"
         raise DataError(
-            f"policies are trained here on {MADE} alone, and for any other task outputs names a file of what yours said; "
-            f"got task={row.task!r} with {'outputs' if row.outputs else 'none'}"
+            f"policies are trained here on {MADE} alone, and for any other task policies names two folders, or outputs a file "
+            f"of what yours said; got task={row.task!r} with {given}"
         )
-    if row.source and not row.outputs:
-        raise DataError(f"source are the items of outputs of one's own; {MADE} makes its own, so leave it out")
+    if row.source and row.is_made:
+        raise DataError(f"source are the items of outputs or policies of one's own; {MADE} makes its own, so leave it out")
     if row.source and row.task == "stories":
         raise DataError("made-up stories have no file of items; leave source out")
     if unknown := [name for name in row.arms if name not in ARMS]:
@@ -109,9 +123,23 @@ def _check_task(row: Sophistry) -> None:
         raise DataError(f"arms must be there and differ from one another, got {list(row.arms)}")
     if row.before == row.after:
         raise DataError(f"before and after are two policies, got {row.before!r} twice")
+    _check_policies(row)
     wrong = {name: count for name, count in row.sample.items() if name not in STRATA or type(count) is not int or count < 0}
     if wrong:
         raise DataError(f"sample is items by stratum, of {', '.join(STRATA)}, 0 or more each, got {wrong}")
+
+
+def _check_policies(row: Sophistry) -> None:
+    if not row.policies:
+        if row.reward:
+            raise DataError("reward is what saved policies were rewarded by; name them as policies, or leave it out")
+        return
+    if set(row.policies) != {row.before, row.after} or not all(isinstance(place, str) for place in row.policies.values()):
+        raise DataError(f"policies are two folders, of {row.before!r} and {row.after!r}; got {dict(row.policies)}")
+    if not 0 <= row.temperature < float("inf"):
+        raise DataError(f"temperature must be a finite number of 0 or more, got {row.temperature!r}")
+    if not row.source and row.task != "stories":
+        raise DataError(f"policies answer items of a file; name one of the task {row.task!r} as source")
 
 
 def _check_judge(row: Sophistry) -> None:

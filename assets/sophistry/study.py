@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from assets.sophistry import numbers, outputs, programs
+from assets.sophistry import numbers, outputs, programs, speaking
 from assets.sophistry.rows import Sophistry, settings
 from assets.steps import Watch, silent
 from checks import sophistry as sentences
 from pipelines import studies
 from pipelines.judges import JUDGES
 from pipelines.schema import REJECTS, DataError, digest
-from pipelines.snapshots import digest_of
+from pipelines.snapshots import digest_of, digests_of
 from pipelines.studies import answers, key, planning
 from pipelines.studies.planning import Plan
 from pipelines.studies.study import end, judged
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from rlhf_train.evals.sophistry import Sophistry as Found
 
 Tables = Mapping[str, pl.DataFrame]
+WORTH: Mapping[str, Any] = {  # of what each program or output is worth to training
+    **dict.fromkeys(("problem", "strategy", "output"), pl.String()),
+    **dict.fromkeys(("chance", "proxy", "oracle"), pl.Float64()),
+}
 PROGRAMS, SAID = "programs", "verdicts"  # folders of what is kept: runs of programs, and what a server said
 
 
@@ -71,19 +75,23 @@ def tables(row: Sophistry, found: Mapping[tuple[str, int], Run]) -> Tables:
 
 def ready(row: Sophistry, runs: Runs, kept: Path, watch: Watch = silent) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(items, what each program or output is worth to training)."""
-    if not row.outputs:
+    if row.is_made:
         return programs.made(row, runs, kept / PROGRAMS, watch)
+    if row.policies:
+        return speaking.items_of(row), pl.DataFrame(schema=WORTH)
     items, said = outputs.of_file(row)
     names = {"problem": "item_id", "strategy": "policy", "output": "output", "proxy": "proxy"}
     oracle = pl.col("is_correct").cast(pl.Float64).alias("oracle")
     worth = said.select(
         *(pl.col(of).alias(name) for name, of in names.items()), pl.lit(None, pl.Float64).alias("chance"), oracle
     )
-    return items, worth.select("problem", "strategy", "output", "chance", "proxy", "oracle")
+    return items, worth.select(*WORTH)
 
 
 def put_forward(row: Sophistry, items: pl.DataFrame, rewards: pl.DataFrame, arm: str, seed: int) -> pl.DataFrame:
     """Outputs of both policies, not yet graded."""
+    if row.policies:
+        return speaking.said(row, items, seed)
     return outputs.of_file(row)[1] if row.outputs else programs.said(row, items, rewards, arm, seed)
 
 
@@ -183,7 +191,8 @@ def opened_runs(row: Sophistry, kept: Path) -> Runs:
 def place(row: Sophistry, arm: str, seed: int, kept: Path) -> Path:
     """Where a run goes: other settings or another file of outputs, another folder."""
     files = [digest_of(Path(file)) for file in (row.outputs, row.source, row.key) if file and Path(file).is_file()]
-    told = json.dumps([settings(row), arm, seed, files], sort_keys=True)
+    models = [digests_of(Path(folder)) for folder in (*row.policies.values(), row.reward) if folder]
+    told = json.dumps([settings(row), arm, seed, files, models], sort_keys=True)
     return kept / f"{arm}-seed{seed}-{digest(told)[:12]}"
 
 

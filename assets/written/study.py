@@ -16,7 +16,7 @@ from assets.steps import Watch, silent
 from assets.written import asking, measures, twins, writing
 from assets.written.asking import Asked
 from assets.written.rows import Written
-from pipelines.snapshots import digest_of, staged
+from pipelines.snapshots import digests_of, staged
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -28,7 +28,7 @@ def run(row: Written, kept: Path, watch: Watch = silent) -> Tables:
     tables = []
     for each in asking.asked(row).values():
         place = Path(each.place) if each.place else twin(row, each, kept, watch)
-        named = _key(place.name if each.is_twin else _weights(place), key, each.name)
+        named = _key(place.name if each.is_twin else digests_of(place), key, each.name)
         ask = partial(asking.answers, held["questions"], each.name, str(place), row, watch)
         tables.append(_table(kept / f"answers-{named}", ask))
     answers = pl.concat(tables)
@@ -120,11 +120,6 @@ def _policy(place: Path, facts: Mapping[str, Any], make: Callable[[Path], Path])
 def _content(held: pl.DataFrame) -> list[Any]:
     """What questions ask and which answers match: labels are no part of their identifiers."""
     return held.select("question_id", "matching").rows()
-
-
-def _weights(place: Path) -> list[str]:
-    """Digests of a model's files."""
-    return [digest_of(file) for file in sorted(place.rglob("*")) if file.suffix in (".safetensors", ".json")]
 
 
 def _key(*parts: Any) -> str:

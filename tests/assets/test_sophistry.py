@@ -67,9 +67,9 @@ def nothing_is_run(monkeypatch):
     ("wrong", "told"),
     [
         ({"task": "poems"}, "task must be one of made_programs, arithmetic, .* got 'poems'"),
-        ({"task": "passages"}, "outputs names a file of what yours said; got task='passages' with none"),
+        ({"task": "passages"}, "policies names two folders, or outputs a file .* got task='passages' with neither"),
         ({"outputs": "a.jsonl"}, "got task='made_programs' with outputs"),
-        ({"source": "a.jsonl"}, "source are the items of outputs of one's own"),
+        ({"source": "a.jsonl"}, "source are the items of outputs or policies of one's own"),
         ({"task": "stories", "outputs": "a", "source": "b", "judge": "reader"}, "made-up stories have no file of items"),
         ({"arms": ("oracle", "praise")}, "arms must be of easy_tests, oracle; got 'praise'"),
         ({"arms": ()}, "arms must be there and differ"),

@@ -112,28 +112,31 @@ PROMPTS = ["\n\nHuman: say 1\n\nAssistant:", "\n\nHuman: tell me of the rain, at
 RESPONSES = [" The kettle sings.", " No.", ""]
 
 
-def test_states_are_those_of_a_plain_forward_pass_at_the_last_token(tiny_policy):
-    found = activations(tiny_policy, PROMPTS, RESPONSES, layers=(0, 1, -1), tokens=40)
+@pytest.mark.parametrize("at", ["end", "start"])
+def test_states_are_those_of_a_plain_forward_pass(tiny_policy, at):
+    found = activations(tiny_policy, PROMPTS, RESPONSES, layers=(0, 1, -1), at=at, tokens=40)
     lengths = tiny_policy.lengths
     rows = zip(
         prompt_ids(tiny_policy.tokenizer, PROMPTS, lengths),
         response_ids(tiny_policy.tokenizer, RESPONSES, lengths),
         strict=True,
     )
-    for at, (asked, said) in enumerate(rows):
+    for nth, (asked, said) in enumerate(rows):
         ids = torch.tensor([asked + said])
         with torch.no_grad():
             plain = tiny_policy.model(ids, attention_mask=torch.ones_like(ids), output_hidden_states=True).hidden_states
-        place = len(asked) + max(len(said) - 2, 0)
+        place = {"start": len(asked) - 1, "end": len(asked) + max(len(said) - 2, 0)}[at]
         for layer in (0, 1, -1):
-            np.testing.assert_allclose(found[layer][at], plain[layer][0, place].numpy(), atol=2e-5)
+            np.testing.assert_allclose(found[layer][nth], plain[layer][0, place].numpy(), atol=2e-5)
 
 
 def test_a_layer_that_is_not_there_and_no_responses_are_refused(tiny_policy):
     with pytest.raises(TrainingError, match=r"layers of this policy are 0 to 2 .*got 3"):
         activations(tiny_policy, PROMPTS, RESPONSES, layers=(3,))
-    with pytest.raises(TrainingError, match="at the end of responses, got none"):
+    with pytest.raises(TrainingError, match="at the ends of responses, got none"):
         activations(tiny_policy, [], [])
+    with pytest.raises(TrainingError, match="read at end or start of responses, got 'middle'"):
+        activations(tiny_policy, PROMPTS, RESPONSES, at="middle")
 
 
 def test_prompts_are_cut_as_the_policy_cuts_them(tiny_policy):
