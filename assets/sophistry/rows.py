@@ -92,9 +92,8 @@ class Sophistry:
 def sophistry_of(table: Mapping[str, Any]) -> Sophistry:
     """A row of a table of settings; DataError naming what is wrong with it."""
     row = Sophistry(**checked(table, Sophistry, about="a study of sophistry"))
-    names = ("judges", "seconds", "problems", "tests", "items", "steps", "samples", "beta", "workers", "minutes")
-    names += ("prompt_tokens", "response_tokens")
-    refuse_negative({name: getattr(row, name) for name in names})
+    counts = ("judges", "problems", "tests", "items", "steps", "samples", "prompt_tokens", "response_tokens", "workers")
+    refuse_negative({name: getattr(row, name) for name in (*counts, "seconds", "beta", "minutes")})
     checked(row.sandbox, Limits, about="the sandbox")
     refuse_negative(row.sandbox)
     for check in (_check_task, _check_judge, _check_people):
