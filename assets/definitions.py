@@ -44,8 +44,8 @@ CHECKED = {
     "pair_features": by_judged,
     "written_questions": by_written,
     "question_sheet": by_written,
-    "oracle_verdicts": study_partitions.by_sophistry_run,
-    "verdicts": study_partitions.by_sophistry_run,
+    "oracle_verdicts": study_partitions.SOPHISTRY.by_run,
+    "verdicts": study_partitions.SOPHISTRY.by_run,
 }
 
 defs = dg.Definitions(

@@ -9,16 +9,7 @@ import polars as pl
 from assets.hacking import page, pictures, study, verdicts, world
 from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
 from assets.resources import Folder, Snapshots
-from assets.study_partitions import (
-    HACKING,
-    HACKING_RUNS,
-    HACKING_WORLDS,
-    by_hacking,
-    by_hacking_run,
-    by_hacking_world,
-    runs_of_hacking,
-    world_of_run,
-)
+from assets.study_partitions import HACKING
 from assets.training import run_folder
 from pipelines.schema import TRACES
 
@@ -47,12 +38,12 @@ MODEL, TABLE = {"pytorch", "safetensors"}, {"polars", "parquet"}
             description="Prompts that are learned, and held-out ones where distances are measured; none is both.",
         ),
     },
-    partitions_def=by_hacking_world,
+    partitions_def=HACKING.by_world,
     pool="gpu",
 )
 def distillation_world(context: dg.AssetExecutionContext) -> Iterator[dg.Output]:
     """Oracle, teacher and student, made of letters or opened from folders, and what they are asked."""
-    row, seed = HACKING_WORLDS[context.partition_key]
+    row, seed = HACKING.worlds[context.partition_key]
     held = world.made(row, seed)
     place = Snapshots().place(".runs", f"distillation_world-{context.partition_key}")
     yield dg.Output(Folder(world.saved(held, place), spent=place), "oracle")
@@ -65,9 +56,9 @@ def distillation_world(context: dg.AssetExecutionContext) -> Iterator[dg.Output]
     group_name=GROUP,
     owners=OWNERS,
     kinds=MODEL,
-    partitions_def=by_hacking_run,
+    partitions_def=HACKING.by_run,
     ins={
-        name: dg.AssetIn(partition_mapping=world_of_run)
+        name: dg.AssetIn(partition_mapping=HACKING.world_of_run)
         for name in ("oracle", "teacher", "untaught_student", "distillation_prompts")
     },
     pool="gpu",
@@ -80,7 +71,7 @@ def distilled_student(
     distillation_prompts: pl.DataFrame,
 ) -> dg.Output[Folder]:
     """The student after learning its teacher's laws on the answers of one arm; its trace lies beside it."""
-    row, arm, seed = HACKING_RUNS[context.partition_key]
+    row, arm, seed = HACKING.runs[context.partition_key]
     held = world.again(row, oracle.place, teacher, untaught_student, distillation_prompts)
     place = run_folder(context)
     learned = study.learn(row, held, arm, seed, place, progress(context))
@@ -89,7 +80,7 @@ def distilled_student(
     return dg.Output(Folder(place / "student", spent=place))
 
 
-@dg.asset(group_name=GROUP, owners=OWNERS, kinds=TABLE, partitions_def=by_hacking_run, metadata=columns_of(TRACES))
+@dg.asset(group_name=GROUP, owners=OWNERS, kinds=TABLE, partitions_def=HACKING.by_run, metadata=columns_of(TRACES))
 def distillation_trace(context: dg.AssetExecutionContext, distilled_student: Folder) -> dg.Output[pl.DataFrame]:
     """How far the student was from teacher and oracle while it learned, and what that says."""
     trace = pl.read_parquet(distilled_student.place / study.TRACE)
@@ -103,12 +94,12 @@ def distillation_trace(context: dg.AssetExecutionContext, distilled_student: Fol
     group_name="reports",
     owners=OWNERS,
     kinds={"html"},
-    partitions_def=by_hacking,
-    ins={"distillation_trace": dg.AssetIn(partition_mapping=runs_of_hacking)},
+    partitions_def=HACKING.by_study,
+    ins={"distillation_trace": dg.AssetIn(partition_mapping=HACKING.study_of_run)},
 )
 def hacking_report(context: dg.AssetExecutionContext, distillation_trace: Any) -> dg.Output[str]:
     """Whether students hack their teacher: the U of the golden distance, by whose answers were learned."""
-    row = HACKING[context.partition_key]
+    row = HACKING.rows[context.partition_key]
     held = list(distillation_trace.values()) if isinstance(distillation_trace, dict) else [distillation_trace]
     traces = pl.concat(held).sort(pl.col("arm").cast(pl.Enum(row.arms)), "seed", "step")
     found = verdicts.of(traces)

@@ -10,7 +10,7 @@ from assets.metadata import OWNERS, columns_of, picture, rows_of
 from assets.resources import Folder
 from assets.sophistry import numbers, pictures, report, study
 from assets.sophistry_runs import GROUP, TABLE, kept
-from assets.study_partitions import SOPHISTRY, SOPHISTRY_RUNS, by_sophistry, by_sophistry_run, runs_of_sophistry
+from assets.study_partitions import SOPHISTRY, run_name
 from assets.training import run_folder
 from pipelines.schema import REJECTS, VERDICTS
 from pipelines.studies import STUDIES, key
@@ -22,10 +22,10 @@ MEASURED = dg.TableSchema(
 )
 
 
-@dg.asset(group_name=GROUP, owners=OWNERS, kinds={"json"}, partitions_def=by_sophistry_run)
+@dg.asset(group_name=GROUP, owners=OWNERS, kinds={"json"}, partitions_def=SOPHISTRY.by_run)
 def study_plan(context: dg.AssetExecutionContext, oracle_verdicts: pl.DataFrame) -> dg.Output[Folder]:
     """The key of the study: who judges which output, and whose it is. It stays with whoever runs the study."""
-    row, _, seed = SOPHISTRY_RUNS[context.partition_key]
+    row, _, seed = SOPHISTRY.runs[context.partition_key]
     plan = study.planned(row, oracle_verdicts, seed)
     place = run_folder(context)
     place.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def study_plan(context: dg.AssetExecutionContext, oracle_verdicts: pl.DataFrame)
     return dg.Output(Folder(place, spent=place), metadata={**told, "strata": rows_of(strata)})
 
 
-@dg.asset(group_name=GROUP, owners=OWNERS, kinds={"json"}, partitions_def=by_sophistry_run)
+@dg.asset(group_name=GROUP, owners=OWNERS, kinds={"json"}, partitions_def=SOPHISTRY.by_run)
 def study_export(context: dg.AssetExecutionContext, oracle_verdicts: pl.DataFrame, study_plan: Folder) -> dg.Output[Folder]:
     """Blinded tasks for people, a folder a judge, for Label Studio and for Argilla; nothing in them names a policy."""
     place, plan = run_folder(context), _plan(study_plan)
@@ -66,13 +66,13 @@ def study_export(context: dg.AssetExecutionContext, oracle_verdicts: pl.DataFram
         ),
     },
     ins={"oracle_verdicts": dg.AssetIn(), "study_plan": dg.AssetIn()},
-    partitions_def=by_sophistry_run,
+    partitions_def=SOPHISTRY.by_run,
 )
 def judging(
     context: dg.AssetExecutionContext, oracle_verdicts: pl.DataFrame, study_plan: Folder
 ) -> Iterator[dg.Output[pl.DataFrame]]:
     """Verdicts on the outputs of the plan; of a server none is asked for twice, and people's are read with the key."""
-    row, _, seed = SOPHISTRY_RUNS[context.partition_key]
+    row, _, seed = SOPHISTRY.runs[context.partition_key]
     plan, runs = _plan(study_plan), study.opened_runs(row, kept())
     if row.are_people:
         verdicts, rejects = study.people(row, plan)
@@ -92,7 +92,7 @@ def judging(
     group_name=GROUP,
     owners=OWNERS,
     kinds=TABLE,
-    partitions_def=by_sophistry_run,
+    partitions_def=SOPHISTRY.by_run,
     metadata={"dagster/column_schema": MEASURED},
 )
 def sophistry_metrics(
@@ -103,7 +103,7 @@ def sophistry_metrics(
     rejected_answers: pl.DataFrame,
 ) -> dg.Output[pl.DataFrame]:
     """Approval, correctness and how judges err, before and after, with intervals over items and judges."""
-    row, arm, seed = SOPHISTRY_RUNS[context.partition_key]
+    row, arm, seed = SOPHISTRY.runs[context.partition_key]
     run = study.Run(oracle_verdicts, _plan(study_plan), verdicts, rejected_answers)
     found = study.measured(row, run, seed)
     tables = numbers.of(row, {(arm, seed): found})
@@ -122,9 +122,9 @@ def sophistry_metrics(
     group_name="reports",
     owners=OWNERS,
     kinds={"html"},
-    partitions_def=by_sophistry,
+    partitions_def=SOPHISTRY.by_study,
     ins={
-        name: dg.AssetIn(partition_mapping=runs_of_sophistry)
+        name: dg.AssetIn(partition_mapping=SOPHISTRY.study_of_run)
         for name in ("oracle_verdicts", "verdicts", "rejected_answers", "sophistry_metrics")
     },
 )
@@ -133,11 +133,11 @@ def sophistry_report(
 ) -> dg.Output[str]:
     """Whether judges approve more of what training made without its being right more often, by what was rewarded."""
     name = context.partition_key
-    row = SOPHISTRY[name]
-    parts = [f"{arm}-{name}-seed{seed}" for seed in row.seeds for arm in row.runs]
+    row = SOPHISTRY.rows[name]
+    parts = [run_name(arm, name, seed) for seed in row.seeds for arm in row.runs]
     graded, said, refused = (_by(parts, each) for each in (oracle_verdicts, verdicts, rejected_answers))
     found = {
-        SOPHISTRY_RUNS[part][1:]: study.Run(graded[part], study.planned(row, graded[part], SOPHISTRY_RUNS[part][2]), *each)
+        SOPHISTRY.runs[part][1:]: study.Run(graded[part], study.planned(row, graded[part], SOPHISTRY.runs[part][2]), *each)
         for part, *each in zip(parts, said.values(), refused.values(), strict=True)
     }
     tables = study.tables(row, found)

@@ -10,13 +10,7 @@ import polars as pl
 from assets.metadata import OWNERS, columns_of, progress, rows_of
 from assets.resources import Snapshots
 from assets.sophistry import outputs, study
-from assets.study_partitions import (
-    SOPHISTRY_RUNS,
-    SOPHISTRY_WORLDS,
-    by_sophistry_run,
-    by_sophistry_world,
-    items_of_run,
-)
+from assets.study_partitions import SOPHISTRY
 from pipelines.sandbox import strength
 from pipelines.schema import ITEMS, OUTPUTS, Table
 from pipelines.tasks.kept_runs import keep
@@ -55,11 +49,11 @@ WORTH = dg.TableSchema(
             description="What each program is worth to training, and what it is worth by all tests.",
         ),
     },
-    partitions_def=by_sophistry_world,
+    partitions_def=SOPHISTRY.by_world,
 )
 def task_world(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pl.DataFrame]]:
     """Problems with programs that are run on every test in the sandbox; or the items of outputs of one's own."""
-    row, _ = SOPHISTRY_WORLDS[context.partition_key]
+    row, _ = SOPHISTRY.worlds[context.partition_key]
     items, rewards = study.ready(row, study.opened_runs(row, kept()), kept(), progress(context))
     yield dg.Output(items, "task_items")
     gap = rewards.select((pl.col("proxy") - pl.col("oracle")).mean()).item()
@@ -71,15 +65,15 @@ def task_world(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pl.DataF
     group_name=GROUP,
     owners=OWNERS,
     kinds=TABLE,
-    partitions_def=by_sophistry_run,
-    ins={name: dg.AssetIn(partition_mapping=items_of_run) for name in ("task_items", "train_rewards")},
+    partitions_def=SOPHISTRY.by_run,
+    ins={name: dg.AssetIn(partition_mapping=SOPHISTRY.world_of_run) for name in ("task_items", "train_rewards")},
     metadata=columns_of(SAID),
 )
 def policy_outputs(
     context: dg.AssetExecutionContext, task_items: pl.DataFrame, train_rewards: pl.DataFrame
 ) -> dg.Output[pl.DataFrame]:
     """What the policy says before and after it was rewarded, an output an item; or what policies of one's own said."""
-    row, arm, seed = SOPHISTRY_RUNS[context.partition_key]
+    row, arm, seed = SOPHISTRY.runs[context.partition_key]
     said = study.put_forward(row, task_items, train_rewards, arm, seed)
     told: dict[str, Any] = {"rewarded for": arm}
     if "strategy" in said.columns:
@@ -92,15 +86,15 @@ def policy_outputs(
     group_name=GROUP,
     owners=OWNERS,
     kinds=TABLE,
-    partitions_def=by_sophistry_run,
-    ins={"task_items": dg.AssetIn(partition_mapping=items_of_run)},
+    partitions_def=SOPHISTRY.by_run,
+    ins={"task_items": dg.AssetIn(partition_mapping=SOPHISTRY.world_of_run)},
     metadata=columns_of(OUTPUTS, *GRADED),
 )
 def oracle_verdicts(
     context: dg.AssetExecutionContext, task_items: pl.DataFrame, policy_outputs: pl.DataFrame
 ) -> dg.Output[pl.DataFrame]:
     """Which outputs are right, by tests that are run in the sandbox or by gold answers; nobody's opinion."""
-    row, _, _ = SOPHISTRY_RUNS[context.partition_key]
+    row, _, _ = SOPHISTRY.runs[context.partition_key]
     runs = study.opened_runs(row, kept())
     graded = outputs.graded(row, task_items, policy_outputs, runs)
     keep(runs, kept() / study.PROGRAMS)

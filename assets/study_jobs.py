@@ -1,22 +1,17 @@
 """Jobs of studies: each is the whole chain of one. Runs that are there already, and newer than what they are made of, stay."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
 from assets.automation import run_job
 from assets.method_jobs import made
-from assets.study_partitions import (
-    BEGINNINGS,
-    EVALUATED,
-    HACKING,
-    SOPHISTRY,
-    WRITTEN,
-    by_hacking,
-    by_sophistry,
-    by_written,
-)  # fmt: skip
+from assets.study_partitions import BEGINNINGS, EVALUATED, HACKING, SOPHISTRY, WRITTEN, Arms, by_written, world_name
+
+ALONE: Mapping[str, Any] = {"resource_defs": {"io_manager": dg.mem_io_manager}, "executor_def": dg.in_process_executor}
 
 world_job = dg.define_asset_job(
     "distillation_world_job",
@@ -51,38 +46,60 @@ sophistry_report_job = dg.define_asset_job(
 )
 
 
-@dg.op(out=dg.DynamicOut(int))
-def worlds(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[int]]:
-    """Oracle, teacher and student at each seed of the study."""
-    for seed in HACKING[context.partition_key].seeds:
-        world = f"{context.partition_key}-seed{seed}"
-        if not made(context, "distillation_prompts", world):
-            run_job(context, "distillation_world_job", world)
-        yield dg.DynamicOutput(seed, mapping_key=str(seed))
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An asset that says whether a part of a study is there, and the job that makes the part."""
+
+    asset: str
+    job: str
 
 
-@dg.op
-def arms(context: dg.OpExecutionContext, seed: int) -> int:
-    """Every arm at one seed."""
-    world = f"{context.partition_key}-seed{seed}"
-    for arm in HACKING[context.partition_key].arms:
-        if not made(context, "distillation_trace", f"{arm}-{world}") > made(context, "distillation_prompts", world):
-            run_job(context, "distilled_student_job", f"{arm}-{world}")
-    return seed
+def arms_job(name: str, about: str, arms: Arms[Any], world: Step, run: Step, report: str) -> dg.JobDefinition:
+    """A job that makes what arms begin with at each seed, every arm, and the job `report` of them all."""
+
+    @dg.op(name=f"{name}_worlds", out=dg.DynamicOut(int), description="What arms begin with, at each seed of the study.")
+    def worlds(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[int]]:
+        for seed in arms.rows[context.partition_key].seeds:
+            own = world_name(context.partition_key, seed)
+            if not made(context, world.asset, own):
+                run_job(context, world.job, own)
+            yield dg.DynamicOutput(seed, mapping_key=str(seed))
+
+    @dg.op(name=f"{name}_arms", description="Every arm at one seed; one that is newer than its beginning stays.")
+    def runs(context: dg.OpExecutionContext, seed: int) -> int:
+        own = world_name(context.partition_key, seed)
+        for part in arms.of_world[own]:
+            if not made(context, run.asset, part) > made(context, world.asset, own):
+                run_job(context, run.job, part)
+        return seed
+
+    @dg.op(name=f"{name}_told", description=f"Runs {report} once all arms are there.")
+    def told(context: dg.OpExecutionContext, seeds: list[int]) -> None:
+        context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run_job(context, report, context.partition_key))})
+
+    @dg.job(name=name, description=about, partitions_def=arms.by_study, **ALONE)
+    def whole() -> None:
+        told(worlds().map(runs).collect())
+
+    return whole
 
 
-@dg.op
-def hacking_told(context: dg.OpExecutionContext, seeds: list[int]) -> None:
-    """Runs hacking_report_job once all arms are there."""
-    run = run_job(context, "hacking_report_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
-
-
-@dg.job(partitions_def=by_hacking, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
-def hacking_job() -> None:
-    """THE WHOLE STUDY of teacher hacking: oracle, teacher, a student an arm and seed, report."""
-    hacking_told(worlds().map(arms).collect())
-
+hacking_job = arms_job(
+    "hacking_job",
+    "THE WHOLE STUDY of teacher hacking: oracle, teacher, a student an arm and seed, report.",
+    HACKING,
+    Step("distillation_prompts", "distillation_world_job"),
+    Step("distillation_trace", "distilled_student_job"),
+    "hacking_report_job",
+)
+sophistry_job = arms_job(
+    "sophistry_job",
+    "THE WHOLE STUDY of sophistry: items, rewards, outputs an arm and seed, who judges what, verdicts, report.",
+    SOPHISTRY,
+    Step("train_rewards", "task_items_job"),
+    Step("sophistry_metrics", "judged_outputs_job"),
+    "sophistry_report_job",
+)
 
 questions_job = dg.define_asset_job(
     "questions_job",
@@ -131,7 +148,7 @@ def asked_policies(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[
 def answered(context: dg.OpExecutionContext, name: str) -> str:
     """One policy, and its answers; made again where what they are made of is newer."""
     who = EVALUATED[name][1]
-    begun = made(context, "untaught_policy", f"{context.partition_key}-seed{who.seed}") if who.is_twin else 0.0
+    begun = made(context, "untaught_policy", world_name(context.partition_key, who.seed)) if who.is_twin else 0.0
     if not made(context, "evaluated_policy", name) > begun:
         run_job(context, "evaluated_job", name)
     newest = max(made(context, "evaluated_policy", name), made(context, "written_questions", context.partition_key))
@@ -147,43 +164,10 @@ def written_told(context: dg.OpExecutionContext, names: list[str]) -> None:
     context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
 
 
-@dg.job(partitions_def=by_written, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
+@dg.job(partitions_def=by_written, **ALONE)
 def written_job() -> None:
     """THE WHOLE STUDY of written evaluations: questions, filters, twins or your policies, answers, report."""
     written_told(asked_policies().map(answered).collect())
-
-
-@dg.op(out=dg.DynamicOut(int))
-def item_sets(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[int]]:
-    """Items and rewards at each seed of the study."""
-    for seed in SOPHISTRY[context.partition_key].seeds:
-        world = f"{context.partition_key}-seed{seed}"
-        if not made(context, "train_rewards", world):
-            run_job(context, "task_items_job", world)
-        yield dg.DynamicOutput(seed, mapping_key=str(seed))
-
-
-@dg.op
-def judged_arms(context: dg.OpExecutionContext, seed: int) -> int:
-    """Every arm at one seed."""
-    world = f"{context.partition_key}-seed{seed}"
-    for arm in SOPHISTRY[context.partition_key].runs:
-        if not made(context, "sophistry_metrics", f"{arm}-{world}") > made(context, "train_rewards", world):
-            run_job(context, "judged_outputs_job", f"{arm}-{world}")
-    return seed
-
-
-@dg.op
-def sophistry_told(context: dg.OpExecutionContext, seeds: list[int]) -> None:
-    """Runs sophistry_report_job once all arms are there."""
-    run = run_job(context, "sophistry_report_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
-
-
-@dg.job(partitions_def=by_sophistry, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
-def sophistry_job() -> None:
-    """THE WHOLE STUDY of sophistry: items, rewards, outputs an arm and seed, who judges what, verdicts, report."""
-    sophistry_told(item_sets().map(judged_arms).collect())
 
 
 JOBS = (

@@ -1,5 +1,9 @@
 """The studies as partitions: one of each, of its seeds, and of its runs, and the mappings between."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
 import dagster as dg
 
 from assets.hacking.rows import Hacking
@@ -8,6 +12,8 @@ from assets.sophistry.rows import Sophistry
 from assets.studies import Study, all_studies
 from assets.written.asking import Asked, asked
 from assets.written.rows import Written
+
+Row = TypeVar("Row")
 
 
 def accepted(rows: dict[str, Study]) -> tuple[dict[str, Study], list[str]]:
@@ -35,30 +41,61 @@ _named, _misnamed = accepted(_rows)
 STUDIES, _shared = apart(_named)
 REFUSED = [*_wrong, *_misnamed, *_shared]
 
-#: studies of teacher hacking; their worlds by name: (row, seed); their runs by name: (row, arm, seed)
-HACKING: dict[str, Hacking] = {name: each.row for name, each in STUDIES.items() if each.kind == "teacher_hacking"}
-HACKING_WORLDS: dict[str, tuple[Hacking, int]] = {
-    f"{name}-seed{seed}": (row, seed) for name, row in HACKING.items() for seed in row.seeds
-}
-HACKING_RUNS: dict[str, tuple[Hacking, str, int]] = {
-    f"{arm}-{name}-seed{seed}": (row, arm, seed) for name, row in HACKING.items() for seed in row.seeds for arm in row.arms
-}
 
-by_hacking = dg.StaticPartitionsDefinition(list(HACKING))
-by_hacking_world = dg.StaticPartitionsDefinition(list(HACKING_WORLDS))
-by_hacking_run = dg.StaticPartitionsDefinition(list(HACKING_RUNS))
+@dataclass(frozen=True, slots=True)
+class Arms(Generic[Row]):
+    """Studies of one kind whose arms begin alike at each seed, by name, and their partitions.
 
-#: every arm of a seed begins with the same oracle, teacher and student; a report is of all arms and seeds
-world_of_run = dg.StaticPartitionMapping(
-    {
-        f"{name}-seed{seed}": {f"{arm}-{name}-seed{seed}" for arm in row.arms}
-        for name, row in HACKING.items()
-        for seed in row.seeds
+    `worlds` are what arms begin with, by name: (row, seed); `runs` by name: (row, arm, seed); `of_world` names the runs of each
+    world. `world_of_run` and `study_of_run` say the same to assets.
+    """
+
+    rows: Mapping[str, Row]
+    worlds: Mapping[str, tuple[Row, int]]
+    runs: Mapping[str, tuple[Row, str, int]]
+    of_world: Mapping[str, Sequence[str]]
+    by_study: dg.StaticPartitionsDefinition
+    by_world: dg.StaticPartitionsDefinition
+    by_run: dg.StaticPartitionsDefinition
+    world_of_run: dg.StaticPartitionMapping
+    study_of_run: dg.StaticPartitionMapping
+
+
+def arms_of(kind: str, seeds: Callable[[Row], Iterable[int]], arms: Callable[[Row], Iterable[str]]) -> Arms[Row]:
+    """The studies of a kind, taken apart by their seeds and arms."""
+    rows = {name: each.row for name, each in STUDIES.items() if each.kind == kind}
+    worlds = {name: {world_name(name, seed): seed for seed in seeds(row)} for name, row in rows.items()}
+    runs = {
+        run_name(arm, name, seed): (name, arm, seed) for name, row in rows.items() for seed in seeds(row) for arm in arms(row)
     }
-)
-runs_of_hacking = dg.StaticPartitionMapping(
-    {f"{arm}-{name}-seed{seed}": name for name, row in HACKING.items() for seed in row.seeds for arm in row.arms}
-)
+    of_world: dict[str, list[str]] = {}
+    for run, (name, _, seed) in runs.items():
+        of_world.setdefault(world_name(name, seed), []).append(run)
+    return Arms(
+        rows,
+        {world: (rows[name], seed) for name, own in worlds.items() for world, seed in own.items()},
+        {run: (rows[name], arm, seed) for run, (name, arm, seed) in runs.items()},
+        of_world,
+        dg.StaticPartitionsDefinition(list(rows)),
+        dg.StaticPartitionsDefinition(list(of_world)),
+        dg.StaticPartitionsDefinition(list(runs)),
+        dg.StaticPartitionMapping({world: set(parts) for world, parts in of_world.items()}),
+        dg.StaticPartitionMapping({run: name for run, (name, _, _) in runs.items()}),
+    )
+
+
+def world_name(study: str, seed: int) -> str:
+    """What the arms of a seed begin with."""
+    return f"{study}-seed{seed}"
+
+
+def run_name(arm: str, study: str, seed: int) -> str:
+    """One arm at one seed."""
+    return f"{arm}-{world_name(study, seed)}"
+
+
+HACKING: Arms[Hacking] = arms_of("teacher_hacking", lambda row: row.seeds, lambda row: row.arms)
+SOPHISTRY: Arms[Sophistry] = arms_of("sophistry", lambda row: row.seeds, lambda row: row.runs)
 
 #: studies of written evaluations; whom they ask by name: (row, who); where their twins begin, by name: (row, seed)
 WRITTEN: dict[str, Written] = {name: each.row for name, each in STUDIES.items() if each.kind == "written_evaluations"}
@@ -66,7 +103,7 @@ EVALUATED: dict[str, tuple[Written, Asked]] = {
     f"{who.name}-{name}": (row, who) for name, row in WRITTEN.items() for who in asked(row).values()
 }
 BEGINNINGS: dict[str, tuple[Written, int]] = {
-    f"{name}-seed{seed}": (row, seed) for name, row in WRITTEN.items() if not row.policies for seed in row.twins.seeds
+    world_name(name, seed): (row, seed) for name, row in WRITTEN.items() if not row.policies for seed in row.twins.seeds
 }
 
 by_written = dg.StaticPartitionsDefinition(list(WRITTEN))
@@ -80,34 +117,9 @@ questions_of_evaluated = dg.StaticPartitionMapping(
 evaluated_of_written = dg.StaticPartitionMapping({f"{who}-{name}": name for name, row in WRITTEN.items() for who in asked(row)})
 beginning_of_evaluated = dg.StaticPartitionMapping(
     {
-        f"{name}-seed{seed}": {f"{who.name}-{name}" for who in asked(row).values() if who.seed == seed}
+        world_name(name, seed): {f"{who.name}-{name}" for who in asked(row).values() if who.seed == seed}
         for name, row in WRITTEN.items()
         if not row.policies
         for seed in row.twins.seeds
     }
-)
-
-#: studies of sophistry; their items by name: (row, seed); their runs by name: (row, arm, seed)
-SOPHISTRY: dict[str, Sophistry] = {name: each.row for name, each in STUDIES.items() if each.kind == "sophistry"}
-SOPHISTRY_WORLDS: dict[str, tuple[Sophistry, int]] = {
-    f"{name}-seed{seed}": (row, seed) for name, row in SOPHISTRY.items() for seed in row.seeds
-}
-SOPHISTRY_RUNS: dict[str, tuple[Sophistry, str, int]] = {
-    f"{arm}-{name}-seed{seed}": (row, arm, seed) for name, row in SOPHISTRY.items() for seed in row.seeds for arm in row.runs
-}
-
-by_sophistry = dg.StaticPartitionsDefinition(list(SOPHISTRY))
-by_sophistry_world = dg.StaticPartitionsDefinition(list(SOPHISTRY_WORLDS))
-by_sophistry_run = dg.StaticPartitionsDefinition(list(SOPHISTRY_RUNS))
-
-#: every arm of a seed is asked the same items; a report is of all arms and seeds
-items_of_run = dg.StaticPartitionMapping(
-    {
-        f"{name}-seed{seed}": {f"{arm}-{name}-seed{seed}" for arm in row.runs}
-        for name, row in SOPHISTRY.items()
-        for seed in row.seeds
-    }
-)
-runs_of_sophistry = dg.StaticPartitionMapping(
-    {f"{arm}-{name}-seed{seed}": name for name, row in SOPHISTRY.items() for seed in row.seeds for arm in row.runs}
 )

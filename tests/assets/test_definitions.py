@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -75,13 +76,13 @@ GRAPH = {
     "method_model": ("methods", "by_run", "base_policy imitating_policy labelled_pairs reward_model"),
     "method_answers": ("methods", "by_run", "base_policy drafted_answers held_out_pairs imitating_policy method_model"),
     "methods_report": ("reports", "by_comparison", "method_answers"),
-    "oracle": ("distillation", "by_hacking_world", ""),
-    "teacher": ("distillation", "by_hacking_world", ""),
-    "untaught_student": ("distillation", "by_hacking_world", ""),
-    "distillation_prompts": ("distillation", "by_hacking_world", ""),
-    "distilled_student": ("distillation", "by_hacking_run", "distillation_prompts oracle teacher untaught_student"),
-    "distillation_trace": ("distillation", "by_hacking_run", "distilled_student"),
-    "hacking_report": ("reports", "by_hacking", "distillation_trace"),
+    "oracle": ("distillation", "HACKING.by_world", ""),
+    "teacher": ("distillation", "HACKING.by_world", ""),
+    "untaught_student": ("distillation", "HACKING.by_world", ""),
+    "distillation_prompts": ("distillation", "HACKING.by_world", ""),
+    "distilled_student": ("distillation", "HACKING.by_run", "distillation_prompts oracle teacher untaught_student"),
+    "distillation_trace": ("distillation", "HACKING.by_run", "distilled_student"),
+    "hacking_report": ("reports", "HACKING.by_study", "distillation_trace"),
     "behaviours": ("written_evals", "by_written", ""),
     "candidate_questions": ("written_evals", "by_written", "behaviours"),
     "unusable_replies": ("written_evals", "by_written", "behaviours"),
@@ -98,16 +99,16 @@ GRAPH = {
         "by_written",
         "dropped_questions question_answers question_map question_sheet unusable_replies written_questions",
     ),
-    "task_items": ("sophistry", "by_sophistry_world", ""),
-    "train_rewards": ("sophistry", "by_sophistry_world", ""),
-    "policy_outputs": ("sophistry", "by_sophistry_run", "task_items train_rewards"),
-    "oracle_verdicts": ("sophistry", "by_sophistry_run", "policy_outputs task_items"),
-    "study_plan": ("sophistry", "by_sophistry_run", "oracle_verdicts"),
-    "study_export": ("sophistry", "by_sophistry_run", "oracle_verdicts study_plan"),
-    "verdicts": ("sophistry", "by_sophistry_run", "oracle_verdicts study_plan"),
-    "rejected_answers": ("sophistry", "by_sophistry_run", "oracle_verdicts study_plan"),
-    "sophistry_metrics": ("sophistry", "by_sophistry_run", "oracle_verdicts rejected_answers study_plan verdicts"),
-    "sophistry_report": ("reports", "by_sophistry", "oracle_verdicts rejected_answers sophistry_metrics verdicts"),
+    "task_items": ("sophistry", "SOPHISTRY.by_world", ""),
+    "train_rewards": ("sophistry", "SOPHISTRY.by_world", ""),
+    "policy_outputs": ("sophistry", "SOPHISTRY.by_run", "task_items train_rewards"),
+    "oracle_verdicts": ("sophistry", "SOPHISTRY.by_run", "policy_outputs task_items"),
+    "study_plan": ("sophistry", "SOPHISTRY.by_run", "oracle_verdicts"),
+    "study_export": ("sophistry", "SOPHISTRY.by_run", "oracle_verdicts study_plan"),
+    "verdicts": ("sophistry", "SOPHISTRY.by_run", "oracle_verdicts study_plan"),
+    "rejected_answers": ("sophistry", "SOPHISTRY.by_run", "oracle_verdicts study_plan"),
+    "sophistry_metrics": ("sophistry", "SOPHISTRY.by_run", "oracle_verdicts rejected_answers study_plan verdicts"),
+    "sophistry_report": ("reports", "SOPHISTRY.by_study", "oracle_verdicts rejected_answers sophistry_metrics verdicts"),
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
@@ -200,19 +201,13 @@ def test_the_graph_is_this_table(definitions, nodes):
             *("by_compared", "by_run", "by_comparison"),
         ),
         "study_partitions": (
-            "by_hacking",
-            "by_hacking_world",
-            "by_hacking_run",
-            "by_written",
-            "by_evaluated",
-            "by_beginning",
-            "by_sophistry",
-            "by_sophistry_world",
-            "by_sophistry_run",
+            *("HACKING.by_study", "HACKING.by_world", "HACKING.by_run"),
+            *("by_written", "by_evaluated", "by_beginning"),
+            *("SOPHISTRY.by_study", "SOPHISTRY.by_world", "SOPHISTRY.by_run"),
         ),
     }
     modules = {module: sys.modules[f"assets.{module}"] for module in kinds}
-    names = {getattr(modules[module], name): name for module, held in kinds.items() for name in held} | {None: None}
+    names = {attrgetter(name)(modules[module]): name for module, held in kinds.items() for name in held} | {None: None}
     found = {
         name: (
             spec.group_name,
