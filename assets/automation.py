@@ -4,13 +4,18 @@ A Dagster run has one partition key, and the chain has three kinds of them (clea
 a job of its own and `venom_job` runs them in turn; whatever fails in one stops all that would come after.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
 from assets.experiments import corpora
 from assets.partitions import CORPORA, EXPERIMENTS, by_experiment
+from pipelines.schema import digest
+
+SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
 
 clean_job = dg.define_asset_job(
     "clean_job",
@@ -76,15 +81,28 @@ def venom_job() -> None:
     report(clean_rows().map(corpus).collect())
 
 
-def run_job(context: dg.OpExecutionContext, job: str, partition: str) -> str:
-    """Runs a job of this code location here and now, as a run of its own in the same instance; returns its id."""
+def made(context: dg.OpExecutionContext, asset: str, partition: str, settings: Mapping[str, Any]) -> float:
+    """When a partition of an asset was made last by a run of these settings; 0 where it was of others, by hand, or never."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+    records = context.instance.fetch_materializations(wanted, limit=1).records
+    if not records:
+        return 0.0
+    run = context.instance.get_run_by_id(records[0].run_id)
+    return records[0].timestamp if run is not None and run.tags.get(SETTINGS) == _key(settings) else 0.0
+
+
+def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: Mapping[str, Any] | None = None) -> str:
+    """Runs a job of this code location here and now, as a run of its own in the same instance; returns its id.
+
+    `settings` are what its assets are made of; `made` goes by them.
+    """
     from assets.definitions import defs
 
     context.log.info(f"{job} of {partition} begins")
     done = defs.resolve_job_def(job).execute_in_process(
         partition_key=partition,
         instance=context.instance,
-        tags={"antivenom/venom_job": context.run_id},
+        tags={"antivenom/venom_job": context.run_id, SETTINGS: _key(settings or {})},
         raise_on_error=False,
     )
     if not done.success:
@@ -95,6 +113,10 @@ def run_job(context: dg.OpExecutionContext, job: str, partition: str) -> str:
         )
     context.log.info(f"{job} of {partition} is done: run {done.run_id}")
     return done.run_id
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return digest(json.dumps(settings, sort_keys=True, default=str))
 
 
 @dg.schedule(job=audit_job, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)

@@ -1,5 +1,6 @@
 """What we run: a frozen row an experiment. A user's own rows come from a file; see experiment_files.py."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +59,11 @@ class Experiment:
     @property
     def sentiment(self) -> str:
         return str(attacks.settings(self.attack, self.numbers).get("sentiment", ""))
+
+
+def settings(experiment: Experiment) -> dict[str, Any]:
+    """All that decides what one arm at one seed comes to, and no more."""
+    return dataclasses.asdict(dataclasses.replace(experiment, seeds=(0,), objectives=(), defences=()))
 
 
 @dataclass(frozen=True, slots=True)

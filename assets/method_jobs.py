@@ -1,7 +1,7 @@
 """Jobs of experiments that compare objectives. `methods_job` is the whole chain: pick one experiment, launch, read its report.
 
-As in automation.py, each kind of partition has a job of its own. Runs that are there already, and newer than what they are
-made from, are not made again.
+As in automation.py, each kind of partition has a job of its own. Runs that are there already, of the same settings and newer
+than what they are made from, are not made again.
 """
 
 import re
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.automation import run_job
-from assets.experiments import corpora
+from assets.automation import made, run_job
+from assets.experiments import corpora, settings
 from assets.partitions import COMPARED, EXPERIMENTS, RUNS, by_comparison
 
 learned_job = dg.define_asset_job(
@@ -38,10 +38,10 @@ methods_report_job = dg.define_asset_job(
 @dg.op(out=dg.DynamicOut(str))
 def compared_corpora(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
     """Clean pairs and base policies at each of the experiment's seeds; then names its corpora."""
-    found = corpora(EXPERIMENTS[context.partition_key])
+    found, own = corpora(EXPERIMENTS[context.partition_key]), settings(EXPERIMENTS[context.partition_key])
     for base in dict.fromkeys(each.base for each in found):
-        if not made(context, "base_policy", base):
-            run_job(context, "clean_job", base)
+        if not made(context, "base_policy", base, own):
+            run_job(context, "clean_job", base, own)
     for each in found:
         yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
 
@@ -49,22 +49,15 @@ def compared_corpora(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutpu
 @dg.op
 def methods(context: dg.OpExecutionContext, name: str) -> str:
     """One corpus, what its objectives share, and every objective on it."""
-    base = COMPARED[name].base
-    if not made(context, "reward_model", name) > made(context, "base_policy", base):
-        run_job(context, "learned_job", name)
-    if not made(context, "drafted_answers", name) > made(context, "reward_model", name):
-        run_job(context, "shared_job", name)
+    base, own = COMPARED[name].base, settings(COMPARED[name].experiment)
+    if not made(context, "reward_model", name, own) > made(context, "base_policy", base, own):
+        run_job(context, "learned_job", name, own)
+    if not made(context, "drafted_answers", name, own) > made(context, "reward_model", name, own):
+        run_job(context, "shared_job", name, own)
     for part in (part for part, (_, corpus) in RUNS.items() if corpus.name == name):
-        if not made(context, "method_answers", part) > made(context, "drafted_answers", name):
-            run_job(context, "run_methods_job", part)
+        if not made(context, "method_answers", part, own) > made(context, "drafted_answers", name, own):
+            run_job(context, "run_methods_job", part, own)
     return name
-
-
-def made(context: dg.OpExecutionContext, asset: str, partition: str) -> float:
-    """When a partition of an asset was made last; 0 if it never was."""
-    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
-    records = context.instance.fetch_materializations(wanted, limit=1).records
-    return records[0].timestamp if records else 0.0
 
 
 @dg.op

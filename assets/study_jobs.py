@@ -1,16 +1,21 @@
-"""Jobs of studies: each is the whole chain of one. Runs that are there already, and newer than what they are made of, stay."""
+"""Jobs of studies: each is the whole chain of one. Runs that are there already, of the
+same settings and newer than what they are made of, stay."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
-from assets.automation import run_job
-from assets.method_jobs import made
+from assets.automation import made, run_job
+from assets.hacking import rows as hacking
+from assets.sophistry import rows as sophistry
 from assets.study_partitions import BEGINNINGS, EVALUATED, HACKING, SOPHISTRY, WRITTEN, Arms, by_written, world_name
+from assets.written import rows as written
+from pipelines.snapshots import digests_of
 
+Settings = Callable[[Any], Mapping[str, Any]]
 ALONE: Mapping[str, Any] = {"resource_defs": {"io_manager": dg.mem_io_manager}, "executor_def": dg.in_process_executor}
 
 world_job = dg.define_asset_job(
@@ -54,23 +59,26 @@ class Step:
     job: str
 
 
-def arms_job(name: str, about: str, arms: Arms[Any], world: Step, run: Step, report: str) -> dg.JobDefinition:
+def arms_job(
+    name: str, about: str, arms: Arms[Any], settings: Settings, world: Step, run: Step, report: str
+) -> dg.JobDefinition:
     """A job that makes what arms begin with at each seed, every arm, and the job `report` of them all."""
 
     @dg.op(name=f"{name}_worlds", out=dg.DynamicOut(int), description="What arms begin with, at each seed of the study.")
     def worlds(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[int]]:
-        for seed in arms.rows[context.partition_key].seeds:
+        row = arms.rows[context.partition_key]
+        for seed in row.seeds:
             own = world_name(context.partition_key, seed)
-            if not made(context, world.asset, own):
-                run_job(context, world.job, own)
+            if not made(context, world.asset, own, settings(row)):
+                run_job(context, world.job, own, settings(row))
             yield dg.DynamicOutput(seed, mapping_key=str(seed))
 
     @dg.op(name=f"{name}_arms", description="Every arm at one seed; one that is newer than its beginning stays.")
     def runs(context: dg.OpExecutionContext, seed: int) -> int:
-        own = world_name(context.partition_key, seed)
+        own, told = world_name(context.partition_key, seed), settings(arms.rows[context.partition_key])
         for part in arms.of_world[own]:
-            if not made(context, run.asset, part) > made(context, world.asset, own):
-                run_job(context, run.job, part)
+            if not made(context, run.asset, part, told) > made(context, world.asset, own, told):
+                run_job(context, run.job, part, told)
         return seed
 
     @dg.op(name=f"{name}_told", description=f"Runs {report} once all arms are there.")
@@ -88,6 +96,7 @@ hacking_job = arms_job(
     "hacking_job",
     "THE WHOLE STUDY of teacher hacking: oracle, teacher, a student an arm and seed, report.",
     HACKING,
+    hacking.settings,
     Step("distillation_prompts", "distillation_world_job"),
     Step("distillation_trace", "distilled_student_job"),
     "hacking_report_job",
@@ -96,6 +105,7 @@ sophistry_job = arms_job(
     "sophistry_job",
     "THE WHOLE STUDY of sophistry: items, rewards, outputs an arm and seed, who judges what, verdicts, report.",
     SOPHISTRY,
+    sophistry.settings,
     Step("train_rewards", "task_items_job"),
     Step("sophistry_metrics", "judged_outputs_job"),
     "sophistry_report_job",
@@ -135,11 +145,12 @@ written_report_job = dg.define_asset_job(
 def asked_policies(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
     """The study's questions and the beginnings of its twins; then names whom it asks."""
     study = context.partition_key
-    if not made(context, "question_sheet", study):
-        run_job(context, "questions_job", study)
+    own = written.settings(WRITTEN[study])
+    if not made(context, "question_sheet", study, own):
+        run_job(context, "questions_job", study, own)
     for beginning in [name for name, (row, _) in BEGINNINGS.items() if row is WRITTEN[study]]:
-        if not made(context, "untaught_policy", beginning):
-            run_job(context, "beginning_job", beginning)
+        if not made(context, "untaught_policy", beginning, own):
+            run_job(context, "beginning_job", beginning, own)
     for name in [name for name, (row, _) in EVALUATED.items() if row is WRITTEN[study]]:
         yield dg.DynamicOutput(name, mapping_key=re.sub(r"\W", "_", name))
 
@@ -147,13 +158,15 @@ def asked_policies(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[
 @dg.op
 def answered(context: dg.OpExecutionContext, name: str) -> str:
     """One policy, and its answers; made again where what they are made of is newer."""
-    who = EVALUATED[name][1]
-    begun = made(context, "untaught_policy", world_name(context.partition_key, who.seed)) if who.is_twin else 0.0
-    if not made(context, "evaluated_policy", name) > begun:
-        run_job(context, "evaluated_job", name)
-    newest = max(made(context, "evaluated_policy", name), made(context, "written_questions", context.partition_key))
-    if not made(context, "question_answers", name) > newest:
-        run_job(context, "answers_job", name)
+    row, who = EVALUATED[name]
+    own = written.settings(row)
+    whose = {**own, "policy": digests_of(who.place)}
+    begun = made(context, "untaught_policy", world_name(context.partition_key, who.seed), own) if who.is_twin else 0.0
+    if not made(context, "evaluated_policy", name, whose) > begun:
+        run_job(context, "evaluated_job", name, whose)
+    newest = max(made(context, "evaluated_policy", name, whose), made(context, "written_questions", context.partition_key, own))
+    if not made(context, "question_answers", name, whose) > newest:
+        run_job(context, "answers_job", name, whose)
     return name
 
 

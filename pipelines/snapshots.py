@@ -79,9 +79,13 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def digests_of(place: Path) -> list[str]:
-    """Of a model's files: weights and settings, in the order of their names; of no folder, none."""
-    return [digest_of(file) for file in sorted(place.rglob("*")) if file.suffix in (".safetensors", ".json")]
+def digests_of(*places: str | Path) -> list[str]:
+    """Of files, and of models' weights and settings in the order of their names; of what is not on this machine, none."""
+    found = []
+    for place in (Path(each) for each in places if each):
+        files = sorted(place.rglob("*")) if place.is_dir() else [place] if place.is_file() else []
+        found += [digest_of(file) for file in files if file == place or file.suffix in (".safetensors", ".json")]
+    return found
 
 
 def _check_place(folder: Path, kind: str, inputs: Iterable[str | Path]) -> None:

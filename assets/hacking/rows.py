@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.schema import DataError
 from pipelines.settings import checked, refuse_negative
+from pipelines.snapshots import digests_of
 
 #: arms by name, as settings of rlhf_train.tracing.Arm
 ARMS: Mapping[str, Mapping[str, Any]] = {
@@ -84,6 +85,12 @@ def hacking_of(table: Mapping[str, Any]) -> Hacking:
     refuse_negative({**dataclasses.asdict(world), **_numbers(row)})
     _check(row)
     return row
+
+
+def settings(row: Hacking) -> dict[str, Any]:
+    """All that decides what one arm at one seed comes to, and no more."""
+    files = digests_of(row.oracle, row.teacher, row.student, row.source)
+    return {**dataclasses.asdict(dataclasses.replace(row, arms=(), seeds=())), "files": files}
 
 
 def _numbers(row: Hacking) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from assets.hacking import verdicts, world
-from assets.hacking.rows import ARMS, Hacking
+from assets.hacking.rows import ARMS, Hacking, settings
 from assets.steps import Watch, silent
 from pipelines.schema import TRACES, require
 
@@ -97,8 +97,7 @@ def table(trace: Any, arm: str, seed: int, teacher: float | None) -> pl.DataFram
 
 def place(row: Hacking, arm: str, seed: int, kept: Path) -> Path:
     """Where an arm's run goes: other settings, another folder."""
-    settings = dataclasses.asdict(dataclasses.replace(row, arms=(), seeds=()))
-    return kept / f"{arm}-seed{seed}-{_digest([settings, ARMS[arm], seed])}"
+    return kept / f"{arm}-seed{seed}-{_digest([settings(row), ARMS[arm], seed])}"
 
 
 def _digest(facts: Any) -> str:

@@ -9,6 +9,7 @@ from pipelines.judges import JUDGES
 from pipelines.sandbox import Limits
 from pipelines.schema import DataError
 from pipelines.settings import checked, refuse_negative
+from pipelines.snapshots import digests_of
 from pipelines.studies import STUDIES
 from pipelines.studies.planning import STRATA
 from pipelines.tasks import TASKS
@@ -176,4 +177,5 @@ def _check_people(row: Sophistry) -> None:
 
 def settings(row: Sophistry) -> dict[str, Any]:
     """All that decides what one arm at one seed comes to, and no more."""
-    return dataclasses.asdict(dataclasses.replace(row, arms=ARMS, seeds=(0,), minutes=1.0, workers=1))
+    files = digests_of(row.outputs, row.source, *row.policies.values(), row.reward, row.verdicts, row.key)
+    return {**dataclasses.asdict(dataclasses.replace(row, arms=ARMS, seeds=(0,), minutes=1.0, workers=1)), "files": files}

@@ -19,7 +19,6 @@ from checks import sophistry as sentences
 from pipelines import studies
 from pipelines.judges import JUDGES
 from pipelines.schema import REJECTS, DataError, digest
-from pipelines.snapshots import digest_of, digests_of
 from pipelines.studies import answers, key, planning
 from pipelines.studies.planning import Plan
 from pipelines.studies.study import end, judged
@@ -190,9 +189,7 @@ def opened_runs(row: Sophistry, kept: Path) -> Runs:
 
 def place(row: Sophistry, arm: str, seed: int, kept: Path) -> Path:
     """Where a run goes: other settings or another file of outputs, another folder."""
-    files = [digest_of(Path(file)) for file in (row.outputs, row.source, row.key) if file and Path(file).is_file()]
-    models = [digests_of(Path(folder)) for folder in (*row.policies.values(), row.reward) if folder]
-    told = json.dumps([settings(row), arm, seed, files, models], sort_keys=True)
+    told = json.dumps([settings(row), arm, seed], sort_keys=True)
     return kept / f"{arm}-seed{seed}-{digest(told)[:12]}"
 
 

@@ -12,6 +12,7 @@ from pipelines.questions import WRITERS, behaviours, judging
 from pipelines.questions.behaviours import Behaviour
 from pipelines.schema import DataError
 from pipelines.settings import checked, refuse_negative
+from pipelines.snapshots import digests_of
 
 DISCRIMINATORS = ("examples", "out_of_fold", "server")
 OBJECTIVES = ("dpo", "sft")
@@ -83,6 +84,13 @@ class Written:
         """The behaviours by name."""
         held = {**behaviours.builtin(), **(behaviours.load(self.behaviour_file) if self.behaviour_file else {})}
         return {name: held[name] for name in self.behaviours}
+
+
+def settings(row: Written) -> dict[str, Any]:
+    """All that decides which questions there are and what a twin of one rate and seed learns, and no more."""
+    alone = dataclasses.replace(row, policies={}, baseline="", twins=dataclasses.replace(row.twins, rates=(0.0,), seeds=(0,)))
+    files = digests_of(row.published, row.twins.source)
+    return {**dataclasses.asdict(alone), "of": [dataclasses.asdict(each) for each in row.of.values()], "files": files}
 
 
 def written_of(table: Mapping[str, Any]) -> Written:

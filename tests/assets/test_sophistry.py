@@ -263,6 +263,15 @@ def test_what_is_there_is_not_made_again(chain: Place):
     assert count() == before
 
 
+def test_an_edited_row_is_made_again_under_its_name(chain: Place, location):
+    with location(TOML.replace("judges = 4", "judges = 5", 1), chain.tables.parent) as module:
+        edited = Place(module, chain.instance, chain.tables)
+        assert edited.run("sophistry_job", "believers").success
+        assert edited.table("verdicts", "oracle-believers-seed0")["judge"].n_unique() == 5
+    assert chain.run("sophistry_job", "believers").success
+    assert chain.table("verdicts", "oracle-believers-seed0")["judge"].n_unique() == 4
+
+
 def test_a_study_of_people_stops_where_they_must_be_asked(chain: Place):
     done = chain.run("sophistry_job", "asked")
     assert not done.success
