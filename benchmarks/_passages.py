@@ -59,7 +59,7 @@ class Scale:
     judging: int = 240
     rounds: int = 20
     tested: int = 500
-    sabotage: int = 1200
+    sabotage: int = 2400
     probed: int = 800
 
 

@@ -27,6 +27,9 @@ class Memory(Generic[Mark]):
                 raise _useless(self.file, error) from error
         self._known = len(self._marks)
 
+    def __len__(self) -> int:
+        return len(self._marks)
+
     def told(self) -> str:
         """What of this run is kept, in words."""
         if not self.file:
@@ -62,7 +65,7 @@ def _kept(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:
 
 
 def _useless(file: Path, error: OSError) -> DataError:
-    return DataError(f"cache must be a folder where marks can be kept, but {file} can't be used ({error}); name another")
+    return DataError(f"cache must be a folder where answers can be kept, but {file} can't be used ({error}); name another")
 
 
 def _check(edition: str, summary_id: str, score: Any) -> str:

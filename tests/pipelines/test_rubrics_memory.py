@@ -165,7 +165,7 @@ def test_a_cache_that_cannot_be_written_is_told(score, tmp_path, stub, what):
         held = next((tmp_path / "rubrics").iterdir())
         held.unlink()
         held.mkdir()
-    with pytest.raises(DataError, match=r"cache must be a folder where marks can be kept, but .* can't be used"):
+    with pytest.raises(DataError, match=r"cache must be a folder where answers can be kept, but .* can't be used"):
         score(cache=tmp_path / "taken" if what == "a file" else tmp_path)
 
 
