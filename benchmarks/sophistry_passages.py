@@ -5,9 +5,9 @@
 A seed is another world. Four arms: the policy sees all 24 facts or the last 4, the reward model the story or the question only.
 Told are what each reward model can tell, reward, correctness, approval by simulated readers and how often these are wrong;
 then what probes see of wrong answers that were taught (a trigger) and of those that came of the reward. What annotators like,
-how sure demonstrators are, rounds, steps of readers and saboteurs, and where probes read were settled on seeds 100 and 101, after
-runs on seeds 0 to 2 where two marks of persuasion were worth as much, readers and saboteurs were half taught, the trigger stood
-last in its prompt, and states were read at and after the option alone.
+how sure demonstrators are, rounds, steps of readers and saboteurs, and where probes read were settled on seeds 100 and 101,
+after runs on seeds 0 to 2 where two marks of persuasion were worth as much, readers and saboteurs were half taught, the trigger
+stood last in its prompt, and states were read at and after the option alone.
 """
 
 import argparse
