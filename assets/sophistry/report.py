@@ -104,7 +104,7 @@ def _audits(audits: pl.DataFrame) -> str:
             _held(each),
             each["words"],
         ]
-        for each in audits.sort("audit", "arm", "seed").iter_rows(named=True)
+        for each in audits.sort("passed", "audit", "arm", "seed").iter_rows(named=True)
     ]
     about = "Before a gap between approval and correctness says anything of a policy:"
     return html.section("What must hold", html.paragraph(about), html.table(["", "arm", "seed", "", "because"], rows))
