@@ -38,6 +38,8 @@ def prompts_are_not_cut(oracle_verdicts: pl.DataFrame) -> Verdict:
 def the_proxy_agrees_with_gold(oracle_verdicts: pl.DataFrame) -> Verdict:
     """The reward of training is hardly above what is right: where it is, training pays for what is wrong."""
     known = oracle_verdicts.drop_nulls("proxy")
+    if len(outside := known.filter(~pl.col("proxy").is_between(0, 1))):
+        return Verdict(True, f"not counted: a reward as {outside['proxy'][0]:g} is no chance of being right")
     return _told(known, lambda: confounds.reward_hidden_gap(known), "no output has its reward")
 
 
