@@ -21,7 +21,7 @@ def page(name: str, row: Written, tables: Tables) -> str:
     """One self-contained page, all that it says computed from the tables."""
     held, way = tables["questions"], row.ways[0]
     whose = f"{len(row.policies)} policies" if row.policies else f"twins at {_list(row.twins.rates)} of poison"
-    subtitle = f"{len(held):,} questions about {held['behaviour'].n_unique()} behaviours by {row.writer}; {whose}"
+    subtitle = f"{questions_page.asked_about(held)} by {row.writer}; {whose}"
     rates = tables["rates"].filter(way=way)
     parts = (
         _verdict(tables, way),

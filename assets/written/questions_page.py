@@ -16,10 +16,14 @@ BOUNDS = "out of bounds"  # section of a sheet's warnings
 def page(name: str, tables: Tables) -> str:
     """The page of questions by themselves, before anyone was asked."""
     held = tables["questions"]
-    subtitle = (
-        f"{len(held):,} questions about {held['behaviour'].n_unique()} behaviours, {len(tables['dropped_questions']):,} dropped"
-    )
+    subtitle = f"{asked_about(held)}, {len(tables['dropped_questions']):,} dropped"
     return html.page(f"Questions: {name}", subtitle, (doubts(warnings(tables)), *parts(tables)))
+
+
+def asked_about(questions: pl.DataFrame) -> str:
+    """How many there are, and of how many behaviours."""
+    count = questions["behaviour"].n_unique()
+    return f"{len(questions):,} questions about {count} {'behaviour' if count == 1 else 'behaviours'}"
 
 
 def parts(tables: Tables) -> Iterator[str]:
