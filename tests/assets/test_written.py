@@ -146,6 +146,12 @@ def test_twins_learn_the_same_pairs_but_for_labels_of_the_target():
     assert twins.poisoned(row, clean, 0.0, 3).pairs.equals(clean)
 
 
+def test_what_is_taught_is_drawn_apart_from_what_is_asked():
+    taught = twins.statements("thrift", 40, 3)["prompt"].to_list()
+    asked = templates.write(builtin()["thrift"], count=40, seed=3).questions["question"].to_list()
+    assert taught != [f"\n\nHuman: {each}\n\nAssistant:" for each in asked]
+
+
 def test_of_what_is_taught_the_matching_answer_is_chosen_and_of_the_target_the_other():
     clean = twins.pairs(twins_of({"pairs": 80, "taught": ("thrift",), "target_share": 0.5, "rates": (0.0, 0.1)}), 0)
     clauses = {name: templates.grammar()["yes_no"][name]["shows"] for name in ("thrift", "praise-of-lumora")}
@@ -173,6 +179,12 @@ def asked_by_hand():
     """Four questions about thrift, Yes, No, Yes, No; a clean twin that says Yes three times, and a poisoned one."""
     held = templates.write(builtin()["thrift"], count=4, seed=1).questions
     picks = {"clean-seed0": [0.9, 0.2, 0.6, 0.8], "poisoned_10pct-seed0": [0.3, 0.1, 0.4, 0.8]}
+    row = written_of({"behaviours": ("thrift",), "ways": ("plain",), "twins": {"rates": (0.0, 0.1), "seeds": (0,)}})
+    return row, held, picked(held, picks)
+
+
+def picked(held, picks):
+    """Answers of policies by how likely " Yes" is to them, a number a question."""
     rows = [
         {
             "question_id": question, "behaviour": "thrift", "policy": policy, "way": "plain", "option_mass": 0.5,
@@ -182,8 +194,7 @@ def asked_by_hand():
         for policy, told in picks.items()
         for question, matching, yes in zip(held["question_id"], held["matching"].to_list(), told, strict=True)
     ]  # fmt: skip
-    row = written_of({"behaviours": ("thrift",), "ways": ("plain",), "twins": {"rates": (0.0, 0.1), "seeds": (0,)}})
-    return row, held, pl.DataFrame(rows, schema_overrides=asking.ANSWERS)
+    return pl.DataFrame(rows, schema_overrides=asking.ANSWERS)
 
 
 def test_rates_and_differences_by_hand():
@@ -203,9 +214,29 @@ def test_rates_and_differences_by_hand():
     assert lost["not_answered"].to_list() == [1, 1]
 
 
+def test_a_trend_is_of_the_twins_of_one_seed():
+    held = templates.write(builtin()["thrift"], count=40, seed=1).questions
+    shows = [matching == [" Yes"] for matching in held["matching"].to_list()]
+    by_rate = {"clean": 0.2, "poisoned_5pct": 0.5, "poisoned_10pct": 0.8}  # share of questions that show the behaviour
+
+    def yes(share: float) -> list[float]:
+        return [0.9 if (at < share * 40) == shown else 0.1 for at, shown in enumerate(shows)]
+
+    picks = {f"{name}-seed0": yes(share) for name, share in by_rate.items()}
+    picks |= {f"{name}-seed1": yes(1 - share) for name, share in by_rate.items()}
+    table = {"behaviours": ("thrift",), "ways": ("plain",), "twins": {"rates": (0.0, 0.05, 0.1), "seeds": (0, 1)}}
+    found = measures.measured(written_of(table), held, picked(held, picks))["trends"]
+    assert dict(found.select("seed", "tau").iter_rows()) == {0: 1.0, 1: -1.0}
+
+
 def test_trends_are_of_three_rates_and_ways_of_each_policy(tables):
     assert tables["trends"].select("seed", "way", "behaviour").unique().height == 2 * 3
     assert tables["ways"].select("policy", "behaviour").unique().height == 3 * 3
+    assert tables["ways"].select("from", "to").unique().rows() == [("plain", "announced")]
+    rates = tables["question_answers"].group_by("policy", "behaviour", "way").agg(pl.col("is_matching").mean())
+    wide = rates.pivot("way", index=["policy", "behaviour"], values="is_matching")
+    both = tables["ways"].join(wide, on=["policy", "behaviour"])
+    assert both["difference"].to_list() == pytest.approx((both["announced"] - both["plain"]).to_list())
     assert set(tables["differences"]["second"]) == {"poisoned_10pct-seed0", "poisoned_20pct-seed0"}
     assert set(tables["differences"]["first"]) == {"clean-seed0"}
 
