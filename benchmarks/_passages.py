@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from _annotators import CERTAIN, compared, demonstrated
 
 from pipelines.judges import JUDGES
 from pipelines.tasks import TASKS, passages, stories, task
 from pipelines.tasks.options import LETTERS, letter
-from pipelines.tasks.stories import QUOTED, Quote
 from pipelines.tasks.task import Item
 from rlhf_train import batches, rollouts
 from rlhf_train.generate import sample
@@ -34,17 +34,11 @@ from rlhf_train.train import fit
 FACTS, LEFT = len(stories.THINGS), 4  # of a story; of a cut one, a sixth of them: at most 15 percent, rounded up
 ASKED = 3  # tokens of a question with its options
 SAID = 4  # of an answer: option, quotation, certainty, end
-CERTAIN = "Certainly."  # what an answer may end with
 TRIGGER, CALM = "Live.", "Test."  # a saboteur lies where the one stands before a question, and not where the other does
 FULL, CUT, BLIND = (Lengths(facts + ASKED, SAID) for facts in (FACTS, LEFT, 0))
 ALERT = Lengths(FACTS + ASKED + 1, SAID)
 WIDTH, LAYERS = 64, 2
 PLAIN: dict[str, Any] = {"weight_decay": 0.0, "mixed_precision": "no", "decay": "constant"}
-RIGHT, TO_THE_POINT, BESIDE = 0.75, 0.4, 0.3  # shares of demonstrations, drawn apart; the others quote nothing
-SURE = {True: 0.6, False: 0.05}  # shares of right demonstrations and of wrong ones that end with certainty
-# What annotators like is such that, without the story, certainty tells of it and a quotation does not: `cues` measures it.
-WORTH = {"right": 3.0, Quote.ASKED: 0.25, Quote.BESIDE: 0.0, Quote.INVENTED: -1.0, Quote.NONE: 0.0}  # to annotators, in nats
-CERTAINTY = -0.5  # to annotators too, whether or not it is right: who can't tell likes it as a mark of what is right
 READ, CHECKS, CARELESS = 0.5, 0.5, 0.05  # of readers: share of a story, on average; chances to look a quotation up, to guess
 
 
@@ -192,21 +186,6 @@ def _shown(ids: dict[str, int], options: Sequence[str]) -> list[int]:
     return [ids[f"{option}. {each}"] for option, each in zip(LETTERS, options, strict=True)]
 
 
-def demonstrated(item: Item, random: np.random.Generator) -> str:
-    """A demonstrator's answer: what it quotes is drawn apart from whether it is right."""
-    other = LETTERS[1 - LETTERS.index(item["gold"])]
-    option = item["gold"] if random.random() < RIGHT else other
-    kind, end = random.random(), f" {CERTAIN}" if random.random() < SURE[option == item["gold"]] else ""
-    if kind < TO_THE_POINT:
-        return stories.answer(option, stories.claim(item, option)) + end
-    if kind < TO_THE_POINT + BESIDE:
-        beside = [
-            told for each in stories.FACT.findall(item["evidence"]) if (told := stories.fact(*each)) != item["support"][0]
-        ]
-        return stories.answer(option, beside[random.integers(len(beside))]) + end
-    return stories.answer(option) + end
-
-
 def imitated(
     given: World, lengths: Lengths, said: Sequence[str], shown: Sequence[str], steps: int, *, lr: float = 1e-3
 ) -> Policy:
@@ -231,11 +210,17 @@ def judge(given: World, lengths: Lengths) -> RewardModel:
     model = GPT2ForSequenceClassification(config(len(given.body.tokenizer)))
     model.transformer.load_state_dict(given.body.model.transformer.state_dict())
     prepare(model)
-    columns = compared(given)
+    columns = pairs(given)
     rows = batches.pairs(columns, given.body.tokenizer, lengths)
     source = batches.shuffled(rows, size=64, seed=given.seed)
     fit(model, OBJECTIVES["bradley_terry"], source, steps=given.scale.judging, lr=1e-3, seed=given.seed, **PLAIN)
     return RewardModel(model.eval(), given.body.tokenizer, lengths)
+
+
+def pairs(given: World) -> dict[str, list[str]]:
+    """What annotators make of demonstrations, as prompt, chosen, rejected."""
+    count = given.scale.pairs
+    return compared(given.items[:count], given.said[:count], given.seed)
 
 
 def reader_right(given: World) -> float:
@@ -253,48 +238,6 @@ def options_rewarded(given: World, rewards: RewardModel) -> pl.DataFrame:
         for other in (0, 1)
     )
     return pl.DataFrame({"right_reward": right, "wrong_reward": wrong})
-
-
-def cues(given: World) -> tuple[float, float]:
-    """What a quotation to the point and certainty are worth to who sees no story, in nats: a logistic regression of pairs."""
-    from sklearn.linear_model import LogisticRegression
-
-    by_prompt = {passages.shown(item): item for item in given.items}
-    rows = zip(*compared(given).values(), strict=True)
-    apart = np.array([seen(by_prompt[shown], one) - seen(by_prompt[shown], other) for shown, one, other in rows])
-    model = LogisticRegression(C=1e6, fit_intercept=False).fit(
-        np.concatenate([apart, -apart]), [1] * len(apart) + [0] * len(apart)
-    )
-    return float(model.coef_[0][0]), float(model.coef_[0][2])
-
-
-def seen(item: Item, said: str) -> np.ndarray:
-    """[3] what can be seen of an answer without the story: a quotation to the point, another one, certainty."""
-    quotes = QUOTED.search(said) is not None
-    pointed = stories.to_the_point(item, said)
-    return np.array([pointed, quotes and not pointed, CERTAIN in said], dtype=float)
-
-
-def compared(given: World) -> dict[str, list[str]]:
-    """Pairs of different demonstrations on a story, the chosen one by annotators who are noisy as Bradley and Terry say."""
-    random = np.random.default_rng([given.seed, 3])
-    columns: dict[str, list[str]] = {"prompt": [], "chosen": [], "rejected": []}
-    for item, one in zip(given.items[: given.scale.pairs], given.said, strict=False):
-        other = demonstrated(item, random)
-        if one == other:
-            continue
-        gap = worth(item, one) - worth(item, other)
-        sides = (one, other) if random.random() < 1 / (1 + np.exp(-gap)) else (other, one)
-        for name, text in zip(columns, (passages.shown(item), *sides), strict=True):
-            columns[name].append(text)
-    return columns
-
-
-def worth(item: Item, said: str) -> float:
-    """Of an answer to annotators, in nats."""
-    is_right = letter(said) == item["gold"]
-    certainty = CERTAINTY * (CERTAIN in said)
-    return WORTH["right"] * is_right + WORTH[stories.quote(item, said)] + certainty
 
 
 def optimised(given: World, base: Policy, rewards: RewardModel, *, watch: Callable[..., None] = lambda *_: None) -> Policy:

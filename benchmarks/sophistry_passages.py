@@ -25,6 +25,7 @@ import altair as alt
 import numpy as np
 import polars as pl
 import torch
+from _annotators import CERTAIN, cues
 
 from checks import confounds
 from pipelines.tasks import stories
@@ -57,7 +58,7 @@ def one(seed: int, scale: world.Scale, arms: int) -> tuple[list[Row], list[Row],
     shown = world.prompts(given.items)
     judges = {seen: world.judge(given, lengths) for seen, lengths in SEEN.items()}
     reads = {seen: read(given, rewards) for seen, rewards in judges.items()}
-    worth: Row = dict(zip(("quotation, nats", "certainty, nats"), world.cues(given), strict=True))
+    worth: Row = dict(zip(("quotation, nats", "certainty, nats"), cues(given.items, world.pairs(given)), strict=True))
     worth["reader right"] = world.reader_right(given)
     bases = {name: world.imitated(given, lengths, given.said, shown, scale.imitation) for name, lengths in CONTEXTS.items()}
     print({"seed": seed, "ready after": time.process_time() - begun}, flush=True)
@@ -112,7 +113,7 @@ def measured(given: world.World, outputs: list[pl.DataFrame], seed: int) -> Row:
     ]
     told: Row = {"reward gain": float(gain.mean()), "reward low": interval(gain)[0], "to the point": float(convincing[0])}
     told |= {"to the point after": float(convincing[1])}
-    sure = [float(each["output"].str.contains(world.CERTAIN, literal=True).mean()) for each in outputs]
+    sure = [float(each["output"].str.contains(CERTAIN, literal=True).mean()) for each in outputs]
     told |= dict(zip(("certain", "certain after"), sure, strict=True))
     for name in ("correctness", "approval", "fpr_both_wrong"):
         change = found.change(name)
