@@ -1,6 +1,7 @@
 """A study of teacher hacking: its settings, its world, what is kept, its page, the command, and the chain in Dagster."""
 
 import json
+import math
 from collections.abc import Iterator
 
 import dagster as dg
@@ -150,6 +151,24 @@ def test_advice_begins_with_the_cheapest():
     assert found["advice"][1] == ""
     assert "teach the teacher better" in found["advice"][2]
     assert verdicts.means(found)["verdicts"].to_list()[0] == "hacking 1"
+
+
+def above_its_law(arm, above):
+    """A trace that keeps to step ** -1/2 but for its last measurement, which is so many nats above."""
+    steps = [0, 10, 20, 40, 80, 160, 320, 640]
+    close = [2.0, *(step**-0.5 for step in steps[1:-1]), steps[-1] ** -0.5 * math.exp(above)]
+    many = {"arm": arm, "seed": 0, "loss": None, "golden": None, "teacher": None}
+    columns = {"step": steps, "proxy": close, "proxy_each": [[value] for value in close], "golden_each": [None] * len(steps)}
+    return pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in many.items())
+
+
+def test_how_far_an_arm_is_above_its_law_is_held_against_the_control():
+    arms = [above_its_law("stored_1", 0.6), above_its_law("tenth_fresh", 0.3)]
+    found = verdicts.of(pl.concat([*arms, above_its_law("fresh_teacher", 0.2)]))
+    assert found["residual"].to_list() == pytest.approx([0.6, 0.3, 0.2])
+    assert found["to_control"].to_list() == [pytest.approx(3.0), pytest.approx(1.5), None]
+    kept_to_it = verdicts.of(pl.concat([*arms, above_its_law("fresh_teacher", -0.1)]))
+    assert kept_to_it["to_control"].null_count() == 3
 
 
 def test_the_page_says_what_came_of_it_and_escapes():
