@@ -28,11 +28,12 @@ DIVERGENCES = ("forward_kl", "reverse_kl", "jeffreys", "jensen_shannon", "skewed
 @dataclass(frozen=True, slots=True)
 class Letters:
     """The world of letters, where no model is named: prompts of six letters, answers of `answer`; the oracle is a random
-    network, and teacher and student begin with `samples` of what it says.
+    network, the surer the larger its `sharpness`, and teacher and student begin with `samples` of what it says.
     """
 
     answer: int = 4
     spread: float = 1.0
+    sharpness: float = 1.5
     samples: int = 20_000
     teacher: int = 96
     taught: int = 2000

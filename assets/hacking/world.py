@@ -77,7 +77,7 @@ def of_letters(scale: Letters, seed: int) -> World:
 
     random = np.random.default_rng([seed, 4])
     held_out = asked(random, scale.held_out)
-    oracle = policy(64, 0, layers=2, spread=scale.spread)
+    oracle = policy(64, 0, layers=2, spread=scale.spread, sharpness=scale.sharpness)
     told = said(oracle, asked(random, scale.samples, besides=held_out, again=True), seed)
     teacher = imitated(policy(scale.teacher, 1, layers=2), told, scale.taught, seed)
     student = imitated(policy(scale.student, 2), told, scale.begun, seed)

@@ -21,11 +21,12 @@ def made(
     lengths: Lengths = Lengths(1, 3),
     most: int = 16,
     spread: float | None = None,
+    sharpness: float = 1.5,
 ) -> Policy:
     """An untrained GPT that reads `letters`, each a token, in texts of at most so many tokens.
 
-    With a `spread` its weights are random with that deviation over the root of what they add up, and its law is a definite one:
-    whoever imitates it has something to learn.
+    With a `spread` its weights are random with that deviation over the root of what they add up, and its law is a definite one,
+    the more so by its `sharpness`: whoever imitates it has something to learn.
     """
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -39,16 +40,16 @@ def made(
     marks = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0, "tie_word_embeddings": False}
     model = GPT2LMHeadModel(GPT2Config(**sizes, **marks))  # places are learned: one layer of rotations can't count to three
     if spread is not None:
-        _scatter(model, spread)
+        _scatter(model, spread, sharpness)
     prepare(model)
     return Policy(model, tokenizer, lengths)
 
 
 @torch.no_grad()
-def _scatter(model: Any, spread: float) -> None:
+def _scatter(model: Any, spread: float, sharpness: float) -> None:
     for weights in model.parameters():
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=spread / weights.shape[0] ** 0.5)
     head = model.get_output_embeddings().weight
-    head.mul_(1.5)
+    head.mul_(sharpness)
     head[0] = 0.0  # nobody says the padding more than by chance
