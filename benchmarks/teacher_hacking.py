@@ -4,8 +4,8 @@
 
 Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), its
 least and its last, the proxy distance KL(teacher || student) at both, and where the proxy departs from its power law.
-`--losses` repeats two arms with the other divergences, `--doses` adds the arms between. The long world's spread, prompts and
-steps were settled on seed 10.
+`--losses` repeats two arms with the other divergences, `--doses` adds the arms between. The long world's sharpness, prompts
+and steps were settled on seeds 10 and 11, after two arms of seeds 0 and 1 in a world less sharp.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from assets.hacking.rows import DIVERGENCES, Hacking, Letters
 
 MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher", "tenth_fresh", "fresh_student")
 DOSES = ("stored_2", "half_the_prompts", "half_fresh")
-LONG = Letters(answer=8, spread=1.5, teacher=128, taught=3000, prompts=1000, held_out=40)
+LONG = Letters(answer=8, sharpness=6.0, teacher=128, prompts=300, held_out=40)
 WORLDS = {  # answers of four letters, whose prefixes are all walked; of eight, over a bank of answers drawn once
     "exact": Hacking(letters=Letters(prompts=300, held_out=24), steps=3000),
-    "long": Hacking(letters=LONG, bank=8, steps=8000),
+    "long": Hacking(letters=LONG, bank=8, steps=6000),
 }
 PAIRED = ("stored_1", "fresh_teacher")
 
