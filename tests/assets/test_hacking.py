@@ -125,9 +125,9 @@ def test_a_world_that_was_kept_is_the_one_that_was_made(row, tmp_path, one_threa
             assert two(other) == pytest.approx(one(policy), abs=1e-6)
 
 
-def made_up(arm="stored_1", seed=0, last=0.8, proxy=0.8, teacher=0.4):
-    """A trace whose golden distance comes down to 0.5 and ends at `last`."""
-    golden = [1.2, 1.0, 0.5, 0.6, last]
+def made_up(arm="stored_1", seed=0, first=1.0, last=0.8, proxy=0.8, teacher=0.4):
+    """A trace whose golden distance is `first` after a step, comes down to 0.5 and ends at `last`."""
+    golden = [0.1, first, 0.5, 0.6, last]
     close = [2.0, 1.5, 1.0, 0.9, proxy]
     return pl.DataFrame(
         {
@@ -151,6 +151,11 @@ def test_advice_begins_with_the_cheapest():
     assert found["advice"][1] == ""
     assert "teach the teacher better" in found["advice"][2]
     assert verdicts.means(found)["verdicts"].to_list()[0] == "hacking 1"
+
+
+def test_the_best_step_is_one_that_was_taken():
+    assert verdicts.of(made_up())["best"].to_list() == [2]
+    assert verdicts.of(made_up(first=0.3))["best"].to_list() == [1]
 
 
 def above_its_law(arm, above):
