@@ -83,9 +83,22 @@ def test_prompts_are_told_as_the_policy_saw_them(table, folders):
     items = speaking.items_of(row)
     cut = speaking.said(row, items, 0)["prompt"]
     assert cut.str.len_chars().max() < min(map(len, speaking.whole(items)))
+    ends = items.with_columns(prompt=pl.lit("AAAABBBCCC"), options=pl.lit([], pl.List(pl.String)))
+    assert set("".join(speaking.said(row, ends, 0)["prompt"])) - {" "} == {"C"}
     whole = sophistry_of({**table, "task": "arithmetic", "source": "any.jsonl"})
     short = items.with_columns(prompt=pl.lit("1 + 1"), options=pl.lit([], pl.List(pl.String)))
     assert set(speaking.said(whole, short, 0)["prompt"]) == {"1 + 1"}
+
+
+def test_each_seed_draws_anew(table, tmp_path, one_thread):
+    from rlhf_train.models import letters
+    from rlhf_train.text import Lengths
+
+    place = str(letters.made(0, letters=LETTERS, lengths=Lengths(16, 4), most=40).save(tmp_path / "any"))
+    row = sophistry_of({**table, "policies": {"base": place, "trained": place}, "response_tokens": 4})
+    first, again, other = (speaking.said(row, speaking.items_of(row), seed)["output"].to_list() for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
 
 
 def test_rewards_are_what_the_reward_model_says(table, tmp_path):
