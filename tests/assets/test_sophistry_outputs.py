@@ -30,6 +30,14 @@ def test_outputs_of_one_s_own_are_measured_and_audited(tmp_path):
     assert study.run(own, tmp_path / "kept")["runs"]["items"].to_list() == [42]  # another file, another run
 
 
+def test_outputs_of_other_policies_are_left_out(tmp_path):
+    more = [{**row, "policy": "between"} for row in said() if row["policy"] == "trained"]
+    file = written([*said(), *more], tmp_path / "said.jsonl")
+    own = sophistry_of({"task": "passages", "outputs": file, "judge": "reader", "judges": 4, "seeds": (0,)})
+    found = study.run(own, tmp_path / "kept")
+    assert set(found["outputs"]["policy"]) == set(found["verdicts"]["policy"]) == {"base", "trained"}
+
+
 def test_rewards_that_are_no_chances_are_not_held_against_what_is_right(tmp_path):
     file = written(said(proxy=1.5), tmp_path / "said.jsonl")
     own = sophistry_of({"task": "passages", "outputs": file, "judge": "reader", "judges": 4, "seeds": (0,)})
