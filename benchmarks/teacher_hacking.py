@@ -21,8 +21,8 @@ import torch
 from assets.hacking import pictures, study, verdicts
 from assets.hacking.rows import DIVERGENCES, Hacking, Letters
 
-MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher", "tenth_fresh", "fresh_student")
-DOSES = ("stored_2", "half_the_prompts", "half_fresh")
+MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher", "fresh_student")
+DOSES = ("stored_2", "half_the_prompts", "tenth_fresh", "half_fresh")
 LONG = Letters(answer=8, sharpness=6.0, teacher=128, prompts=300, held_out=40)
 WORLDS = {  # answers of four letters, whose prefixes are all walked; of eight, over a bank of answers drawn once
     "exact": Hacking(letters=Letters(prompts=300, held_out=24), steps=3000),
