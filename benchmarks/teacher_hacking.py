@@ -11,15 +11,18 @@ and steps were settled on seeds 10 and 11, after two arms of seeds 0 and 1 in a 
 import argparse
 import dataclasses
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import _report
+import numpy as np
 import polars as pl
 import torch
 
 from assets.hacking import pictures, study, verdicts
-from assets.hacking.rows import DIVERGENCES, Hacking, Letters
+from assets.hacking.rows import CONTROL, DIVERGENCES, Hacking, Letters
+from rlhf_train.evals.intervals import interval
 
 MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher", "fresh_student")
 DOSES = ("stored_2", "half_the_prompts", "tenth_fresh", "half_fresh")
@@ -52,6 +55,21 @@ def criteria(found: pl.DataFrame) -> dict[str, Any]:
     }
 
 
+def gaps(traces: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """How far each arm ends behind the one of fresh answers, with an interval over held-out prompts, a line a seed."""
+    last = traces.filter(pl.col("step") == pl.col("step").max())
+    for (seed,), own in last.group_by("seed", maintain_order=True):
+        ends = {arm: np.array(each) for arm, each in own.select("arm", "golden_each").iter_rows()}
+        for arm in (each for each in ends if each != CONTROL):
+            behind = ends[arm] - ends[CONTROL]
+            yield {
+                "seed": seed,
+                "arm": arm,
+                "behind": behind.mean(),
+                **dict(zip(("low", "high"), interval(behind), strict=True)),
+            }
+
+
 def main() -> None:
     """A line an arm and seed, every trace, the criteria, and pictures."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -71,6 +89,7 @@ def main() -> None:
     traces = tables["traces"].drop("proxy_each", "golden_each")
     _report.save(f"{name}_traces", traces.to_dicts())
     _report.save(f"{name}_criteria", [criteria(tables["verdicts"])])
+    _report.save(f"{name}_gaps", list(gaps(tables["traces"])))
     _report.draw(name, pictures.plane(tables["traces"], given.seeds[0]))
     _report.draw(f"{name}_curves", pictures.curves(tables["traces"]))
     _report.draw(f"{name}_doses", pictures.doses(tables["verdicts"]))
