@@ -1,10 +1,10 @@
 """Teacher hacking: does a student that comes closer to its teacher move away from the oracle, and on whose answers?
 
-    python benchmarks/teacher_hacking.py {exact,long} [--seeds 0 1 2] [--steps N] [--kept FOLDER] [--losses] [--doses]
+    python benchmarks/teacher_hacking.py {exact,long} [--seeds 0 1 2] [--steps N] [--arms ...] [--kept FOLDER] [--losses]
 
 Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), its
 least and its last, the proxy distance KL(teacher || student) at both, and where the proxy departs from its power law.
-`--losses` repeats two arms with the other divergences, `--doses` adds the arms between. The long world's sharpness, prompts
+`--losses` repeats two arms with the other divergences. The long world's sharpness, prompts
 and steps were settled on seeds 10 and 11, after two arms of seeds 0 and 1 in a world less sharp.
 """
 
@@ -21,11 +21,10 @@ import polars as pl
 import torch
 
 from assets.hacking import pictures, study, verdicts
-from assets.hacking.rows import CONTROL, DIVERGENCES, Hacking, Letters
+from assets.hacking.rows import ARMS, CONTROL, DIVERGENCES, Hacking, Letters
 from rlhf_train.evals.intervals import interval
 
-MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher", "fresh_student")
-DOSES = ("stored_2", "half_the_prompts", "tenth_fresh", "half_fresh")
+MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher")  # what the criteria are of
 LONG = Letters(answer=8, sharpness=6.0, teacher=128, prompts=300, held_out=40)
 WORLDS = {  # answers of four letters, whose prefixes are all walked; of eight, over a bank of answers drawn once
     "exact": Hacking(letters=Letters(prompts=300, held_out=24), steps=3000),
@@ -78,10 +77,10 @@ def main() -> None:
     ask.add_argument("--steps", type=int)
     ask.add_argument("--kept", type=Path)
     ask.add_argument("--losses", action="store_true")
-    ask.add_argument("--doses", action="store_true")
+    ask.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(MAIN))
     given = ask.parse_args()
     torch.set_num_threads(1)
-    arms, base, name = (*MAIN, *(DOSES if given.doses else ())), WORLDS[given.world], f"teacher_hacking_{given.world}"
+    arms, base, name = tuple(dict.fromkeys([*MAIN, *given.arms])), WORLDS[given.world], f"teacher_hacking_{given.world}"
     row = dataclasses.replace(base, arms=arms, steps=given.steps or base.steps, seeds=tuple(given.seeds))
     kept = given.kept or Path(tempfile.mkdtemp())
     tables = study.run(row, kept, told)
