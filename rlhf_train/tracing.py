@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from rlhf_train.guards import check_same_tokens
 from rlhf_train.loss_weighting import weighted
 from rlhf_train.metrics import Row
 from rlhf_train.models.policies import Policy
-from rlhf_train.objectives import OBJECTIVES
+from rlhf_train.objectives import OBJECTIVES, Objective
 from rlhf_train.packing import Tree
 from rlhf_train.rollouts import Round
 from rlhf_train.train import fit
 
 FILE = "distances.jsonl"
+TEXT = "likelihood"  # in a divergence's place: what was said is learned, as of a teacher that tells no laws
 Measure = Callable[[Policy], np.ndarray]  # [prompts] a distance of held-out prompts
 
 
@@ -118,14 +120,17 @@ def run(
 ) -> tuple[Policy, Trace]:
     """The student after `steps` steps at a constant rate, and its trace at `measured` of them; `begun` stays as it was.
 
-    With a `folder` a run that was interrupted goes on there. TrainingError for a student of other tokens.
+    `numbers` are those of the objective, distillation; with TEXT as `divergence` the student learns answers by their likelihood
+    alone. With a `folder` a run that was interrupted goes on there. TrainingError for a student of other tokens, and for one
+    that is to learn the likelihood of what it says itself.
     """
     check_same_tokens(teacher.tokenizer, begun.tokenizer)
     student = dataclasses.replace(begun, model=copy.deepcopy(begun.model))
-    objective = dataclasses.replace(
-        OBJECTIVES["distillation"],
-        inputs=lambda model, held, **own: distilling.live(model, held, teacher=teacher.model, **own),
-    )
+    objective, own = _objective(teacher, dict(numbers or {}))
+    if objective is OBJECTIVES["sft"] and arm.fresh and arm.speaker == "student":
+        raise TrainingError(
+            f"a student learns nothing of the likelihood of its own answers; choose another divergence than {TEXT}"
+        )
     wanted = set(np.unique(np.geomspace(1, steps, measured).round().astype(int)).tolist())
     told = _Told(folder, student, proxy, golden)
     if not told.lines:
@@ -140,7 +145,7 @@ def run(
         warmup=min(100 / steps, 0.1),
         weight_decay=0.0,
         mixed_precision="no",
-        numbers=dict(numbers or {}),
+        numbers=own,
         seed=seed,
         folder=folder,
         save_every=max(steps // 8, 1),
@@ -148,6 +153,14 @@ def run(
         watch=lambda done, of, row: watch(done, of),
     )
     return student, told.trace(rows)
+
+
+def _objective(teacher: Policy, numbers: dict[str, Any]) -> tuple[Objective, dict[str, Any]]:
+    """What a student learns by, and the numbers that it takes."""
+    if numbers.get("divergence") == TEXT:
+        return OBJECTIVES["sft"], {}
+    laws = partial(distilling.live, teacher=teacher.model)
+    return dataclasses.replace(OBJECTIVES["distillation"], inputs=laws), numbers
 
 
 class _Told:

@@ -22,7 +22,8 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "fresh_student": {"fresh": 1.0, "speaker": "student"},
 }
 CONTROL = "fresh_teacher"  # whose residual others are held against
-DIVERGENCES = ("forward_kl", "reverse_kl", "jeffreys", "jensen_shannon", "skewed_jensen_shannon")
+TEXT = "likelihood"  # of what was said: all that a teacher behind an interface gives
+DIVERGENCES = ("forward_kl", "reverse_kl", "jeffreys", "jensen_shannon", "skewed_jensen_shannon", TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def _check(row: Hacking) -> None:
         raise DataError(f"arms must be there and differ from one another, got {list(row.arms)}")
     if row.divergence not in DIVERGENCES:
         raise DataError(f"divergence must be one of {', '.join(DIVERGENCES)}, got {row.divergence!r}")
+    if row.divergence == TEXT and (own := [name for name in row.arms if ARMS[name].get("speaker") == "student"]):
+        raise DataError(f"a student learns nothing of the likelihood of its own answers; leave {own[0]} out")
     if not row.seeds or any(type(seed) is not int or seed < 0 for seed in row.seeds):
         raise DataError(f"seeds must be whole numbers of 0 or more, at least one, got {list(row.seeds)}")
     if row.held_out >= 1 or row.skew >= 1:

@@ -45,6 +45,7 @@ def row() -> Hacking:
         ({"arms": ("stored_1", "whispered")}, "arms must be of stored_1, .*; got 'whispered'"),
         ({"arms": ()}, "arms must be there and differ"),
         ({"arms": ("stored_1", "stored_1")}, "arms must be there and differ"),
+        ({"divergence": "likelihood"}, "nothing of the likelihood of its own answers; leave fresh_student out"),
         ({"divergence": "distance"}, "divergence must be one of forward_kl, .* got 'distance'"),
         ({"seeds": (-1,)}, "seeds must be whole numbers of 0 or more"),
         ({"seeds": ()}, "seeds must be whole numbers of 0 or more"),

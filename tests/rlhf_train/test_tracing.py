@@ -11,11 +11,12 @@ from rlhf_train.errors import TrainingError
 from rlhf_train.evals import distances
 from rlhf_train.models import letters
 from rlhf_train.text import Lengths
-from rlhf_train.tracing import FILE, Arm
+from rlhf_train.tracing import FILE, TEXT, Arm
 
 LENGTHS = Lengths(2, 2)
 PROMPTS = ["ab", "bc", "cd", "da", "ac"]
 HELD_OUT = ["bb", "ca"]
+TEXTUAL = {"divergence": TEXT}
 
 
 def policy(seed, **more):
@@ -154,3 +155,20 @@ def test_a_student_of_other_tokens_is_refused(world):
     other = letters.made(2, letters="dcba", width=8, lengths=LENGTHS)
     with pytest.raises(TrainingError, match="other tokenizers"):
         run((oracle, teacher, other), Arm())
+
+
+def test_text_alone_is_learned_by_its_likelihood(world):
+    """A student that learns one answer for long says nothing else, whatever the teacher's law is; one that learns laws does."""
+    _, teacher, student = world
+    many = {"steps": 300, "lr": 3e-2, "batch": 1}
+    said, _ = tracing.run(teacher, student, Arm(), ["ab"], *[tracing.nearest(teacher, ["ab"])] * 2, **many, numbers=TEXTUAL)
+    law, _ = tracing.run(teacher, student, Arm(), ["ab"], *[tracing.nearest(teacher, ["ab"])] * 2, **many)
+    (tree,) = distances.drawn(teacher, ["ab"], n=1, seed=0)
+    (answer,) = {tuple(tree.responses[0]) for tree in distances.drawn(said, ["ab"], n=50)}
+    assert list(answer) == list(tree.responses[0])
+    assert len({tuple(tree.responses[0]) for tree in distances.drawn(law, ["ab"] * 50, n=1)}) > 1
+
+
+def test_its_own_text_teaches_a_student_nothing(world):
+    with pytest.raises(TrainingError, match="learns nothing of the likelihood of its own answers"):
+        run(world, Arm(fresh=1.0, speaker="student"), numbers=TEXTUAL)
