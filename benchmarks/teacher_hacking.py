@@ -1,6 +1,6 @@
 """Teacher hacking: does a student that comes closer to its teacher move away from the oracle, and on whose answers?
 
-    python benchmarks/teacher_hacking.py {exact,long} [--seeds 0 1 2] [--steps N] [--arms ...] [--kept FOLDER] [--losses]
+    python benchmarks/teacher_hacking.py {exact,text,long} [--seeds 0 1 2] [--steps N] [--arms ...] [--kept FOLDER] [--losses]
 
 Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), its
 least and its last, the proxy distance KL(teacher || student) at both, and where the proxy departs from its power law.
@@ -21,13 +21,15 @@ import polars as pl
 import torch
 
 from assets.hacking import pictures, study, verdicts
-from assets.hacking.rows import ARMS, CONTROL, DIVERGENCES, Hacking, Letters
+from assets.hacking.rows import ARMS, CONTROL, DIVERGENCES, TEXT, Hacking, Letters
 from rlhf_train.evals.intervals import interval
 
 MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher")  # what the criteria are of
 LONG = Letters(answer=8, sharpness=6.0, teacher=128, prompts=300, held_out=40)
+SHORT = Letters(prompts=300, held_out=24)
 WORLDS = {  # answers of four letters, whose prefixes are all walked; of eight, over a bank of answers drawn once
-    "exact": Hacking(letters=Letters(prompts=300, held_out=24), steps=3000),
+    "exact": Hacking(letters=SHORT, steps=3000),
+    "text": Hacking(letters=SHORT, steps=2000, divergence=TEXT),  # a teacher that tells no laws
     "long": Hacking(letters=LONG, bank=8, steps=6000),
 }
 PAIRED = ("stored_1", "fresh_teacher")
