@@ -166,7 +166,7 @@ def launch(dagster: Dagster, page: Any, job: str, partition: str) -> None:
     """One partition of a job by its launchpad, to its end."""
     page.goto(f"{dagster.url}/locations/assets.definitions/jobs/{job}/playground")
     page.get_by_placeholder("Partition").click()
-    page.keyboard.type(partition)  # of a long list only what is in sight is there to be clicked
+    page.get_by_placeholder("Partition").fill(partition)  # of a long list only what is in sight is there to be clicked
     page.get_by_text(partition, exact=True).first.click()
     page.wait_for_timeout(1000)  # it begins to make the partition's configuration, and meanwhile takes no click
     page.get_by_text("Generating configuration").wait_for(state="hidden")
