@@ -203,6 +203,9 @@ def test_policies_of_one_s_own_are_watched_too(tmp_path, one_thread):
         "held_out": 0.25, "steps": 4, "batch": 4, "measured": 3, "seeds": (0,), "arms": ("stored_1",), "bank": 2,
         "prompt_tokens": 48, "response_tokens": 4,
     }  # fmt: skip
+    held = world.made(hacking_of(own), 0)
+    assert not set(held.prompts) & set(held.held_out)
+    assert {*held.prompts, *held.held_out} == {line["prompt"] for line in lines}
     traces = study.run(hacking_of(own), tmp_path / "kept")["traces"]
     assert traces["proxy_each"].list.len().unique().to_list() == [3]  # a quarter of twelve
     assert traces["golden"].is_not_null().all()
