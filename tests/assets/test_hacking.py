@@ -205,7 +205,7 @@ def test_policies_of_one_s_own_are_watched_too(tmp_path, one_thread):
     }  # fmt: skip
     held = world.made(hacking_of(own), 0)
     assert not set(held.prompts) & set(held.held_out)
-    assert {*held.prompts, *held.held_out} == {line["prompt"] for line in lines}
+    assert len({*held.prompts, *held.held_out}) == len(held.prompts) + len(held.held_out) == len(lines)
     traces = study.run(hacking_of(own), tmp_path / "kept")["traces"]
     assert traces["proxy_each"].list.len().unique().to_list() == [3]  # a quarter of twelve
     assert traces["golden"].is_not_null().all()
