@@ -9,6 +9,7 @@ from assets.domain.rows import GENERATED, Opinions
 from assets.methods.rows import METHODS
 from assets.numbers import METHODS_TRAINING, Training
 from pipelines import attacks
+from pipelines.snapshots import digests_of
 
 ARMS = ("clean", "poisoned", "filtered")
 
@@ -62,8 +63,9 @@ class Experiment:
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:
-    """All that decides what one arm at one seed comes to, and no more."""
-    return dataclasses.asdict(dataclasses.replace(experiment, seeds=(0,), objectives=(), defences=()))
+    """What decides what one arm at one seed comes to; one more arm or seed leaves the others as they are."""
+    alone = dataclasses.replace(experiment, seeds=(0,), objectives=(), defences=())
+    return {**dataclasses.asdict(alone), "files": digests_of(experiment.source)}
 
 
 @dataclass(frozen=True, slots=True)

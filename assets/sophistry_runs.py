@@ -74,7 +74,7 @@ def policy_outputs(
 ) -> dg.Output[pl.DataFrame]:
     """What the policy says before and after it was rewarded, an output an item; or what policies of one's own said."""
     row, arm, seed = SOPHISTRY.runs[context.partition_key]
-    said = study.put_forward(row, task_items, train_rewards, arm, seed)
+    said = study.put_forward(row, task_items, train_rewards, arm, seed, kept())
     told: dict[str, Any] = {"rewarded for": arm}
     if "strategy" in said.columns:
         counts = said.group_by("strategy", "policy").len().pivot(on="policy", index="strategy", values="len").fill_null(0)

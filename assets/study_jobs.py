@@ -67,10 +67,11 @@ def arms_job(
     @dg.op(name=f"{name}_worlds", out=dg.DynamicOut(int), description="What arms begin with, at each seed of the study.")
     def worlds(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[int]]:
         row = arms.rows[context.partition_key]
+        told = settings(row)
         for seed in row.seeds:
             own = world_name(context.partition_key, seed)
-            if not made(context, world.asset, own, settings(row)):
-                run_job(context, world.job, own, settings(row))
+            if not made(context, world.asset, own, told):
+                run_job(context, world.job, own, told)
             yield dg.DynamicOutput(seed, mapping_key=str(seed))
 
     @dg.op(name=f"{name}_arms", description="Every arm at one seed; one that is newer than its beginning stays.")

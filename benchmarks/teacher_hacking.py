@@ -4,8 +4,8 @@
 
 Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), its
 least and its last, the proxy distance KL(teacher || student) at both, and where the proxy departs from its power law.
-`--losses` repeats two arms with the other divergences. The long world's sharpness, prompts
-and steps were settled on seeds 10 and 11, after two arms of seeds 0 and 1 in a world less sharp.
+`--losses` repeats two arms with the other divergences. The long world's sharpness, prompts and steps were settled on seeds 10
+and 11, after two arms of seeds 0 and 1 in a world less sharp.
 """
 
 import argparse

@@ -80,11 +80,11 @@ def digest_of(file: Path) -> str:
 
 
 def digests_of(*places: str | Path) -> list[str]:
-    """Of files, and of models' weights and settings in the order of their names; of what is not on this machine, none."""
+    """Of files, and of all in folders in the order of their names; of what is not on this machine, none."""
     found = []
     for place in (Path(each) for each in places if each):
-        files = sorted(place.rglob("*")) if place.is_dir() else [place] if place.is_file() else []
-        found += [digest_of(file) for file in files if file == place or file.suffix in (".safetensors", ".json")]
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        found += [digest_of(file) for file in files if file.is_file()]
     return found
 
 

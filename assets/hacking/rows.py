@@ -90,7 +90,7 @@ def hacking_of(table: Mapping[str, Any]) -> Hacking:
 
 
 def settings(row: Hacking) -> dict[str, Any]:
-    """All that decides what one arm at one seed comes to, and no more."""
+    """What decides what one arm at one seed comes to; one more arm or seed leaves the others as they are."""
     files = digests_of(row.oracle, row.teacher, row.student, row.source)
     return {**dataclasses.asdict(dataclasses.replace(row, arms=(), seeds=())), "files": files}
 

@@ -176,6 +176,6 @@ def _check_people(row: Sophistry) -> None:
 
 
 def settings(row: Sophistry) -> dict[str, Any]:
-    """All that decides what one arm at one seed comes to, and no more."""
+    """What decides what one arm at one seed comes to; one more arm or seed leaves the others as they are."""
     files = digests_of(row.outputs, row.source, *row.policies.values(), row.reward, row.verdicts, row.key)
     return {**dataclasses.asdict(dataclasses.replace(row, arms=ARMS, seeds=(0,), minutes=1.0, workers=1)), "files": files}

@@ -1,6 +1,7 @@
 """What two saved policies say to a task's items: one as it was before training, one as it is after."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,8 @@ import polars as pl
 
 from assets.runs import folder_of
 from assets.sophistry.rows import Sophistry
-from pipelines.schema import OUTPUTS, require
+from pipelines.schema import OUTPUTS, digest, require
+from pipelines.snapshots import digests_of
 from pipelines.tasks import TASKS, passages, stories
 
 UNGRADED = pl.lit(False).alias("is_correct")  # stands until the task's oracle has spoken
@@ -44,6 +46,24 @@ def said(row: Sophistry, items: pl.DataFrame, seed: int) -> pl.DataFrame:
         proxy = pl.Series("proxy", [None] * len(outputs) if worth is None else worth, dtype=pl.Float64)
         tables.append(items.with_columns(*columns, proxy, UNGRADED, policy=pl.lit(name)))
     return require(pl.concat(tables), OUTPUTS).drop("is_correct")
+
+
+def key(row: Sophistry, seed: int) -> str:
+    """Of all that decides what policies say to items, and is rewarded: who judges it is no part of that."""
+    own = (
+        "task",
+        "policies",
+        "before",
+        "after",
+        "reward",
+        "prompt_tokens",
+        "response_tokens",
+        "temperature",
+        "source",
+        "items",
+    )
+    files = digests_of(*row.policies.values(), row.reward, row.source)
+    return digest(json.dumps([{name: getattr(row, name) for name in own}, files, seed], sort_keys=True))
 
 
 def whole(items: pl.DataFrame) -> list[str]:

@@ -33,7 +33,7 @@ WORTH: Mapping[str, Any] = {  # of what each program or output is worth to train
     **dict.fromkeys(("problem", "strategy", "output"), pl.String()),
     **dict.fromkeys(("chance", "proxy", "oracle"), pl.Float64()),
 }
-PROGRAMS, SAID = "programs", "verdicts"  # folders of what is kept: runs of programs, and what a server said
+PROGRAMS, SAID, SPOKEN = "programs", "verdicts", "outputs"  # what is kept: runs of programs, what a server and policies said
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,10 @@ def ready(row: Sophistry, runs: Runs, kept: Path, watch: Watch = silent) -> tupl
     return items, worth.select(*WORTH)
 
 
-def put_forward(row: Sophistry, items: pl.DataFrame, rewards: pl.DataFrame, arm: str, seed: int) -> pl.DataFrame:
-    """Outputs of both policies, not yet graded."""
+def put_forward(row: Sophistry, items: pl.DataFrame, rewards: pl.DataFrame, arm: str, seed: int, kept: Path) -> pl.DataFrame:
+    """Outputs of both policies, not yet graded; what saved ones said is kept, whoever judges it later."""
     if row.policies:
-        return speaking.said(row, items, seed)
+        return _once(kept / SPOKEN / f"{speaking.key(row, seed)}.parquet", lambda: speaking.said(row, items, seed))
     return outputs.of_file(row)[1] if row.outputs else programs.said(row, items, rewards, arm, seed)
 
 
@@ -99,7 +99,7 @@ def one(row: Sophistry, items: pl.DataFrame, rewards: pl.DataFrame, arm: str, se
     folder = place(row, arm, seed, kept)
     graded = _once(
         folder / "outputs.parquet",
-        lambda: outputs.graded(row, items, put_forward(row, items, rewards, arm, seed), runs),
+        lambda: outputs.graded(row, items, put_forward(row, items, rewards, arm, seed, kept), runs),
     )
     plan = planned(row, graded, seed)
     if row.are_people:

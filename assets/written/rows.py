@@ -87,7 +87,7 @@ class Written:
 
 
 def settings(row: Written) -> dict[str, Any]:
-    """All that decides which questions there are and what a twin of one rate and seed learns, and no more."""
+    """What decides which questions there are and what a twin learns; one more policy, rate or seed leaves the others alone."""
     alone = dataclasses.replace(row, policies={}, baseline="", twins=dataclasses.replace(row.twins, rates=(0.0,), seeds=(0,)))
     files = digests_of(row.published, row.twins.source)
     return {**dataclasses.asdict(alone), "of": [dataclasses.asdict(each) for each in row.of.values()], "files": files}

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from assets import studies
-from assets.hacking import page, study, verdicts, world
+from assets.hacking import page, rows, study, verdicts, world
 from assets.hacking.rows import ARMS, Hacking, Letters, hacking_of
 from pipelines.schema import TRACES, DataError, require
 from rlhf_train.errors import TrainingError
@@ -75,6 +75,13 @@ def test_every_arm_is_one():
 
     assert {name: Arm(**settings) for name, settings in ARMS.items()}
     assert set(Hacking().arms) < set(ARMS)
+
+
+def test_what_can_be_learned_by_is_what_training_knows():
+    from rlhf_train import divergences, tracing
+
+    assert rows.TEXT == tracing.TEXT
+    assert set(rows.DIVERGENCES) == {*divergences.DIVERGENCES, tracing.TEXT}
 
 
 def test_no_prompt_is_learned_and_held_out(row, one_thread):

@@ -148,6 +148,14 @@ def test_another_model_in_the_same_folder_is_asked_again(table, tmp_path, folder
     assert set(study.run(row, tmp_path / "kept")["outputs"].filter(policy="base")["output"]) == {"C"}
 
 
+def test_another_judge_asks_no_policy_again(table, tmp_path, monkeypatch):
+    first = study.run(sophistry_of(table), tmp_path)
+    monkeypatch.setattr(speaking, "said", lambda *_: pytest.fail("a policy is asked again"))
+    again = study.run(sophistry_of({**table, "judge": "coin"}), tmp_path)
+    assert again["outputs"].equals(first["outputs"])
+    assert not again["verdicts"].equals(first["verdicts"])
+
+
 def test_the_report_says_who_learned_from_poison(table, tmp_path, folders):
     import shutil
 

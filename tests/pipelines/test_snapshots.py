@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pipelines.schema import DataError
-from pipelines.snapshots import manifest, staged, verify
+from pipelines.snapshots import digests_of, manifest, staged, verify
 
 
 def publish(folder, text="one", kind="letters", facts=None, inputs=()):
@@ -129,3 +129,14 @@ def test_killed_while_writing_nothing_is_visible_under_the_name(tmp_path):
     assert (tmp_path / "out" / "deep" / "a.txt").read_text() == "before"
     publish(tmp_path / "out", "after")
     assert (tmp_path / "out" / "deep" / "a.txt").read_text() == "after"
+
+
+def test_digests_are_of_every_file_whatever_its_kind(tmp_path):
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "b.jsonl").write_text("two")
+    (tmp_path / "sets" / "a.safetensors").write_text("one")
+    known = digests_of(tmp_path / "sets")
+    assert known == digests_of(tmp_path / "sets" / "a.safetensors", str(tmp_path / "sets" / "b.jsonl"))
+    (tmp_path / "sets" / "b.jsonl").write_text("three")
+    assert digests_of(tmp_path / "sets") != known
+    assert digests_of("", tmp_path / "gone", "a-hub/name") == []
