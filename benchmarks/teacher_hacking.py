@@ -1,6 +1,6 @@
 """Teacher hacking: does a student that comes closer to its teacher move away from the oracle, and on whose answers?
 
-    python benchmarks/teacher_hacking.py {exact,text,long} [--seeds 0 1 2] [--steps N] [--arms ...] [--kept FOLDER] [--losses]
+    python benchmarks/teacher_hacking.py {exact,text,long,windows} [--seeds 0 1 2] [--steps N] [--arms ...] [--kept DIR]
 
 Every arm of a seed begins with the same student and teacher; told are the golden distance KL(oracle || student), its
 least and its last, the proxy distance KL(teacher || student) at both, and where the proxy departs from its power law.
@@ -16,21 +16,26 @@ from pathlib import Path
 from typing import Any
 
 import _report
+import _windows
 import numpy as np
 import polars as pl
 import torch
 
-from assets.hacking import pictures, study, verdicts
+from assets.hacking import pictures, study, verdicts, world
 from assets.hacking.rows import ARMS, CONTROL, DIVERGENCES, TEXT, Hacking, Letters
 from rlhf_train.evals.intervals import interval
 
 MAIN = ("stored_1", "fifth_of_the_prompts", "stored_5", "fresh_teacher")  # what the criteria are of
-LONG = Letters(answer=8, sharpness=6.0, teacher=128, prompts=300, held_out=40)
+LONG = Letters(answer=8, sharpness=6.0, teacher=128, prompts=300, held_out=300)
 SHORT = Letters(prompts=300, held_out=24)
+WINDOWS = Letters(
+    answer=6, spread=2.0, samples=60_000, teacher=256, taught=4000, student=48, begun=100, prompts=1000, held_out=300
+)
 WORLDS = {  # answers of four letters, whose prefixes are all walked; of eight, over a bank of answers drawn once
     "exact": Hacking(letters=SHORT, steps=3000),
     "text": Hacking(letters=SHORT, steps=2000, divergence=TEXT),  # a teacher that tells no laws
-    "long": Hacking(letters=LONG, bank=8, steps=6000),
+    "windows": Hacking(letters=WINDOWS, bank=4, walked=0, steps=8000),  # policies without attention
+    "long": Hacking(letters=LONG, bank=4, steps=6000),
 }
 PAIRED = ("stored_1", "fresh_teacher")
 
@@ -85,7 +90,7 @@ def main() -> None:
     arms, base, name = tuple(dict.fromkeys([*MAIN, *given.arms])), WORLDS[given.world], f"teacher_hacking_{given.world}"
     row = dataclasses.replace(base, arms=arms, steps=given.steps or base.steps, seeds=tuple(given.seeds))
     kept = given.kept or Path(tempfile.mkdtemp())
-    tables = study.run(row, kept, told)
+    tables = of_windows(row, kept) if given.world == "windows" else study.run(row, kept, told)
     _report.save(name, tables["verdicts"].drop("advice").to_dicts())
     traces = tables["traces"].drop("proxy_each", "golden_each")
     _report.save(f"{name}_traces", traces.to_dicts())
@@ -96,6 +101,20 @@ def main() -> None:
     _report.draw(f"{name}_doses", pictures.doses(tables["verdicts"]))
     if given.losses:
         losses(row, kept, name)
+
+
+def of_windows(row: Hacking, kept: Path) -> dict[str, pl.DataFrame]:
+    """As study.run, of policies that transformers does not know, so that no world is saved."""
+    traces = []
+    for seed in row.seeds:
+        held = None
+        for arm in row.arms:
+            folder = study.place(row, arm, seed, kept / "windows")
+            if not (folder / study.TRACE).is_file():
+                held = held or world.of_letters(row.letters, seed, make=_windows.made)
+                study.learn(row, held, arm, seed, folder, told)
+            traces.append(pl.read_parquet(folder / study.TRACE))
+    return {"traces": pl.concat(traces), "verdicts": verdicts.of(pl.concat(traces))}
 
 
 def losses(row: Hacking, kept: Path, name: str) -> None:

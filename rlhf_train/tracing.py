@@ -60,11 +60,9 @@ class Trace:
     golden: np.ndarray | None
 
 
-def nearest(first: Policy, prompts: Sequence[str], *, n: int = 4, seed: int = 0) -> Measure:
-    """KL(first || student) a prompt: exact where all prefixes can be walked, else over `n` answers of the first to each."""
-    try:
-        distances.exact(first, first, prompts[:1])
-    except TrainingError:
+def nearest(first: Policy, prompts: Sequence[str], *, n: int = 4, walked: int = distances.MOST, seed: int = 0) -> Measure:
+    """KL(first || student) a prompt: exact where at most `walked` prefixes are, else over `n` answers of the first to each."""
+    if distances.prefixes(first) > walked:
         trees = distances.drawn(first, prompts, n=n, seed=seed)
         return lambda student: np.array([each.mean() for each in distances.measure(first, student, trees)])
     return lambda student: distances.exact(first, student, prompts)

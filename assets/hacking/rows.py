@@ -50,7 +50,7 @@ class Hacking:
 
     `teacher` and `student` are folders of policies of the same tokens, `source` pairs whose prompts are asked. `oracle` is
     another policy, or none: then the golden distance is the negative log-likelihood of the source's chosen responses, which
-    people wrote. `bank` answers to each held-out prompt stand for all, where there are too many to be walked.
+    people wrote. `bank` answers to each held-out prompt stand for all, where these have more prefixes than may be `walked`.
     """
 
     oracle: str = ""
@@ -59,6 +59,7 @@ class Hacking:
     source: str = ""
     held_out: float = 0.1
     bank: int = 4
+    walked: int = 200_000
     prompt_tokens: int = 64
     response_tokens: int = 96
     letters: Letters = field(default_factory=Letters)
@@ -96,7 +97,7 @@ def settings(row: Hacking) -> dict[str, Any]:
 
 
 def _numbers(row: Hacking) -> dict[str, Any]:
-    names = ("held_out", "bank", "prompt_tokens", "response_tokens", "skew", "steps", "batch", "lr", "measured")
+    names = ("held_out", "bank", "walked", "prompt_tokens", "response_tokens", "skew", "steps", "batch", "lr", "measured")
     return {name: getattr(row, name) for name in names}
 
 

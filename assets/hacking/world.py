@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,15 @@ def _opened(folder: str, lengths: Any) -> Any:
     return policy
 
 
-def of_letters(scale: Letters, seed: int) -> World:
-    """All of a seed; the oracle too is another one."""
+def of_letters(scale: Letters, seed: int, make: Callable[..., Any] | None = None) -> World:
+    """All of a seed; the oracle too is another one. `make` another kind of policy than letters.made does."""
     from rlhf_train.models import letters
     from rlhf_train.text import Lengths
 
     def policy(width: int, nth: int, **more: Any) -> Any:
         lengths = Lengths(ASKED, scale.answer)
         most = ASKED + scale.answer + 2
-        return letters.made(3 * seed + nth, letters=ALPHABET, width=width, lengths=lengths, most=most, **more)
+        return (make or letters.made)(3 * seed + nth, letters=ALPHABET, width=width, lengths=lengths, most=most, **more)
 
     random = np.random.default_rng([seed, 4])
     held_out = asked(random, scale.held_out)
@@ -183,7 +184,8 @@ def measures(row: Hacking, held: World, seed: int) -> tuple[Callable[[Any], np.n
     """How proxy and golden distances are measured: exact where it can be done, else on answers drawn once."""
     from rlhf_train import tracing
 
-    proxy = tracing.nearest(held.teacher, held.held_out, n=row.bank, seed=seed)
+    nearest = partial(tracing.nearest, prompts=held.held_out, n=row.bank, walked=row.walked, seed=seed)
+    proxy = nearest(held.teacher)
     if held.oracle is not None:
-        return proxy, tracing.nearest(held.oracle, held.held_out, n=row.bank, seed=seed)
+        return proxy, nearest(held.oracle)
     return proxy, (tracing.surprise(held.held_out, held.references) if held.references else None)

@@ -59,7 +59,7 @@ def exact(first: Policy, second: Policy, prompts: Sequence[str], *, divergence: 
     check_same_tokens(first.tokenizer, second.tokenizer)
     end, depth = first.tokenizer.eos_token_id, first.lengths.response - 1
     going = [word for word in range(len(first.tokenizer)) if word != end]
-    if len(going) ** depth > MOST:
+    if prefixes(first) > MOST:
         raise TrainingError(
             f"{len(going)} words and {depth + 1} tokens have over {MOST:,} prefixes; measure drawn ones instead"
         )
@@ -67,6 +67,11 @@ def exact(first: Policy, second: Policy, prompts: Sequence[str], *, divergence: 
     parts = [tuple(leaves[start : start + size]) for start in range(0, len(leaves), size)]
     asked = prompt_ids(first.tokenizer, prompts, first.lengths)
     return np.array([sum(_walked(first, second, Tree(ids, part), len(going), divergence) for part in parts) for ids in asked])
+
+
+def prefixes(policy: Policy) -> int:
+    """How many of a prompt are as long as they get before the last token of a response: all words but the end go on."""
+    return int((len(policy.tokenizer) - 1) ** (policy.lengths.response - 1))
 
 
 def _walked(first: Policy, second: Policy, tree: Tree, words: int, divergence: Divergence) -> float:

@@ -140,11 +140,10 @@ def test_people_s_answers_stand_for_an_oracle(world):
     assert trace.proxy.shape == (3, 2)
 
 
-def test_prefixes_too_many_to_walk_are_drawn(world, monkeypatch):
+def test_prefixes_too_many_to_walk_are_drawn(world):
     _, teacher, student = world
     exact = tracing.nearest(teacher, HELD_OUT)(student)
-    monkeypatch.setattr(distances, "MOST", 1)
-    drawn = tracing.nearest(teacher, HELD_OUT, n=400, seed=1)
+    drawn = tracing.nearest(teacher, HELD_OUT, n=400, walked=1, seed=1)
     assert drawn(student) == pytest.approx(exact, rel=0.15)
     assert drawn(student).tolist() == drawn(student).tolist()  # of answers drawn once
     assert drawn(teacher) == pytest.approx([0, 0], abs=1e-6)
