@@ -6,7 +6,7 @@ from pydantic import Field
 
 from assets import pictures
 from assets.metadata import OWNERS, picture, progress, rows_of
-from assets.resources import Snapshots
+from assets.resources import workplace
 
 
 class Choice(dg.Config):
@@ -46,7 +46,7 @@ def arena(
     from checks.memory import Memory, folder
 
     base = Experiment("arena", source=config.source, pairs=config.pairs, trusted=config.trusted, seeds=tuple(config.seeds))
-    kept = Snapshots().place(".arena", "cells")
+    kept = workplace("arena", "cells")
     memory = Memory(folder() / "embeddings")
     found = cells.run(cells.cells(base, config.rows or None), kept, progress(context), memory=memory)
     fused = found.detection.filter(pl.col("detector") == "fused")

@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.hacking import page, pictures, study, verdicts, world
 from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
-from assets.resources import Folder, Snapshots
+from assets.resources import Folder, workplace
 from assets.study_partitions import HACKING
 from assets.training import run_folder
 from pipelines.schema import TRACES
@@ -45,7 +45,7 @@ def distillation_world(context: dg.AssetExecutionContext) -> Iterator[dg.Output]
     """Oracle, teacher and student, made of letters or opened from folders, and what they are asked."""
     row, seed = HACKING.worlds[context.partition_key]
     held = world.made(row, seed)
-    place = Snapshots().place(".runs", f"distillation_world-{context.partition_key}")
+    place = workplace("runs", f"distillation_world-{context.partition_key}")
     yield dg.Output(Folder(world.saved(held, place), spent=place), "oracle")
     for name, policy in (("teacher", held.teacher), ("untaught_student", held.student)):
         yield dg.Output(policy, name, metadata=world.nearness(row, held, policy, seed))

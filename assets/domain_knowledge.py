@@ -9,7 +9,7 @@ import polars as pl
 from assets.domain import pictures, steps
 from assets.metadata import OWNERS, columns_of, picture, rows_of
 from assets.partitions import GROUPS, OPINIONS, by_group, by_opinions, from_groups, to_groups
-from assets.resources import Snapshots
+from assets.resources import workplace
 from pipelines import features
 from pipelines.schema import FEATURE_NAMES, FEATURES, PAIRS, PRODUCTS, SUMMARIES, Table
 from pipelines.summaries.statistics import statistics
@@ -153,4 +153,4 @@ def marks(base: str) -> Path:
 
 
 def _kept(base: str) -> Path:
-    return Snapshots().place(".opinions", base)
+    return workplace("opinions", base)

@@ -10,11 +10,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.experiments import Corpus
 from assets.metadata import rows_of
 from assets.partitions import CORPORA, RUNS
 from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
-from pipelines.snapshots import MANIFEST, staged, verify
+from pipelines.snapshots import MANIFEST, Store
+from pipelines.snapshots.store import CLEAN, FILTERED, LABELS, POISONED
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,44 +87,56 @@ FORMATS: Mapping[str, Format] = {
 
 
 class Snapshots(dg.IOManager):
-    """asset/partition under ANTIVENOM_HOME, else under .antivenom in DAGSTER_HOME, else in this folder.
+    """A store under ANTIVENOM_HOME, else under .antivenom in DAGSTER_HOME, else in this folder.
 
-    What comes of a poisoned corpus says so in its manifest; a table that failed a blocking check is refused to all.
+    What comes of a poisoned corpus says so in its manifest and its name; a table that failed a blocking check is refused to
+    all. The digest of a snapshot's files is its version in Dagster.
     """
 
+    def __init__(self) -> None:
+        self._read: dict[str, dict[str, str]] = {}  # by step: what it was given, and the snapshot that this was
+
+    @property
+    def store(self) -> Store:
+        """Where it all is."""
+        return Store(home())
+
+    def ref(self, asset: str, partition: str) -> str:
+        """The name of what was published last for one partition; of one that is not there yet, a clean one."""
+        names = [f"{label}/{asset}/{partition}" for label in LABELS]
+        refs = self.store.refs(*names)
+        return next((name for name in names if name in refs), names[0])
+
     def place(self, asset: str, partition: str) -> Path:
-        """The folder of one partition of an asset."""
-        home = os.environ.get("ANTIVENOM_HOME")
-        root = Path(home) if home else Path(os.environ.get("DAGSTER_HOME") or ".") / ".antivenom"
-        return root / asset / partition
+        """The folder of one partition of an asset, by its name: a link that the next one moves."""
+        return home() / "refs" / self.ref(asset, partition)
 
     def read(self, asset: str, partition: str) -> Any:
         """What was published for one partition; DataError if nothing was, or if a file has changed since."""
-        folder = self.place(asset, partition)
-        if not folder.is_dir():
-            raise DataError(f"{asset} of {partition} is not there yet ({folder}); materialize it first")
-        form = FORMATS[verify(folder)["format"]]
-        return form.read(folder / form.file)
+        return self._open(asset, partition)[1]
 
     def judge(self, asset: str, partition: str, *, held: str = "") -> None:
         """Holds a partition back from whoever would build on it, for the reason given, or sets it free."""
         note = self._note(asset, partition)
-        note.write_text(held, encoding="utf-8") if held else note.unlink(missing_ok=True)
-
-    def _note(self, asset: str, partition: str) -> Path:
-        return self.place(asset, f".{partition}.held")
+        if held:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(held, encoding="utf-8")
+        else:
+            note.unlink(missing_ok=True)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Publishes a value in one rename, free until a check holds it, and tells people what was published."""
+        """Publishes a value and moves its name to it, free until a check holds it, and tells people what was published."""
         asset, kind = context.asset_key.to_user_string(), type(obj).__name__
         partition = context.partition_key if context.has_partition_key else WHOLE
-        facts = {"partition": partition, "format": kind, "poisoned": is_poisoned(partition)}
-        place, form = self.place(asset, partition), FORMATS[kind]
-        with staged(place, asset, facts) as folder:
-            form.write(obj, folder / form.file)
+        given, form = self._read.get(_step(context), {}), FORMATS[kind]
+        facts = {"partition": partition, "format": kind, "poisoned": is_poisoned(partition), "inputs": given}
+        snapshot = self.store.publish(asset, lambda folder: form.write(obj, folder / form.file), facts, parents=given.values())
+        found = self.store.manifest(snapshot)
+        self._name(f"{asset}/{partition}", _label(partition, bool(found["poisoned"])), snapshot)
         self.judge(asset, partition)
-        told = dg.MetadataValue.path(str(place / form.file))
-        context.add_output_metadata({"place": told, "poisoned": is_poisoned(partition)})
+        context.step_context.set_data_version(context.asset_key, dg.DataVersion(found["content"]))
+        told = dg.MetadataValue.path(str(self.place(asset, partition) / form.file))
+        context.add_output_metadata({"place": told, "snapshot": snapshot, "poisoned": found["poisoned"]})
         if isinstance(obj, pl.DataFrame):
             context.add_output_metadata({"dagster/row_count": len(obj), "first rows": rows_of(obj, count=5)})
 
@@ -130,16 +144,64 @@ class Snapshots(dg.IOManager):
         """The one upstream partition, or name -> value where an asset reads several."""
         asset = context.asset_key.to_user_string()
         values = {}
-        for partition in context.asset_partition_keys:
+        for partition in context.asset_partition_keys if context.has_asset_partitions else [WHOLE]:
             if (note := self._note(asset, partition)).is_file():
                 raise DataError(f"{asset} of {partition} is held back: {note.read_text(encoding='utf-8')}; mend and remake it")
-            values[partition] = self.read(asset, partition)
+            snapshot, values[partition] = self._open(asset, partition)
+            self._read.setdefault(_step(context), {})[f"{asset}/{partition}"] = snapshot
         return values if len(values) != 1 else next(iter(values.values()))
+
+    def _open(self, asset: str, partition: str) -> tuple[str, Any]:
+        ref = self.ref(asset, partition)
+        if not (home() / "refs" / ref).is_dir():
+            raise DataError(f"{asset} of {partition} is not there yet ({home() / 'refs' / ref}); materialize it first")
+        folder, found = self.store.verified(ref)
+        form = FORMATS[found["format"]]
+        return found["snapshot"], form.read(folder / form.file)
+
+    def _name(self, name: str, label: str, snapshot: str) -> None:
+        """The one label of an asset's partition."""
+        self.store.point(f"{label}/{name}", snapshot)
+        for other in LABELS:
+            if other != label:
+                self.store.drop(f"{other}/{name}")
+
+    def _note(self, asset: str, partition: str) -> Path:
+        return home() / "held" / asset / partition
+
+
+def home() -> Path:
+    """Where the store is."""
+    named = os.environ.get("ANTIVENOM_HOME")
+    return Path(named) if named else Path(os.environ.get("DAGSTER_HOME") or ".") / ".antivenom"
+
+
+def workplace(kind: str, name: str) -> Path:
+    """A folder for what is on its way, or is kept to be asked for again: nothing that is published."""
+    return home() / f".{kind}" / name
+
+
+def _step(context: dg.InputContext | dg.OutputContext) -> str:
+    try:
+        return f"{context.step_context.run_id}/{context.step_context.step.key}"
+    except dg.DagsterInvariantViolationError:  # somebody reads an asset outside a run
+        return ""
+
+
+def _label(partition: str, poisoned: bool) -> str:
+    corpus = _corpus_of(partition)
+    if corpus is not None and corpus.arm == FILTERED:
+        return FILTERED
+    return POISONED if poisoned else CLEAN
 
 
 def is_poisoned(partition: str) -> bool:
     """Whether an attacker's hand was on it: every arm but the clean one, the filtered one too."""
     if partition in EVALUATED:
         return EVALUATED[partition][1].is_poisoned
-    corpus = RUNS[partition][1] if partition in RUNS else CORPORA.get(partition)
-    return corpus is not None and corpus.arm != "clean"
+    corpus = _corpus_of(partition)
+    return corpus is not None and corpus.arm != CLEAN
+
+
+def _corpus_of(partition: str) -> Corpus | None:
+    return RUNS[partition][1] if partition in RUNS else CORPORA.get(partition)

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 
 from assets.metadata import OWNERS, columns_of, progress, rows_of
-from assets.resources import Snapshots
+from assets.resources import workplace
 from assets.sophistry import outputs, study
 from assets.study_partitions import SOPHISTRY
 from pipelines.sandbox import strength
@@ -104,4 +104,4 @@ def oracle_verdicts(
 
 def kept() -> Path:
     """Programs that were run and what a server said, whatever the study."""
-    return Snapshots().place(".kept", "sophistry")
+    return workplace("kept", "sophistry")

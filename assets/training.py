@@ -15,7 +15,7 @@ import polars as pl
 
 from assets import pictures, runs
 from assets.metadata import picture, progress
-from assets.resources import Snapshots
+from assets.resources import workplace
 
 TOLD = 20  # times that a process tells how far it is
 
@@ -59,7 +59,7 @@ class Launcher(dg.ConfigurableResource):
 def run_folder(context: dg.AssetExecutionContext) -> Path:
     """Where the run of one partition of an asset stands until the asset is made."""
     name = "_".join(context.asset_key.path)
-    return Snapshots().place(".runs", f"{name}-{context.partition_key}")
+    return workplace("runs", f"{name}-{context.partition_key}")
 
 
 def begun(context: dg.AssetExecutionContext, policy: Any) -> Path:

@@ -8,7 +8,7 @@ import polars as pl
 
 from assets import pictures as common
 from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
-from assets.resources import Folder, Snapshots
+from assets.resources import Folder, workplace
 from assets.study_partitions import (
     BEGINNINGS,
     EVALUATED,
@@ -229,4 +229,4 @@ def written_report(
 
 def _replies(context: dg.AssetExecutionContext) -> Any:
     """Where a server's replies are kept, whatever becomes of the run."""
-    return Snapshots().place(".replies", context.partition_key)
+    return workplace("replies", context.partition_key)

@@ -16,6 +16,7 @@ from checks.detectors import DETECTORS
 from checks.memory import Memory
 from pipelines import attacks
 from pipelines.schema import DataError
+from tests.assets.place import published
 
 BASE = Experiment("arena", pairs=160, seeds=(3,))
 
@@ -158,8 +159,8 @@ def test_its_job_publishes_both_tables_and_the_page(location, tmp_path, monkeypa
     assert done.success
     tables = tmp_path / "home" / "tables"
     detection, retrained = (
-        pl.read_parquet(tables / f"arena_{name}" / "all" / "table.parquet") for name in ("detection", "retrained")
+        pl.read_parquet(published(tables, f"arena_{name}", "all") / "table.parquet") for name in ("detection", "retrained")
     )
     assert set(detection["row"]) == set(retrained["row"]) == {"clean", "label_flip"}
     assert set(detection["detector"]) == {"fused", *DETECTORS}
-    assert "Filter and retrain" in (tables / "arena_report" / "all" / "report.html").read_text()
+    assert "Filter and retrain" in (published(tables, "arena_report", "all") / "report.html").read_text()

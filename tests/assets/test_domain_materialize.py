@@ -4,13 +4,13 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
 import pytest
 
 from pipelines.schema import FEATURE_NAMES, PAIRS, REJECTS, SUMMARIES, require
+from tests.assets.place import Place, launched
 
 CLEAN = (
     "product_reviews", "known_summaries", "published_features", "human_pairs", "stored_summaries", "summary_features",
@@ -28,42 +28,12 @@ most = 3
 """
 
 
-class Place:
-    """A code location, the instance its runs are kept in, and the folder of its tables."""
-
-    def __init__(self, module, instance, tables: Path) -> None:
-        self.module, self.instance, self.tables = module, instance, tables
-
-    def run(self, job: str, partition: str) -> dg.ExecuteInProcessResult:
-        return self.module.defs.resolve_job_def(job).execute_in_process(
-            partition_key=partition, instance=self.instance, raise_on_error=False
-        )
-
-    def table(self, asset: str, partition: str) -> pl.DataFrame:
-        return pl.read_parquet(self.tables / asset / partition / "table.parquet")
-
-    def made(self, asset: str) -> set[str]:
-        return set(self.instance.get_materialized_partitions(dg.AssetKey(asset)))
-
-    def check(self, asset: str, name: str) -> dg.AssetCheckEvaluation:
-        key = dg.AssetCheckKey(dg.AssetKey(asset), name)
-        return self.instance.get_latest_asset_check_evaluation_record(key).event.asset_check_evaluation
-
-    def metadata(self, asset: str, partition: str) -> dict[str, dg.MetadataValue]:
-        records = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition])
-        (record,) = self.instance.fetch_materializations(records, limit=1).records
-        return dict(record.asset_materialization.metadata)
-
-
 @pytest.fixture(scope="module")
 def chain(location, tiny, tmp_path_factory, one_thread) -> Iterator[Place]:
     """The place after domain_job has run."""
     folder = tmp_path_factory.mktemp("opinions")
     toml = tiny("told", source="generated_reviews") + TOLD
-    with location(toml, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
-        place = Place(module, instance, folder / "home" / "tables")
-        done = place.run("domain_job", "told")
-        assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+    with launched(location, toml, folder, "domain_job", "told") as place:
         yield place
 
 
@@ -101,7 +71,7 @@ def test_what_an_attacker_wrote_is_marked_and_named_poisoned(chain: Place):
         pairs, marks = chain.table("poisoned_pairs", f"told-{arm}"), chain.table("pair_features", f"told-{arm}")
         texts = pl.concat([pairs.select("prompt", text=side) for side in ("chosen", "rejected")]).unique()
         assert len(marks) == len(texts) == marks["summary_id"].n_unique()
-        manifest = json.loads((chain.tables / "feature_reward" / f"told-{arm}" / "manifest.json").read_text())
+        manifest = json.loads((chain.folder("feature_reward", f"told-{arm}") / "manifest.json").read_text())
         assert manifest["poisoned"] is (arm == "poisoned")
     assert len(chain.table("pair_features", "told-poisoned")) > len(chain.table("pair_features", "told-clean"))
 
@@ -154,7 +124,7 @@ def test_people_are_told_tiers_marks_weights_and_a_decision_in_pictures(chain: P
         ("domain_report", "told", "picture of judges"),
     ):
         assert "data:image/png;base64," in chain.metadata(asset, partition)[name].value, asset
-    page = (chain.tables / "domain_report" / "told" / "report.html").read_text()
+    page = (chain.folder("domain_report", "told") / "report.html").read_text()
     for words in ("Who is right", "The corpus", "What more pairs teach", "What features are worth", "One decision", "Limits"):
         assert words in page
     assert "<script" not in page
@@ -175,7 +145,7 @@ def test_a_policy_learns_from_what_is_stored_and_is_asked_about_other_products(c
     assert rows["best of what is stored", "reward"]["gain"] > 0.05, table.filter(pl.col("of") == "reward").to_dicts()
     assert "data:image/png" in chain.metadata("policy_gains", "told-clean")["picture of gains"].value
     assert "data:image/png" in chain.metadata("summary_policy", "told-clean")["learning curve"].value
-    assert not list((chain.tables / ".runs").iterdir())
+    assert not list((chain.home / ".runs").iterdir())
 
 
 def test_a_scorer_whose_marks_are_all_alike_stops_all_that_would_follow(chain: Place, monkeypatch):

@@ -13,7 +13,7 @@ from assets.hacking import page, rows, study, verdicts, world
 from assets.hacking.rows import ARMS, Hacking, Letters, hacking_of
 from pipelines.schema import TRACES, DataError, require
 from rlhf_train.errors import TrainingError
-from tests.assets.test_domain_materialize import Place
+from tests.assets.place import Place, launched
 
 LETTERS = {
     "answer": 2, "samples": 200, "teacher": 8, "taught": 20, "student": 8, "begun": 2, "prompts": 10, "held_out": 3,
@@ -244,10 +244,7 @@ def test_the_command_runs_a_study_and_names_those_there_are(tmp_path, antivenom,
 def chain(location, tmp_path_factory, one_thread) -> Iterator[Place]:
     """The place after hacking_job has run."""
     folder = tmp_path_factory.mktemp("hacking")
-    with location(TOML, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
-        place = Place(module, instance, folder / "home" / "tables")
-        done = place.run("hacking_job", "pupils")
-        assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+    with launched(location, TOML, folder, "hacking_job", "pupils") as place:
         yield place
 
 
@@ -258,7 +255,7 @@ def test_one_launch_makes_every_partition(chain: Place):
     runs = {f"{arm}-{name}" for arm in ("stored_1", "fresh_teacher") for name in worlds}
     assert chain.made("distilled_student") == chain.made("distillation_trace") == runs
     assert chain.made("hacking_report") == {"pupils"}
-    assert not list((chain.tables / ".runs").glob("*")), "a finished run is dropped"
+    assert not list((chain.home / ".runs").glob("*")), "a finished run is dropped"
 
 
 def test_the_chain_measures_what_the_command_does(chain: Place, row, tmp_path):

@@ -3,48 +3,16 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import dagster as dg
-import polars as pl
 import pytest
 
 from rlhf_train.models import committees
+from tests.assets.place import Place, published, settled
 
 TABLES = ("poisoned_pairs", "poison_key", "suspicion_scores", "findings", "training_pairs", "quarantined_pairs")
 TRAINED = ("reward_model", "policy", "attack_success", "reward_accuracy", "detection", "roc_curves", "flags")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A code location, the instance its runs are kept in, and the folder of its tables."""
-
-    module: ModuleType
-    instance: dg.DagsterInstance
-    tables: Path
-
-    def run(self, job: str, partition: str, **options: object) -> dg.ExecuteInProcessResult:
-        """Runs a job here, without raising on failure."""
-        return self.module.defs.resolve_job_def(job).execute_in_process(
-            partition_key=partition, instance=self.instance, raise_on_error=False, **options
-        )
-
-    def manifest(self, asset: str, partition: str) -> dict:
-        return json.loads((self.tables / asset / partition / "manifest.json").read_text())
-
-    def table(self, asset: str, partition: str) -> pl.DataFrame:
-        return pl.read_parquet(self.tables / asset / partition / "table.parquet")
-
-    def materialized(self, asset: str) -> set[str]:
-        return set(self.instance.get_materialized_partitions(dg.AssetKey(asset)))
-
-    def metadata(self, asset: str, partition: str) -> dict[str, dg.MetadataValue]:
-        """What was told of a partition when it was last made."""
-        records = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition])
-        (record,) = self.instance.fetch_materializations(records, limit=1).records
-        return dict(record.asset_materialization.metadata)
 
 
 def alike(folder: Path) -> Path:
@@ -63,8 +31,8 @@ def place(location, tiny, tmp_path_factory) -> Iterator[Place]:
     """The code location with a good and a bad experiment, before anything has run."""
     folder = tmp_path_factory.mktemp("chain")
     toml = tiny("tiny") + tiny("alike", source=str(alike(folder)))
-    with location(toml, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
-        yield Place(module, instance, folder / "home" / "tables")
+    with settled(location, toml, folder) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +45,8 @@ def chain(place: Place, one_thread: None) -> Place:
 
 def test_one_launch_makes_every_partition_of_the_experiment(chain: Place):
     arms = {"tiny-clean", "tiny-poisoned", "tiny-filtered"}
-    assert {asset: chain.materialized(asset) & arms for asset in TABLES + TRAINED} == dict.fromkeys(TABLES + TRAINED, arms)
-    assert "tiny" in chain.materialized("base_policy") & chain.materialized("venom_report")
+    assert {asset: chain.made(asset) & arms for asset in TABLES + TRAINED} == dict.fromkeys(TABLES + TRAINED, arms)
+    assert "tiny" in chain.made("base_policy") & chain.made("venom_report")
     jobs = sorted(run.job_name for run in chain.instance.get_runs() if run.tags.get("dagster/partition", "").startswith("tiny"))
     assert jobs == ["clean_job", "corpus_job", "corpus_job", "corpus_job", "report_job", "venom_job"]
 
@@ -105,10 +73,10 @@ def test_whatever_comes_of_poison_says_so_in_its_manifest(chain: Place):
 
 
 def test_models_are_safetensors_and_nothing_is_pickled(chain: Place):
-    weights = {file.parent.relative_to(chain.tables).parts[0] for file in chain.tables.rglob("*.safetensors")}
+    weights = {link.parent.name for link in (chain.home / "refs").glob("*/*/*") if list(link.glob("*.safetensors"))}
     assert weights == {"base_policy", "reward_model", "policy"}
-    assert {file.suffix for file in chain.tables.rglob("*") if file.is_file()} <= {
-        ".parquet", ".json", ".safetensors", ".html", ".jinja", ".txt",
+    assert {file.suffix for file in chain.home.rglob("*") if file.is_file()} <= {
+        ".parquet", ".json", ".safetensors", ".html", ".jinja", ".txt", ".ids", "",
     }  # fmt: skip
 
 
@@ -127,11 +95,11 @@ def test_people_are_told_rows_columns_pictures_and_where_it_lies(chain: Place):
     assert told["dagster/row_count"].value == len(chain.table("suspicion_scores", "tiny-filtered"))
     assert "data:image/png;base64," in told["picture of suspicion"].value
     assert told["dagster/column_lineage"].value.deps_by_column["pair_id"][0].asset_key == dg.AssetKey("poisoned_pairs")
-    assert Path(told["place"].value) == chain.tables / "suspicion_scores" / "tiny-filtered" / "table.parquet"
+    assert Path(told["place"].value) == chain.folder("suspicion_scores", "tiny-filtered") / "table.parquet"
     assert len(told["first rows"].records) == 5
     assert "data:image/png;base64," in chain.metadata("attack_success", "tiny-clean")["picture of attack success"].value
     assert "data:image/png;base64," in chain.metadata("venom_report", "tiny")["picture of attack success"].value
-    page = (chain.tables / "venom_report" / "tiny" / "report.html").read_text()
+    page = (chain.folder("venom_report", "tiny") / "report.html").read_text()
     assert "Experiment tiny" in page
 
 
@@ -145,10 +113,10 @@ def test_the_same_seeds_make_the_same_bytes(chain: Place, monkeypatch: pytest.Mo
     assets = ("preference_pairs", "trusted_pairs", "held_out_pairs", *TABLES)
     monkeypatch.setenv("ANTIVENOM_HOME", str(tmp_path))
     for job, partition in (("clean_job", "tiny"), ("corpus_job", "tiny-filtered")):
-        selected = [dg.AssetKey(asset) for asset in assets if chain.materialized(asset) & {partition}]
+        selected = [dg.AssetKey(asset) for asset in assets if chain.made(asset) & {partition}]
         assert chain.run(job, partition, asset_selection=selected).success
         for asset in (key.to_user_string() for key in selected):
-            again = json.loads((tmp_path / asset / partition / "manifest.json").read_text())
+            again = json.loads((published(tmp_path, asset, partition) / "manifest.json").read_text())
             assert again["files"] == chain.manifest(asset, partition)["files"], asset
 
 
@@ -160,9 +128,9 @@ def stopped(place: Place) -> dg.ExecuteInProcessResult:
 
 def test_a_failing_blocking_check_stops_all_that_would_follow(place: Place, stopped: dg.ExecuteInProcessResult):
     assert not stopped.success
-    assert "alike" in place.materialized("preference_pairs")
+    assert "alike" in place.made("preference_pairs")
     for asset in ("base_policy", *TABLES, *TRAINED, "venom_report"):
-        assert not [name for name in place.materialized(asset) if name.startswith("alike")], asset
+        assert not [name for name in place.made(asset) if name.startswith("alike")], asset
 
 
 def test_the_failing_check_names_what_is_wrong(place: Place, stopped: dg.ExecuteInProcessResult):
@@ -180,15 +148,15 @@ def test_another_run_may_not_build_on_a_table_that_failed_either(place: Place, s
     assert not later.success
     (failure,) = [event for event in later.all_events if event.is_step_failure]
     assert "preference_pairs of alike is held back: pairs_are_well_formed failed" in failure.step_failure_data.error.to_string()
-    assert place.materialized("poisoned_pairs") & {"alike-clean"} == set()
+    assert place.made("poisoned_pairs") & {"alike-clean"} == set()
 
 
 def test_a_table_that_was_changed_behind_our_back_is_refused(chain: Place):
-    file = chain.tables / "poison_key" / "tiny-filtered" / "table.parquet"
+    file = chain.folder("poison_key", "tiny-filtered") / "table.parquet"
     kept = file.read_bytes()
     file.write_bytes(kept + b" ")
     try:
-        with pytest.raises(ValueError, match=r"poison_key/tiny-filtered/table\.parquet: changed since it was published"):
+        with pytest.raises(ValueError, match=r"filtered/poison_key/tiny-filtered: .*table\.parquet: changed since"):
             chain.module.defs.resources["io_manager"].read("poison_key", "tiny-filtered")
     finally:
         file.write_bytes(kept)
@@ -197,7 +165,7 @@ def test_a_table_that_was_changed_behind_our_back_is_refused(chain: Place):
 def weights(chain: Place, partition: str) -> dict:
     from safetensors.torch import load_file
 
-    return load_file(chain.tables / "dpo_policy" / partition / "model.safetensors")
+    return load_file(chain.folder("dpo_policy", partition) / "model.safetensors")
 
 
 def dpo(chain: Place, processes: int, partition: str = "tiny-clean") -> dg.ExecuteInProcessResult:
@@ -223,7 +191,7 @@ def test_a_policy_trained_here_in_a_process_or_in_two_is_the_same(chain: Place):
     two = chain.metadata("dpo_policy", "tiny-clean")
     assert two["last loss"].value == pytest.approx(told["last loss"].value, rel=5e-3)
     assert "data:image/png" in told["learning curve"].value
-    assert not list((chain.tables / ".runs").iterdir())
+    assert not list((chain.home / ".runs").iterdir())
 
 
 def test_a_killed_training_step_is_gone_on_with(chain: Place, monkeypatch):

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.schema import METHOD_ANSWERS, require
-from tests.assets.test_domain_materialize import Place
+from tests.assets.place import Place, launched
 
 METHODS = ("conditional", "a_lol", "modpo", "direct_preference_head", "segments")
 ARMS = ("clean", "poisoned", "filtered")
@@ -20,10 +20,7 @@ def chain(location, tiny, tmp_path_factory, one_thread) -> Iterator[Place]:
     """The place after methods_job has run."""
     folder = tmp_path_factory.mktemp("methods")
     toml = tiny("few").replace("rate = 0.1", f"rate = 0.1\ntopics = 1\nobjectives = {json.dumps(METHODS)}", 1)
-    with location(toml, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
-        place = Place(module, instance, folder / "home" / "tables")
-        done = place.run("methods_job", "few")
-        assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+    with launched(location, toml, folder, "methods_job", "few") as place:
         yield place
 
 
@@ -57,14 +54,14 @@ def test_models_are_kept_whole_and_say_whether_they_learned_poison(chain: Place)
     from rlhf_train.models import judges, policies
 
     for arm in ARMS:
-        folder = chain.tables / "method_model" / f"a_lol-few-{arm}"
+        folder = chain.folder("method_model", f"a_lol-few-{arm}")
         assert json.loads((folder / "manifest.json").read_text())["poisoned"] == (arm != "clean")
-    assert policies.load(chain.tables / "method_model" / "modpo-few-clean").model.num_parameters() > 1000
+    assert policies.load(chain.folder("method_model", "modpo-few-clean")).model.num_parameters() > 1000
     for name in ("direct_preference_head", "segments"):
-        judge = judges.load(chain.tables / "method_model" / f"{name}-few-poisoned")
+        judge = judges.load(chain.folder("method_model", f"{name}-few-poisoned"))
         rewards = judge.rewards(["\n\nHuman: tea?\n\nAssistant:"] * 2, [" Yes, warm it.", " No."])
         assert rewards[0] != rewards[1]
-    assert not list((chain.tables / ".runs").glob("*")), "a finished run is dropped"
+    assert not list((chain.home / ".runs").glob("*")), "a finished run is dropped"
 
 
 def test_the_report_has_a_line_an_objective_and_corpus(chain: Place):
@@ -72,7 +69,7 @@ def test_the_report_has_a_line_an_objective_and_corpus(chain: Place):
     assert len(told["objectives by corpus"].records) == len(RUNS)
     assert len(told["what poison did"].records) == 2 * len(METHODS)
     assert "picture of poison preferred" in told
-    page = (chain.tables / "methods_report" / "few" / "report.html").read_text()
+    page = (chain.folder("methods_report", "few") / "report.html").read_text()
     assert all(f"<td>{name}</td>" in page for name in METHODS)
 
 
@@ -93,7 +90,7 @@ def test_what_is_there_is_not_made_again(chain: Place):
 def test_the_same_comparison_by_command_says_the_same(chain: Place, antivenom, tmp_path):
     from assets.methods import study
 
-    file, out = chain.tables.parent / "experiments.toml", tmp_path / "out"
+    file, out = chain.home.parent / "experiments.toml", tmp_path / "out"
     code, said, _ = antivenom("experiment", "few", "--file", file, "--out", out, "--json")
     assert code == 0
     told = json.loads(said)

@@ -15,7 +15,7 @@ from checks.sophistry import SENTENCES
 from pipelines.schema import ITEMS, OUTPUTS, VERDICTS, DataError, require
 from pipelines.tasks import grading
 from tests.assets.judged import said, written
-from tests.assets.test_domain_materialize import Place
+from tests.assets.place import Place, launched
 
 SMALL = {"problems": 2, "tests": 6, "items": 24, "judges": 4, "steps": 30, "samples": 16, "seeds": (0,)}
 TOML = """
@@ -201,10 +201,7 @@ def chain(location, tmp_path_factory, kept, tables, one_thread) -> Iterator[Plac
     (folder / "home").mkdir()
     written(said(), folder / "home" / "said.jsonl")
     shutil.copytree(kept / study.PROGRAMS, folder / "home" / "tables" / ".kept" / "sophistry" / study.PROGRAMS)
-    with location(TOML, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
-        place = Place(module, instance, folder / "home" / "tables")
-        done = place.run("sophistry_job", "believers")
-        assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+    with launched(location, TOML, folder, "sophistry_job", "believers") as place:
         yield place
 
 
@@ -214,7 +211,7 @@ def test_one_launch_makes_every_partition(chain: Place):
     judged = ("policy_outputs", "oracle_verdicts", "study_plan", "study_export", "verdicts", "sophistry_metrics")
     assert {asset: chain.made(asset) for asset in judged} == dict.fromkeys(judged, runs)
     assert chain.made("sophistry_report") == {"believers"}
-    assert not list((chain.tables / ".runs").glob("*")), "a finished run is dropped"
+    assert not list((chain.home / ".runs").glob("*")), "a finished run is dropped"
 
 
 def test_the_chain_measures_what_the_command_does(chain: Place, tables):
@@ -227,8 +224,8 @@ def test_the_chain_measures_what_the_command_does(chain: Place, tables):
 
 def test_the_key_is_apart_from_what_people_get(chain: Place):
     part = "oracle-believers-seed0"
-    assert (chain.tables / "study_plan" / part / "key.json").is_file()
-    given = [file for file in (chain.tables / "study_export" / part).rglob("*") if file.is_file()]
+    assert (chain.folder("study_plan", part) / "key.json").is_file()
+    given = [file for file in chain.folder("study_export", part).rglob("*") if file.is_file()]
     assert {file.name for file in given} >= {"tasks.json", "records.json", "config.xml"}
     shown = "".join(file.read_text() for file in given if file.name in ("tasks.json", "records.json"))
     assert '"trained"' not in shown
@@ -264,8 +261,8 @@ def test_what_is_there_is_not_made_again(chain: Place):
 
 
 def test_an_edited_row_is_made_again_under_its_name(chain: Place, location):
-    with location(TOML.replace("judges = 4", "judges = 5", 1), chain.tables.parent) as module:
-        edited = Place(module, chain.instance, chain.tables)
+    with location(TOML.replace("judges = 4", "judges = 5", 1), chain.home.parent) as module:
+        edited = Place(module, chain.instance, chain.home)
         assert edited.run("sophistry_job", "believers").success
         assert edited.table("verdicts", "oracle-believers-seed0")["judge"].n_unique() == 5
     assert chain.run("sophistry_job", "believers").success

@@ -13,7 +13,7 @@ from assets.written import study
 from assets.written.rows import written_of
 from pipelines.questions import reading
 from pipelines.snapshots import manifest
-from tests.assets.test_domain_materialize import Place
+from tests.assets.place import Place, launched
 
 TOML = """
 [small]
@@ -51,10 +51,7 @@ def test_the_command_runs_a_study_and_publishes_its_questions(tmp_path, antiveno
 def chain(location, tmp_path_factory, one_thread) -> Iterator[Place]:
     """The place after written_job has run."""
     folder = tmp_path_factory.mktemp("written_job")
-    with location(TOML, folder / "home") as module, dg.DagsterInstance.ephemeral() as instance:
-        place = Place(module, instance, folder / "home" / "tables")
-        done = place.run("written_job", "small")
-        assert done.success, [event.step_failure_data.error for event in done.all_events if event.is_step_failure]
+    with launched(location, TOML, folder, "written_job", "small") as place:
         yield place
 
 
@@ -65,12 +62,12 @@ def test_one_launch_makes_every_partition(chain: Place):
     assert chain.made("evaluated_policy") == chain.made("question_answers") == {
         "clean-seed0-small", "poisoned_10pct-seed0-small",
     }  # fmt: skip
-    assert not list((chain.tables / ".runs").glob("*")), "a finished run is dropped"
+    assert not list((chain.home / ".runs").glob("*")), "a finished run is dropped"
 
 
 def test_what_learned_from_poison_says_so(chain: Place):
     for asset in ("evaluated_policy", "question_answers"):
-        told = {each: manifest(chain.tables / asset / each)["poisoned"] for each in chain.made(asset)}
+        told = {each: manifest(chain.folder(asset, each))["poisoned"] for each in chain.made(asset)}
         assert told == {"clean-seed0-small": False, "poisoned_10pct-seed0-small": True}
     assert chain.metadata("evaluated_policy", "poisoned_10pct-seed0-small")["poisoned pairs"].value == 5
 

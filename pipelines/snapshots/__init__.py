@@ -1,0 +1,19 @@
+"""Published tables and models: immutable, named by the digest of what they hold and of what they were made of."""
+
+from pipelines.snapshots.manifests import (
+    MANIFEST,
+    digest_of,
+    digest_of_facts,
+    digests_of,
+    is_published,
+    learned_poison,
+    manifest,
+    verify,
+)
+from pipelines.snapshots.published import staged
+from pipelines.snapshots.store import Store
+
+__all__ = [
+    "MANIFEST", "Store", "digest_of", "digest_of_facts", "digests_of", "is_published", "learned_poison", "manifest", "staged",
+    "verify",
+]  # fmt: skip

@@ -1,0 +1,64 @@
+"""Publishing a folder: written aside, sealed with a manifest, and put in place by one rename.
+
+Nothing half-written is ever visible under the published name; what is not an older version of the same is never replaced.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipelines.schema import DataError
+from pipelines.snapshots import renames
+from pipelines.snapshots.manifests import MANIFEST, manifest, names, parents_of, seal
+
+
+@contextmanager
+def staged(
+    folder: Path, kind: str, facts: Mapping[str, Any] | None = None, *, inputs: Iterable[str | Path] = ()
+) -> Iterator[Path]:
+    """An empty folder to write into; it becomes `folder` when the block ends well and is gone when it does not.
+
+    `kind`, what the `inputs` were and the `facts`, as they are at the end, stand in the manifest beside the digests. What stood
+    at `folder` is replaced if it is an earlier publication of the same kind, whole and our own, and holds none of the `inputs`.
+    """
+    given = list(inputs)
+    _check_place(folder, kind, given)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    aside.mkdir()
+    try:
+        parents = parents_of(given)
+        yield aside
+        seal(aside, {**(facts or {}), "kind": kind, "parents": parents})
+        _put(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _check_place(folder: Path, kind: str, inputs: Iterable[str | Path]) -> None:
+    mend = "name another --out or clear it away"
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: is a file; --out names a folder")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / MANIFEST).is_file():
+        raise DataError(f"{folder}: exists and was not published by antivenom; {mend}")
+    for name in inputs:
+        if os.path.exists(name) and Path(name).resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{folder}: holds {name}, which is read here and would be replaced; name another --out")
+    found = manifest(folder)
+    if found.get("kind") != kind:
+        raise DataError(f"{folder}: holds {found.get('kind')!r} and not {kind!r}; {mend}")
+    if added := sorted(names(folder) - found["files"].keys()):
+        raise DataError(f"{folder}: holds {added[0]}, which antivenom did not publish; {mend}")
+
+
+def _put(aside: Path, folder: Path) -> None:
+    if folder.exists():
+        renames.exchange(aside, folder)  # what stood there goes with the folder aside
+    else:
+        aside.rename(folder)

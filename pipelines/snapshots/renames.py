@@ -1,0 +1,27 @@
+"""Changes of names that others see whole or not at all."""
+
+import ctypes
+import os
+import uuid
+from pathlib import Path
+
+_HERE = -100  # AT_FDCWD: paths are relative to the working directory
+_EXCHANGE = 2  # RENAME_EXCHANGE
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Both trade places at once, so that neither name is ever empty; where the system can't, by two renames in a row."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return
+    aside = one.with_name(f"{one.name}.{uuid.uuid4().hex[:8]}")
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
+
+
+def point(link: Path, target: str) -> None:
+    """A symbolic link in the place of whatever link stood there."""
+    aside = link.with_name(f".{link.name}.{uuid.uuid4().hex[:8]}")
+    aside.symlink_to(target)
+    aside.replace(link)

@@ -1,0 +1,178 @@
+"""A store of snapshots: folders under the digest of their manifest, which never change, and refs, names that do.
+
+    ROOT/snapshots/DIGEST/      files and manifest, published by one rename
+    ROOT/refs/NAME              a link to one of them: poisoned/training_pairs/venom-poisoned, clean/preference_pairs/venom
+
+Whoever writes first wins, and whoever comes later with the same content finds it there. Poisoned snapshots, and what is made of
+them, never stand under a clean name.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.schema import DataError
+from pipelines.snapshots import renames
+from pipelines.snapshots.manifests import manifest, seal, verify
+
+CLEAN, POISONED, FILTERED = LABELS = ("clean", "poisoned", "filtered")
+DIGITS = frozenset("0123456789abcdef")
+PATIENCE = (
+    7 * 24 * 3600.0
+)  # seconds after its last reader that a snapshot without a name is kept: a training may go on that long
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Snapshots under one folder of a local disk."""
+
+    root: Path
+
+    def publish(
+        self,
+        kind: str,
+        write: Callable[[Path], object],
+        facts: Mapping[str, Any] | None = None,
+        *,
+        parents: Iterable[str] = (),
+    ) -> str:
+        """The digest of what `write` leaves in the folder that it is given, sealed with `kind`, `facts` and `parents`.
+
+        What is made of something poisoned says so itself. A second writer of the same leaves what is there.
+        """
+        known = sorted(set(parents))
+        (self.root / "snapshots").mkdir(parents=True, exist_ok=True)
+        aside = self.root / "snapshots" / f".{uuid.uuid4().hex}"
+        aside.mkdir()
+        try:
+            write(aside)
+            given = dict(facts or {})
+            poisoned = bool(given.get("poisoned")) or any(self.manifest(each).get("poisoned") for each in known)
+            found = str(seal(aside, {**given, "kind": kind, "parents": known, "poisoned": poisoned})["snapshot"])
+            try:
+                aside.rename(self.folder(found))
+            except OSError:
+                if not self.folder(found).is_dir():
+                    raise
+                self._mend(found, aside)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return found
+
+    def folder(self, snapshot: str) -> Path:
+        """Where it stands, whether it is there or not."""
+        if len(snapshot) != 64 or not set(snapshot) <= DIGITS:
+            raise DataError(f"a snapshot is called by 64 hex digits, got {snapshot!r}")
+        return self.root / "snapshots" / snapshot
+
+    def manifest(self, snapshot: str) -> Mapping[str, Any]:
+        """What it says of itself; files are not looked at."""
+        return manifest(self.folder(snapshot))
+
+    def verified(self, name: str) -> tuple[Path, Mapping[str, Any]]:
+        """The folder and the manifest of a ref or digest, after every file was found to be as published."""
+        snapshot = self.resolve(name)
+        try:
+            found = verify(self.folder(snapshot))
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from None
+        if found["snapshot"] != snapshot:
+            raise DataError(f"{name}: {self.folder(snapshot)} holds the snapshot {found['snapshot']}; make it again")
+        os.utime(self.folder(snapshot))
+        return self.folder(snapshot), found
+
+    def point(self, ref: str, snapshot: str, *, instead_of: str | None = None) -> None:
+        """Lets the ref name this snapshot from now on; with `instead_of`, only where it still names that one.
+
+        DataError where it is not there, where poisoned data would get a clean name, and where another was faster.
+        """
+        poisoned = bool(self.manifest(snapshot).get("poisoned"))
+        if poisoned and ref.split("/")[0] == CLEAN:
+            raise DataError(f"{ref}: poisoned data has no clean name; call it {POISONED}/... or {FILTERED}/...")
+        link = self._link(ref)
+        with self._locked():
+            if instead_of is not None and (held := self.refs(ref).get(ref)) != instead_of:
+                raise DataError(f"{ref}: names {held} by now and not {instead_of}; read it again")
+            link.parent.mkdir(parents=True, exist_ok=True)
+            renames.point(link, os.path.relpath(self.folder(snapshot), link.parent))
+
+    def drop(self, ref: str) -> None:
+        """Forgets the name; what it named stays until it is collected."""
+        with self._locked():
+            self._link(ref).unlink(missing_ok=True)
+
+    def resolve(self, name: str) -> str:
+        """The digest that a ref names now; a digest names itself."""
+        if len(name) == 64 and set(name) <= DIGITS:
+            return name
+        link = self._link(name)
+        if not link.is_symlink():
+            raise DataError(f"{name}: no snapshot has that name in {self.root}; publish it first")
+        return link.readlink().name
+
+    def refs(self, *names: str) -> Mapping[str, str]:
+        """Every name, or those of these that are there, and the digest that it names."""
+        place = self.root / "refs"
+        links = [place / name for name in names] if names else sorted(place.rglob("*"))
+        links = [link for link in links if link.is_symlink() and not link.name.startswith(".")]
+        return {link.relative_to(place).as_posix(): link.readlink().name for link in links}
+
+    def snapshots(self) -> list[str]:
+        """Digests of all that is there."""
+        place = self.root / "snapshots"
+        return sorted(each.name for each in place.iterdir() if not each.name.startswith(".")) if place.is_dir() else []
+
+    def needed(self) -> set[str]:
+        """What a ref names, and all that this was made of, however far back."""
+        found: set[str] = set()
+        waiting = list(self.refs().values())
+        while waiting:
+            snapshot = waiting.pop()
+            if snapshot not in found and self.folder(snapshot).is_dir():
+                found.add(snapshot)
+                waiting += [each for each in self.manifest(snapshot).get("parents", ()) if _is_digest(each)]
+        return found
+
+    def collect(self, *, older: float = PATIENCE, dry: bool = False) -> list[str]:
+        """Takes away what nobody needs and what is older than so many seconds; returns what that was."""
+        place, before = self.root / "snapshots", time.time() - older
+        with self._locked():
+            needed = self.needed()
+            spare = [each for each in place.iterdir() if each.name not in needed] if place.is_dir() else []
+            spare = [each for each in spare if each.stat().st_mtime <= before]
+            for folder in [] if dry else spare:
+                aside = folder if folder.name.startswith(".") else folder.rename(place / f".{uuid.uuid4().hex}")
+                shutil.rmtree(aside)
+        return sorted(each.name for each in spare)
+
+    def _mend(self, snapshot: str, aside: Path) -> None:
+        """What is there already is kept, unless somebody changed it."""
+        try:
+            verify(self.folder(snapshot))
+        except DataError:
+            renames.exchange(aside, self.folder(snapshot))
+        os.utime(self.folder(snapshot))
+
+    def _link(self, ref: str) -> Path:
+        parts = ref.split("/")
+        if any(not part or part.startswith(".") or "\0" in part for part in parts):
+            raise DataError(f"a ref is names between slashes, none of which begins with a dot; got {ref!r}")
+        return self.root / "refs" / ref
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _is_digest(name: str) -> bool:
+    return len(name) == 64 and set(name) <= DIGITS
