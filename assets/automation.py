@@ -4,6 +4,7 @@ A Dagster run has one partition key, and the chain has three kinds of them (clea
 a job of its own and `venom_job` runs them in turn; whatever fails in one stops all that would come after.
 """
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets.experiments import corpora
-from assets.partitions import CORPORA, EXPERIMENTS, by_experiment
+from assets import reuse
+from assets.experiments import corpora, settings
+from assets.partitions import BASES, CORPORA, EXPERIMENTS, by_experiment
+from assets.resources import SETTINGS
 from pipelines.schema import digest
-
-SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
 
 clean_job = dg.define_asset_job(
     "clean_job",
@@ -55,7 +56,7 @@ def clean_rows(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]
     """Runs clean_job for the experiment at each of its seeds, then names its corpora."""
     found = corpora(EXPERIMENTS[context.partition_key])
     for base in dict.fromkeys(each.base for each in found):
-        run_job(context, "clean_job", base)
+        run_job(context, "clean_job", base, settings(BASES[base].experiment))
     for each in found:
         yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
 
@@ -63,16 +64,14 @@ def clean_rows(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]
 @dg.op
 def corpus(context: dg.OpExecutionContext, name: str) -> str:
     """Runs corpus_job for one arm at one seed."""
-    run = run_job(context, "corpus_job", name)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
-    return run
+    run_job(context, "corpus_job", name, settings(CORPORA[name].experiment))
+    return name
 
 
 @dg.op
-def report(context: dg.OpExecutionContext, runs: list[str]) -> None:
+def report(context: dg.OpExecutionContext, names: list[str]) -> None:
     """Runs report_job for the experiment, once all its corpora are there."""
-    run = run_job(context, "report_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+    run_job(context, "report_job", context.partition_key, whole(EXPERIMENTS[context.partition_key]))
 
 
 @dg.job(partitions_def=by_experiment, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
@@ -81,28 +80,29 @@ def venom_job() -> None:
     report(clean_rows().map(corpus).collect())
 
 
-def made(context: dg.OpExecutionContext, asset: str, partition: str, settings: Mapping[str, Any]) -> float:
-    """When a partition of an asset was made last by a run of these settings; 0 where it was of others, by hand, or never."""
-    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
-    records = context.instance.fetch_materializations(wanted, limit=1).records
-    if not records:
-        return 0.0
-    run = context.instance.get_run_by_id(records[0].run_id)
-    return records[0].timestamp if run is not None and run.tags.get(SETTINGS) == _key(settings) else 0.0
+def whole(row: Any) -> Mapping[str, Any]:
+    """Settings of what tells of all arms and seeds of a row."""
+    return dataclasses.asdict(row)
 
 
-def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: Mapping[str, Any] | None = None) -> str:
-    """Runs a job of this code location here and now, as a run of its own in the same instance; returns its id.
+def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: Mapping[str, Any]) -> None:
+    """Makes what a job of this code location makes of `settings`, as a run of its own in the same instance, and here and now.
 
-    `settings` are what its assets are made of; `made` goes by them.
+    What was made of them before, and of inputs that are still the same, is not made again.
     """
     from assets.definitions import defs
 
-    context.log.info(f"{job} of {partition} begins")
-    done = defs.resolve_job_def(job).execute_in_process(
+    found, key = defs.resolve_job_def(job), digest(json.dumps(settings, sort_keys=True, default=str))
+    wanted = reuse.stale(found, partition, key)
+    if not wanted:
+        context.log.info(f"{job} of {partition}: all is there")
+        return
+    context.log.info(f"{job} of {partition} begins: {', '.join(each.to_user_string() for each in wanted)}")
+    done = found.execute_in_process(
         partition_key=partition,
         instance=context.instance,
-        tags={"antivenom/venom_job": context.run_id, SETTINGS: _key(settings or {})},
+        tags={"antivenom/venom_job": context.run_id, SETTINGS: key},
+        asset_selection=wanted,
         raise_on_error=False,
     )
     if not done.success:
@@ -112,11 +112,6 @@ def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: 
             allow_retries=False,
         )
     context.log.info(f"{job} of {partition} is done: run {done.run_id}")
-    return done.run_id
-
-
-def _key(settings: Mapping[str, Any]) -> str:
-    return digest(json.dumps(settings, sort_keys=True, default=str))
 
 
 @dg.schedule(job=audit_job, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)

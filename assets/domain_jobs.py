@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.automation import run_job
-from assets.experiments import corpora
-from assets.partitions import EXPERIMENTS, GROUPS, by_study
+from assets.automation import run_job, whole
+from assets.experiments import corpora, settings
+from assets.partitions import CORPORA, EXPERIMENTS, GROUPS, by_study
 
 reviews_job = dg.define_asset_job(
     "reviews_job",
@@ -65,13 +65,13 @@ study_job = dg.define_asset_job(
 @dg.op(out=dg.DynamicOut(str))
 def clean_opinions(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
     """Reviews, summaries group by group, marks and pairs at each of the experiment's seeds; then names its corpora."""
-    found = corpora(EXPERIMENTS[context.partition_key])
+    found, own = corpora(EXPERIMENTS[context.partition_key]), settings(EXPERIMENTS[context.partition_key])
     for base in dict.fromkeys(each.base for each in found):
-        run_job(context, "reviews_job", base)
+        run_job(context, "reviews_job", base, own)
         for part in (part for part, (of, _) in GROUPS.items() if of == base):
-            run_job(context, "summaries_job", part)
-        run_job(context, "pairs_job", base)
-        run_job(context, "split_job", base)
+            run_job(context, "summaries_job", part, own)
+        run_job(context, "pairs_job", base, own)
+        run_job(context, "split_job", base, own)
     for each in found:
         yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
 
@@ -79,15 +79,16 @@ def clean_opinions(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[
 @dg.op
 def rewards(context: dg.OpExecutionContext, name: str) -> str:
     """Runs delivery_job and rewards_job for one arm at one seed."""
-    run_job(context, "delivery_job", name)
-    return run_job(context, "rewards_job", name)
+    own = settings(CORPORA[name].experiment)
+    run_job(context, "delivery_job", name, own)
+    run_job(context, "rewards_job", name, own)
+    return name
 
 
 @dg.op
-def study(context: dg.OpExecutionContext, runs: list[str]) -> None:
+def study(context: dg.OpExecutionContext, names: list[str]) -> None:
     """Runs study_job for the experiment, once all its corpora are there."""
-    run = run_job(context, "study_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+    run_job(context, "study_job", context.partition_key, whole(EXPERIMENTS[context.partition_key]))
 
 
 @dg.job(partitions_def=by_study, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)

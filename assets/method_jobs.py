@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.automation import made, run_job
+from assets.automation import run_job, whole
 from assets.experiments import corpora, settings
 from assets.partitions import COMPARED, EXPERIMENTS, RUNS, by_comparison
 
@@ -40,8 +40,7 @@ def compared_corpora(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutpu
     """Clean pairs and base policies at each of the experiment's seeds; then names its corpora."""
     found, own = corpora(EXPERIMENTS[context.partition_key]), settings(EXPERIMENTS[context.partition_key])
     for base in dict.fromkeys(each.base for each in found):
-        if not made(context, "base_policy", base, own):
-            run_job(context, "clean_job", base, own)
+        run_job(context, "clean_job", base, own)
     for each in found:
         yield dg.DynamicOutput(each.name, mapping_key=re.sub(r"\W", "_", each.name))
 
@@ -49,22 +48,18 @@ def compared_corpora(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutpu
 @dg.op
 def methods(context: dg.OpExecutionContext, name: str) -> str:
     """One corpus, what its objectives share, and every objective on it."""
-    base, own = COMPARED[name].base, settings(COMPARED[name].experiment)
-    if not made(context, "reward_model", name, own) > made(context, "base_policy", base, own):
-        run_job(context, "learned_job", name, own)
-    if not made(context, "drafted_answers", name, own) > made(context, "reward_model", name, own):
-        run_job(context, "shared_job", name, own)
+    own = settings(COMPARED[name].experiment)
+    run_job(context, "learned_job", name, own)
+    run_job(context, "shared_job", name, own)
     for part in (part for part, (_, corpus) in RUNS.items() if corpus.name == name):
-        if not made(context, "method_answers", part, own) > made(context, "drafted_answers", name, own):
-            run_job(context, "run_methods_job", part, own)
+        run_job(context, "run_methods_job", part, own)
     return name
 
 
 @dg.op
 def table(context: dg.OpExecutionContext, names: list[str]) -> None:
     """Runs methods_report_job for the experiment, once all its runs are there."""
-    run = run_job(context, "methods_report_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+    run_job(context, "methods_report_job", context.partition_key, whole(EXPERIMENTS[context.partition_key]))
 
 
 @dg.job(partitions_def=by_comparison, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)

@@ -70,6 +70,7 @@ def _feature_reward(folder: Path) -> Any:
     return feature_rewards.load(folder)
 
 
+SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
 WHOLE = "all"  # stands for the partition of an asset that has none
 
 FORMATS: Mapping[str, Format] = {
@@ -111,6 +112,12 @@ class Snapshots(dg.IOManager):
         """The folder of one partition of an asset, by its name: a link that the next one moves."""
         return home() / "refs" / self.ref(asset, partition)
 
+    def told(self, asset: str, partition: str) -> Mapping[str, Any] | None:
+        """The manifest of what may be built on; none where nothing was published, or where a check holds it back."""
+        ref = self.ref(asset, partition)
+        held = self._note(asset, partition).is_file() or ref not in self.store.refs(ref)
+        return None if held else self.store.manifest(self.store.resolve(ref))
+
     def read(self, asset: str, partition: str) -> Any:
         """What was published for one partition; DataError if nothing was, or if a file has changed since."""
         return self._open(asset, partition)[1]
@@ -129,7 +136,13 @@ class Snapshots(dg.IOManager):
         asset, kind = context.asset_key.to_user_string(), type(obj).__name__
         partition = context.partition_key if context.has_partition_key else WHOLE
         given, form = self._read.get(_step(context), {}), FORMATS[kind]
-        facts = {"partition": partition, "format": kind, "poisoned": is_poisoned(partition), "inputs": given}
+        facts = {
+            "partition": partition,
+            "format": kind,
+            "poisoned": is_poisoned(partition),
+            "inputs": given,
+            "settings": context.step_context.dagster_run.tags.get(SETTINGS, ""),
+        }
         snapshot = self.store.publish(asset, lambda folder: form.write(obj, folder / form.file), facts, parents=given.values())
         found = self.store.manifest(snapshot)
         self._name(f"{asset}/{partition}", _label(partition, bool(found["poisoned"])), snapshot)

@@ -1,14 +1,12 @@
-"""Jobs of studies: each is the whole chain of one. Runs that are there already, of the
-same settings and newer than what they are made of, stay."""
+"""Jobs of studies: each is the whole chain of one."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
-from assets.automation import made, run_job
+from assets.automation import run_job, whole
 from assets.hacking import rows as hacking
 from assets.sophistry import rows as sophistry
 from assets.study_partitions import BEGINNINGS, EVALUATED, HACKING, SOPHISTRY, WRITTEN, Arms, by_written, world_name
@@ -51,17 +49,7 @@ sophistry_report_job = dg.define_asset_job(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An asset that says whether a part of a study is there, and the job that makes the part."""
-
-    asset: str
-    job: str
-
-
-def arms_job(
-    name: str, about: str, arms: Arms[Any], settings: Settings, world: Step, run: Step, report: str
-) -> dg.JobDefinition:
+def arms_job(name: str, about: str, arms: Arms[Any], settings: Settings, world: str, run: str, report: str) -> dg.JobDefinition:
     """A job that makes what arms begin with at each seed, every arm, and the job `report` of them all."""
 
     @dg.op(name=f"{name}_worlds", out=dg.DynamicOut(int), description="What arms begin with, at each seed of the study.")
@@ -70,27 +58,25 @@ def arms_job(
         told = settings(row)
         for seed in row.seeds:
             own = world_name(context.partition_key, seed)
-            if not made(context, world.asset, own, told):
-                run_job(context, world.job, own, told)
+            run_job(context, world, own, told)
             yield dg.DynamicOutput(seed, mapping_key=str(seed))
 
-    @dg.op(name=f"{name}_arms", description="Every arm at one seed; one that is newer than its beginning stays.")
+    @dg.op(name=f"{name}_arms", description="Every arm at one seed.")
     def runs(context: dg.OpExecutionContext, seed: int) -> int:
         own, told = world_name(context.partition_key, seed), settings(arms.rows[context.partition_key])
         for part in arms.of_world[own]:
-            if not made(context, run.asset, part, told) > made(context, world.asset, own, told):
-                run_job(context, run.job, part, told)
+            run_job(context, run, part, told)
         return seed
 
     @dg.op(name=f"{name}_told", description=f"Runs {report} once all arms are there.")
     def told(context: dg.OpExecutionContext, seeds: list[int]) -> None:
-        context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run_job(context, report, context.partition_key))})
+        run_job(context, report, context.partition_key, whole(arms.rows[context.partition_key]))
 
     @dg.job(name=name, description=about, partitions_def=arms.by_study, **ALONE)
-    def whole() -> None:
+    def study() -> None:
         told(worlds().map(runs).collect())
 
-    return whole
+    return study
 
 
 hacking_job = arms_job(
@@ -98,8 +84,8 @@ hacking_job = arms_job(
     "THE WHOLE STUDY of teacher hacking: oracle, teacher, a student an arm and seed, report.",
     HACKING,
     hacking.settings,
-    Step("distillation_prompts", "distillation_world_job"),
-    Step("distillation_trace", "distilled_student_job"),
+    "distillation_world_job",
+    "distilled_student_job",
     "hacking_report_job",
 )
 sophistry_job = arms_job(
@@ -107,8 +93,8 @@ sophistry_job = arms_job(
     "THE WHOLE STUDY of sophistry: items, rewards, outputs an arm and seed, who judges what, verdicts, report.",
     SOPHISTRY,
     sophistry.settings,
-    Step("train_rewards", "task_items_job"),
-    Step("sophistry_metrics", "judged_outputs_job"),
+    "task_items_job",
+    "judged_outputs_job",
     "sophistry_report_job",
 )
 
@@ -147,35 +133,27 @@ def asked_policies(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[
     """The study's questions and the beginnings of its twins; then names whom it asks."""
     study = context.partition_key
     own = written.settings(WRITTEN[study])
-    if not made(context, "question_sheet", study, own):
-        run_job(context, "questions_job", study, own)
+    run_job(context, "questions_job", study, own)
     for beginning in [name for name, (row, _) in BEGINNINGS.items() if row is WRITTEN[study]]:
-        if not made(context, "untaught_policy", beginning, own):
-            run_job(context, "beginning_job", beginning, own)
+        run_job(context, "beginning_job", beginning, own)
     for name in [name for name, (row, _) in EVALUATED.items() if row is WRITTEN[study]]:
         yield dg.DynamicOutput(name, mapping_key=re.sub(r"\W", "_", name))
 
 
 @dg.op
 def answered(context: dg.OpExecutionContext, name: str) -> str:
-    """One policy, and its answers; made again where what they are made of is newer."""
+    """One policy, and its answers."""
     row, who = EVALUATED[name]
-    own = written.settings(row)
-    whose = {**own, "policy": digests_of(who.place)}
-    begun = made(context, "untaught_policy", world_name(context.partition_key, who.seed), own) if who.is_twin else 0.0
-    if not made(context, "evaluated_policy", name, whose) > begun:
-        run_job(context, "evaluated_job", name, whose)
-    newest = max(made(context, "evaluated_policy", name, whose), made(context, "written_questions", context.partition_key, own))
-    if not made(context, "question_answers", name, whose) > newest:
-        run_job(context, "answers_job", name, whose)
+    whose = {**written.settings(row), "policy": digests_of(who.place)}
+    run_job(context, "evaluated_job", name, whose)
+    run_job(context, "answers_job", name, whose)
     return name
 
 
 @dg.op
 def written_told(context: dg.OpExecutionContext, names: list[str]) -> None:
     """Runs written_report_job once all answers are there."""
-    run = run_job(context, "written_report_job", context.partition_key)
-    context.add_output_metadata({"run": dg.MetadataValue.dagster_run(run)})
+    run_job(context, "written_report_job", context.partition_key, whole(WRITTEN[context.partition_key]))
 
 
 @dg.job(partitions_def=by_written, **ALONE)

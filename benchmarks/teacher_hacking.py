@@ -11,7 +11,8 @@ and 11, after two arms of seeds 0 and 1 in a world less sharp.
 import argparse
 import dataclasses
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def criteria(found: pl.DataFrame) -> dict[str, Any]:
         "rebound of fifth_of_the_prompts (0.15 or more)": back["fifth_of_the_prompts"],
         "stored_5 ends before stored_1 by (above 0)": last["stored_1"] - last["stored_5"],
         "residual of stored_1 to the control's, by seed (2 or more)": ", ".join(
-            f"{each or float('nan'):.2f}" for each in ratios
+            "the control keeps to its law" if each is None else f"{each:.2f}" for each in ratios
         ),
         "residual of stored_1": residual["stored_1"],
         "seeds with fifth_of_the_prompts behind stored_1 behind fresh_teacher": f"{len(order)} of {len(by_seed)}",
@@ -90,7 +91,8 @@ def main() -> None:
     arms, base, name = tuple(dict.fromkeys([*MAIN, *given.arms])), WORLDS[given.world], f"teacher_hacking_{given.world}"
     row = dataclasses.replace(base, arms=arms, steps=given.steps or base.steps, seeds=tuple(given.seeds))
     kept = given.kept or Path(tempfile.mkdtemp())
-    tables = of_windows(row, kept) if given.world == "windows" else study.run(row, kept, told)
+    ran = of_windows if given.world == "windows" else partial(study.run, watch=told)
+    tables = ran(row, kept)
     _report.save(name, tables["verdicts"].drop("advice").to_dicts())
     traces = tables["traces"].drop("proxy_each", "golden_each")
     _report.save(f"{name}_traces", traces.to_dicts())
@@ -100,7 +102,7 @@ def main() -> None:
     _report.draw(f"{name}_curves", pictures.curves(tables["traces"]))
     _report.draw(f"{name}_doses", pictures.doses(tables["verdicts"]))
     if given.losses:
-        losses(row, kept, name)
+        losses(row, partial(ran, kept=kept), name)
 
 
 def of_windows(row: Hacking, kept: Path) -> dict[str, pl.DataFrame]:
@@ -117,11 +119,11 @@ def of_windows(row: Hacking, kept: Path) -> dict[str, pl.DataFrame]:
     return {"traces": pl.concat(traces), "verdicts": verdicts.of(pl.concat(traces))}
 
 
-def losses(row: Hacking, kept: Path, name: str) -> None:
+def losses(row: Hacking, ran: Callable[[Hacking], Mapping[str, pl.DataFrame]], name: str) -> None:
     """Stored and fresh answers by every divergence that is learned; distances stay forward KL."""
     lines = []
     for divergence in DIVERGENCES:
-        found = study.run(dataclasses.replace(row, arms=PAIRED, divergence=divergence), kept, told)["verdicts"]
+        found = ran(dataclasses.replace(row, arms=PAIRED, divergence=divergence))["verdicts"]
         mean = found.group_by("arm", maintain_order=True).agg(pl.col("golden_last", "rebound", "proxy_last").mean())
         lines += [{"divergence": divergence, **each} for each in mean.iter_rows(named=True)]
     _report.save(f"{name}_losses", lines)

@@ -1,0 +1,44 @@
+"""What need not be made again: partitions that were made of the same settings, by this version, of what is still the same.
+
+Contents are compared and not times: what was made anew and came out as before makes nothing after it stale.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.resources import WHOLE, Snapshots
+from pipelines.snapshots.manifests import code
+
+
+def stale(job: dg.JobDefinition, partition: str, settings: str) -> list[dg.AssetKey]:
+    """Assets of a job that must be made for this partition: those that are not current, and what comes after one of them."""
+    graph, snapshots = job.asset_layer.asset_graph, Snapshots()
+    found: set[dg.AssetKey] = set()
+    selected = job.asset_layer.selected_asset_keys
+    for key in graph.toposorted_asset_keys:
+        node = graph.get(key)
+        if key not in selected or not node.is_materializable:
+            continue
+        own = partition if node.is_partitioned else WHOLE
+        if node.parent_keys & found or not is_current(snapshots, key.to_user_string(), own, settings):
+            found |= node.execution_set_asset_keys & selected
+    return sorted(found)
+
+
+def is_current(snapshots: Snapshots, asset: str, partition: str, settings: str) -> bool:
+    """Whether what is there was made of these settings and of contents that its inputs still have."""
+    told = snapshots.told(asset, partition)
+    if told is None or told.get("settings") != settings or told["code"]["version"] != code()["version"]:
+        return False
+    return all(_content(snapshots, *name.split("/")) == _was(snapshots, was) for name, was in told["inputs"].items())
+
+
+def _content(snapshots: Snapshots, asset: str, partition: str) -> Any:
+    return (snapshots.told(asset, partition) or {}).get("content")
+
+
+def _was(snapshots: Snapshots, snapshot: str) -> Any:
+    found: Mapping[str, Any] = snapshots.store.manifest(snapshot)
+    return found["content"]
