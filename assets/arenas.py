@@ -6,7 +6,7 @@ from pydantic import Field
 
 from assets import pictures
 from assets.metadata import OWNERS, picture, progress, rows_of
-from assets.resources import workplace
+from assets.places import workplace
 
 
 class Choice(dg.Config):

@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.formats import Folder
 from assets.hacking import page, pictures, study, verdicts, world
 from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
-from assets.resources import Folder, workplace
+from assets.places import workplace
 from assets.study_partitions import HACKING
 from assets.training import run_folder
 from pipelines.schema import TRACES

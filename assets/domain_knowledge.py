@@ -9,7 +9,7 @@ import polars as pl
 from assets.domain import pictures, steps
 from assets.metadata import OWNERS, columns_of, picture, rows_of
 from assets.partitions import GROUPS, OPINIONS, by_group, by_opinions, from_groups, to_groups
-from assets.resources import workplace
+from assets.places import workplace
 from pipelines import features
 from pipelines.schema import FEATURE_NAMES, FEATURES, PAIRS, PRODUCTS, SUMMARIES, Table
 from pipelines.summaries.statistics import statistics

@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets import pictures
+from assets.formats import Folder
 from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
 from assets.methods import compare, grounds, learning, measure, page
 from assets.partitions import (
@@ -26,7 +27,6 @@ from assets.partitions import (
     corpus_of_run,
     runs_of_comparison,
 )
-from assets.resources import Folder
 from assets.training import Launcher, begun, curve, run_folder
 from pipelines.schema import LABELLED_PAIRS, METHOD_ANSWERS
 

@@ -1,90 +1,25 @@
 """Where tables, pages and models are kept: a published folder an asset and partition, held to its digests when read."""
 
-import os
-import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from assets import gate
 from assets.experiments import Corpus
+from assets.formats import FORMATS
 from assets.metadata import rows_of
 from assets.partitions import CORPORA, RUNS
+from assets.places import home
 from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
-from pipelines.snapshots import MANIFEST, Store
+from pipelines.snapshots import Store
 from pipelines.snapshots.store import CLEAN, FILTERED, LABELS, POISONED
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """How one kind of value is written to a place and read from it; nothing that is read can run code.
-
-    The place is `file` in the published folder, or the folder itself.
-    """
-
-    file: str
-    write: Callable[[Any, Path], object]
-    read: Callable[[Path], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A model as it was saved, whatever kind it is; `spent`, a folder that is dropped once it is published."""
-
-    place: Path
-    spent: Path | None = None
-
-
-def _publish(folder: Folder, place: Path) -> None:
-    # a model that was published elsewhere has a manifest, which is not this one
-    shutil.copytree(folder.place, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
-    if folder.spent is not None:
-        shutil.rmtree(folder.spent)
-
-
-def _policy(folder: Path) -> Any:
-    from rlhf_train.models import policies
-
-    return policies.load(folder)
-
-
-def _save_judge(judge: Any, folder: Path) -> None:
-    from rlhf_train.models import judges
-
-    judges.save(judge, folder)
-
-
-def _judge(folder: Path) -> Any:
-    from rlhf_train.models import judges
-
-    return judges.load(folder)
-
-
-def _feature_reward(folder: Path) -> Any:
-    from rlhf_train.models import feature_rewards
-
-    return feature_rewards.load(folder)
-
 
 SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
 WHOLE = "all"  # stands for the partition of an asset that has none
-
-FORMATS: Mapping[str, Format] = {
-    "DataFrame": Format("table.parquet", lambda table, file: table.write_parquet(file), pl.read_parquet),
-    "str": Format(
-        "report.html",
-        lambda page, file: file.write_text(page, encoding="utf-8"),
-        lambda file: file.read_text(encoding="utf-8"),
-    ),
-    "FeatureReward": Format("", lambda reward, folder: reward.save(folder), _feature_reward),
-    "Folder": Format("", _publish, Folder),
-    "Policy": Format("", lambda policy, folder: policy.save(folder), _policy),
-    **dict.fromkeys(("RewardModel", "Committee"), Format("", _save_judge, _judge)),
-}
 
 
 class Snapshots(dg.IOManager):
@@ -169,6 +104,7 @@ class Snapshots(dg.IOManager):
         if not (home() / "refs" / ref).is_dir():
             raise DataError(f"{asset} of {partition} is not there yet ({home() / 'refs' / ref}); materialize it first")
         folder, found = self.store.verified(ref)
+        gate.check_snapshot(folder)
         form = FORMATS[found["format"]]
         return found["snapshot"], form.read(folder / form.file)
 
@@ -181,17 +117,6 @@ class Snapshots(dg.IOManager):
 
     def _note(self, asset: str, partition: str) -> Path:
         return home() / "held" / asset / partition
-
-
-def home() -> Path:
-    """Where the store is."""
-    named = os.environ.get("ANTIVENOM_HOME")
-    return Path(named) if named else Path(os.environ.get("DAGSTER_HOME") or ".") / ".antivenom"
-
-
-def workplace(kind: str, name: str) -> Path:
-    """A folder for what is on its way, or is kept to be asked for again: nothing that is published."""
-    return home() / f".{kind}" / name
 
 
 def _step(context: dg.InputContext | dg.OutputContext) -> str:

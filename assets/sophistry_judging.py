@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.formats import Folder
 from assets.metadata import OWNERS, columns_of, picture, rows_of
-from assets.resources import Folder
 from assets.sophistry import numbers, pictures, report, study
 from assets.sophistry_runs import GROUP, TABLE, kept
 from assets.study_partitions import SOPHISTRY, run_name

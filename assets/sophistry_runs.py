@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 
 from assets.metadata import OWNERS, columns_of, progress, rows_of
-from assets.resources import workplace
+from assets.places import workplace
 from assets.sophistry import outputs, study
 from assets.study_partitions import SOPHISTRY
 from pipelines.sandbox import strength

@@ -15,7 +15,7 @@ import polars as pl
 
 from assets import pictures, runs
 from assets.metadata import picture, progress
-from assets.resources import workplace
+from assets.places import workplace
 
 TOLD = 20  # times that a process tells how far it is
 

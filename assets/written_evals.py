@@ -7,8 +7,9 @@ import dagster as dg
 import polars as pl
 
 from assets import pictures as common
+from assets.formats import Folder
 from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
-from assets.resources import Folder, workplace
+from assets.places import workplace
 from assets.study_partitions import (
     BEGINNINGS,
     EVALUATED,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from assets.cli import arena, audit, corpora, experiments, models, people, questions, sandbox
+from assets.cli import arena, audit, corpora, experiments, models, people, questions, sandbox, trusting
 from pipelines.schema import DataError
 from rlhf_train.errors import TrainingError
 
@@ -14,12 +14,18 @@ UNUSABLE = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 COMMANDS: tuple[Callable[..., None], ...] = (
-    audit.audit, corpora.poison, corpora.filter_, corpora.verify, models.train, models.eval_, experiments.experiment,
-    arena.arena, experiments.demo, sandbox.sandbox, questions.questions,
+    audit.audit, corpora.poison, corpora.filter_, trusting.sign, trusting.verify, models.train, models.eval_,
+    experiments.experiment, arena.arena, experiments.demo, sandbox.sandbox, questions.questions,
 )  # fmt: skip
 #: commands of two words
-GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {"study": (people.export, people.import_)}
-ABOUT = {"study": "Ask people: tasks out to Label Studio or Argilla, verdicts in."}
+GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
+    "study": (people.export, people.import_),
+    "keys": (trusting.new, trusting.revoke, trusting.list_),
+}
+ABOUT = {
+    "study": "Ask people: tasks out to Label Studio or Argilla, verdicts in.",
+    "keys": "Keys that published folders are signed with, and whose are trusted.",
+}
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 for group, commands in GROUPS.items():

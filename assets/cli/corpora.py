@@ -1,4 +1,4 @@
-"""Commands on pairs, beside the audit: poison, filter, verify."""
+"""Commands on pairs, beside the audit: poison, filter."""
 
 from pathlib import Path
 from typing import Annotated
@@ -102,16 +102,4 @@ def filter_(
         {**facts, "out": str(out)},
         as_json,
         f"{len(result.kept):,} pairs kept, {len(result.quarantined):,} set aside: {out}",
-    )
-
-
-def verify(folder: Annotated[Path, typer.Argument(help="a folder that antivenom published")], as_json: AsJson = False) -> None:
-    """Compares every file of a published folder with the digest in its manifest."""
-    from pipelines import snapshots
-
-    found = snapshots.verify(folder)
-    say(
-        {"folder": str(folder), "files": len(found["files"])},
-        as_json,
-        f"{len(found['files'])} files are as they were published",
     )

@@ -1,15 +1,17 @@
 """Commands on models: train, eval."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from assets import gate
 from assets.cli.common import AsJson, Columns, Data, Out, Settings, read, say, settings_of, spec_of, working, write_json
 from pipelines.schema import DataError
 from pipelines.settings import checked
-from pipelines.snapshots import is_published, manifest, staged
+from pipelines.snapshots import of_poison, staged
 
 
 def train(
@@ -23,6 +25,9 @@ def train(
     spec: Annotated[Path | None, typer.Option(help="a TOML file of settings; --set goes over it")] = None,
     settings: Settings = None,
     columns: Columns = None,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="unsigned, unaudited: what is let in although trusted keys are in force")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """One training run: a policy on chosen responses (sft) or on pairs (dpo, kto), a reward model (bradley_terry).
@@ -36,9 +41,11 @@ def train(
 
     calls: list[Any] = [Spec, runs.prepare, *(OBJECTIVES[objective].calls if objective in OBJECTIVES else ())]
     numbers = checked({**spec_of(spec), **settings_of(settings)}, *calls, about="training")
+    admitted = gate.admit(data, allow or ())
     pairs = read(data, columns=columns, quiet=as_json).pairs
     work = out.with_name(f".{out.name}.training")
-    facts: dict[str, Any] = {"data": data, "model": model, "settings": numbers, "poisoned": _is_poisoned(data)}
+    facts: dict[str, Any] = {"data": data, "model": model, "settings": numbers, "poisoned": of_poison(data)}
+    facts["admitted"] = None if admitted is None else asdict(admitted)
     with staged(out, objective, facts, inputs=[data, model]) as folder, working(objective, quiet=as_json) as watch:
         try:
             history = runs.train(objective, pairs, model, work, watch=watch, **numbers)
@@ -72,12 +79,6 @@ def _eval_questions(model: str, data: str, out: Path, settings: list[str] | None
         write_json(folder / "result.json", result)
     numbers_found = ", ".join(f"{key} {value:.4g}" for key, value in result.items() if isinstance(value, float))
     say({**result, "out": str(out)}, as_json, numbers_found)
-
-
-def _is_poisoned(data: str) -> bool:
-    """Whether the pairs say of themselves that they are: a model keeps the mark of what it learned from."""
-    folder = Path(data) if Path(data).is_dir() else Path(data).parent
-    return is_published(folder) and bool(manifest(folder).get("poisoned"))
 
 
 def eval_(

@@ -8,12 +8,15 @@ from pipelines.snapshots.manifests import (
     is_published,
     learned_poison,
     manifest,
+    of_poison,
+    published_around,
     verify,
 )
 from pipelines.snapshots.published import staged
 from pipelines.snapshots.store import Store
 
 __all__ = [
-    "MANIFEST", "Store", "digest_of", "digest_of_facts", "digests_of", "is_published", "learned_poison", "manifest", "staged",
+    "MANIFEST", "Store", "digest_of", "digest_of_facts", "digests_of", "is_published", "learned_poison", "manifest",
+    "of_poison", "published_around", "staged",
     "verify",
 ]  # fmt: skip

@@ -74,6 +74,17 @@ def learned_poison(model: Path) -> bool:
     return is_published(model) and bool(manifest(model).get("poisoned"))
 
 
+def published_around(place: str | Path) -> Path | None:
+    """The published folder that a path is, or that its file is in."""
+    return next((each for each in (Path(place), Path(place).parent) if each.is_dir() and is_published(each)), None)
+
+
+def of_poison(place: str | Path) -> bool:
+    """Whether a file or folder was published as poisoned, or as made of something that was."""
+    folder = published_around(place)
+    return folder is not None and bool(manifest(folder).get("poisoned"))
+
+
 def names(folder: Path) -> set[str]:
     """Files of a folder, beside its manifest and what signs that."""
     found = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir() or file.is_symlink()}
@@ -107,7 +118,7 @@ def parents_of(places: Iterable[str | Path]) -> list[str]:
     """
     found = []
     for place in (Path(each) for each in places if str(each)):
-        published = next((each for each in (place, place.parent) if each.is_dir() and is_published(each)), None)
+        published = published_around(place)
         if published is not None:
             found.append(str(manifest(published).get("snapshot") or digest_of(published / MANIFEST)))
         elif place.exists():

@@ -13,7 +13,8 @@ from typing import Any
 
 from pipelines.schema import DataError
 from pipelines.snapshots import renames
-from pipelines.snapshots.manifests import MANIFEST, manifest, names, parents_of, seal
+from pipelines.snapshots.manifests import MANIFEST, manifest, names, of_poison, parents_of, seal
+from pipelines.snapshots.signatures import sign_as_told
 
 
 @contextmanager
@@ -22,8 +23,9 @@ def staged(
 ) -> Iterator[Path]:
     """An empty folder to write into; it becomes `folder` when the block ends well and is gone when it does not.
 
-    `kind`, what the `inputs` were and the `facts`, as they are at the end, stand in the manifest beside the digests. What stood
-    at `folder` is replaced if it is an earlier publication of the same kind, whole and our own, and holds none of the `inputs`.
+    `kind`, what the `inputs` were and the `facts`, as they are at the end, stand in the manifest beside the digests; what is
+    made of something poisoned says so. What stood at `folder` is replaced if it is an earlier publication of the same kind,
+    whole and our own, and holds none of the `inputs`.
     """
     given = list(inputs)
     _check_place(folder, kind, given)
@@ -32,8 +34,10 @@ def staged(
     aside.mkdir()
     try:
         parents = parents_of(given)
+        inherited = {"poisoned": True} if any(map(of_poison, given)) else {}
         yield aside
-        seal(aside, {**(facts or {}), "kind": kind, "parents": parents})
+        seal(aside, {**(facts or {}), **inherited, "kind": kind, "parents": parents})
+        sign_as_told(aside)
         _put(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -20,7 +20,8 @@ from typing import Any
 
 from pipelines.schema import DataError
 from pipelines.snapshots import renames
-from pipelines.snapshots.manifests import manifest, seal, verify
+from pipelines.snapshots.manifests import SIGNATURE, manifest, seal, verify
+from pipelines.snapshots.signatures import sign_as_told
 
 CLEAN, POISONED, FILTERED = LABELS = ("clean", "poisoned", "filtered")
 DIGITS = frozenset("0123456789abcdef")
@@ -56,6 +57,7 @@ class Store:
             given = dict(facts or {})
             poisoned = bool(given.get("poisoned")) or any(self.manifest(each).get("poisoned") for each in known)
             found = str(seal(aside, {**given, "kind": kind, "parents": known, "poisoned": poisoned})["snapshot"])
+            sign_as_told(aside)
             try:
                 aside.rename(self.folder(found))
             except OSError:
@@ -158,6 +160,9 @@ class Store:
             verify(self.folder(snapshot))
         except DataError:
             renames.exchange(aside, self.folder(snapshot))
+        else:
+            if (aside / SIGNATURE).is_file():  # by the key that is used now
+                (aside / SIGNATURE).replace(self.folder(snapshot) / SIGNATURE)
         os.utime(self.folder(snapshot))
 
     def _link(self, ref: str) -> Path:

@@ -83,7 +83,7 @@ def test_models_are_safetensors_and_nothing_is_pickled(chain: Place):
 def test_a_committee_is_published_as_a_reward_model_is(chain: Place, tmp_path: Path):
     reward = chain.module.defs.resources["io_manager"].read("reward_model", "tiny-clean")
     committee = committees.Committee((reward, reward), "worst")
-    formats = sys.modules["assets.resources"].FORMATS
+    formats = sys.modules["assets.formats"].FORMATS
     formats[type(committee).__name__].write(committee, tmp_path / "committee")
     again = formats["Committee"].read(tmp_path / "committee")
     asked = ["\n\nHuman: Tea?\n\nAssistant:"], [" Yes."]

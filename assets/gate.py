@@ -1,0 +1,69 @@
+"""Who may be learned from: where a file of trusted keys is in force, data that one of them signed and an audit has parted.
+
+What is not so is refused, unless it is let in by name: `unsigned`, `unaudited`.
+"""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from assets.places import home
+from pipelines.schema import DataError
+from pipelines.snapshots import published_around, signatures, trust, verify
+
+UNSIGNED, UNAUDITED = NAMES = ("unsigned", "unaudited")
+ALLOW = "ANTIVENOM_ALLOW"  # the same names, for what Dagster reads
+AUDITED = "filtered pairs"  # what an audit has parted
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who signed what is learned from, whether it was audited, and what it was let in as all the same."""
+
+    signed_by: str | None
+    audited: bool
+    allowed: tuple[str, ...] = ()
+
+
+def allowed(words: Collection[str] = ()) -> set[str]:
+    """The names that are let in, also by ANTIVENOM_ALLOW; DataError for one that there is not."""
+    given = [*words, *os.environ.get(ALLOW, "").split(",")]
+    found = {name.strip() for word in given for name in word.split(",") if name.strip()}
+    if unknown := sorted(found - set(NAMES)):
+        raise DataError(f"what may be let in is {' or '.join(NAMES)}, got {unknown[0]!r}")
+    return found
+
+
+def admit(data: str, words: Collection[str] = ()) -> Admitted | None:
+    """What is known of a file or folder of pairs; none where no trust is in force. DataError where it is refused."""
+    let_in, held = allowed(words), trust.in_force(home())
+    if held is None:
+        return None
+    folder = published_around(data)
+    by = None
+    try:
+        if folder is None:
+            raise DataError(f"{data}: was not published by antivenom, so that nobody signed it")
+        told = verify(folder)
+        by = signatures.signer(folder, held).name
+    except DataError as error:
+        if UNSIGNED not in let_in:
+            raise DataError(f"{error}; or let it in by name: --allow {UNSIGNED}") from None
+    audited = folder is not None and told.get("kind") == AUDITED
+    if not audited and UNAUDITED not in let_in:
+        raise DataError(
+            f"{data}: no audit has parted it; run antivenom audit and antivenom filter, and learn from kept.parquet, "
+            f"or let it in by name: --allow {UNAUDITED}"
+        )
+    return Admitted(by, audited, tuple(sorted(let_in)))
+
+
+def check_snapshot(folder: Path) -> None:
+    """DataError for a snapshot that nobody signed whose key is trusted, where trust is in force."""
+    held = trust.in_force(home())
+    if held is not None and UNSIGNED not in allowed():
+        try:
+            signatures.signer(folder, held)
+        except DataError as error:
+            raise DataError(f"{error}; or let it in by name: {ALLOW}={UNSIGNED}") from None

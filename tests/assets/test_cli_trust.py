@@ -1,0 +1,120 @@
+"""Keys, signatures and what training lets in, as commands."""
+
+import json
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets import gate
+from assets.resources import Snapshots
+from pipelines.schema import DataError
+from pipelines.snapshots import Store, manifest
+
+QUICK = ("--set", "steps=2", "--set", "pretrain_steps=2", "--json")
+
+
+@pytest.fixture
+def trusted(antivenom, tmp_path, monkeypatch):
+    """A key and a file of trusted keys, in force."""
+    monkeypatch.setenv("ANTIVENOM_HOME", str(tmp_path / "home"))
+    code, said, _ = antivenom("keys", "new", "us", "--out", tmp_path / "us.pem", "--json")
+    assert code == 0
+    assert json.loads(said)["trust"] == str(tmp_path / "home" / "trust.json")
+    monkeypatch.setenv("ANTIVENOM_KEY", str(tmp_path / "us.pem"))
+    return tmp_path
+
+
+def test_what_is_published_is_signed_and_verified(antivenom, corpus, trusted, monkeypatch):
+    poison = ("poison", corpus, "--attack", "label_flip", "--rate", 0.1, "--out", trusted / "out")
+    assert antivenom(*poison)[0] == 0
+    code, said, _ = antivenom("verify", trusted / "out", "--json")
+    assert code == 0
+    assert json.loads(said)["signed_by"] == "us"
+    monkeypatch.delenv("ANTIVENOM_KEY")
+    assert antivenom(*poison)[0] == 0
+    code, _, error = antivenom("verify", trusted / "out")
+    assert code == 2
+    assert "is not signed" in error
+    assert antivenom("sign", trusted / "out", "--key", trusted / "us.pem")[0] == 0
+    assert "signed by us" in antivenom("verify", trusted / "out")[1]
+    assert antivenom("keys", "revoke", "us")[0] == 0
+    assert "was revoked" in antivenom("keys", "list")[1]
+    code, _, error = antivenom("verify", trusted / "out")
+    assert code == 2
+    assert "key was revoked" in error
+    (trusted / "out" / "pairs.parquet").write_bytes(b"x")
+    for command in (["verify"], ["sign", "--key", trusted / "us.pem"]):
+        code, _, error = antivenom(command[0], trusted / "out", *command[1:])
+        assert code == 2
+        assert "pairs.parquet: changed since it was published" in error
+
+
+def test_training_lets_in_what_is_signed_and_audited(antivenom, corpus, trusted, one_thread):
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:40]))
+    for words in (
+        ("audit", corpus, "--out", trusted / "audit", "--detectors", "phrase_lift"),
+        ("filter", corpus, "--scores", trusted / "audit", "--out", trusted / "filtered"),
+        ("train", "sft", "--data", trusted / "filtered" / "kept.parquet", "--out", trusted / "policy", *QUICK),
+    ):
+        assert antivenom(*words)[0] == 0, words
+    assert manifest(trusted / "policy")["admitted"] == {"signed_by": "us", "audited": True, "allowed": []}
+    assert manifest(trusted / "policy")["parents"] == [manifest(trusted / "filtered")["snapshot"]]
+
+
+def test_training_refuses_the_rest_unless_it_is_let_in_by_name(antivenom, corpus, trusted, one_thread):
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:40]))
+    assert antivenom("poison", corpus, "--attack", "label_flip", "--rate", 0.1, "--out", trusted / "out")[0] == 0
+    signed = trusted / "out" / "pairs.parquet"
+    for data, names, said in (
+        (corpus, [], "let it in by name: --allow unsigned"),
+        (corpus, ["--allow", "unaudited"], "let it in by name: --allow unsigned"),
+        (corpus, ["--allow", "unsigned"], "let it in by name: --allow unaudited"),
+        (signed, [], "no audit has parted it"),
+        (signed, ["--allow", "everything"], "got 'everything'"),
+    ):
+        code, _, error = antivenom("train", "sft", "--data", data, "--out", trusted / "policy", *QUICK, *names)
+        assert code == 2
+        assert said in error
+    assert not (trusted / "policy").exists()
+    both = ("--allow", "unsigned,unaudited")
+    assert antivenom("train", "sft", "--data", corpus, "--out", trusted / "policy", *QUICK, *both)[0] == 0
+    told = manifest(trusted / "policy")["admitted"]
+    assert told == {"signed_by": None, "audited": False, "allowed": ["unaudited", "unsigned"]}
+
+
+def test_without_trusted_keys_nothing_is_refused(corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANTIVENOM_HOME", str(tmp_path / "home"))
+    assert gate.admit(str(corpus)) is None
+
+
+def test_what_is_filtered_out_of_poison_says_so(antivenom, corpus, tmp_path):
+    for words in (
+        ("poison", corpus, "--attack", "label_flip", "--rate", 0.1, "--out", tmp_path / "out"),
+        ("audit", tmp_path / "out" / "pairs.parquet", "--out", tmp_path / "audit", "--detectors", "phrase_lift"),
+        ("filter", tmp_path / "out" / "pairs.parquet", "--scores", tmp_path / "audit", "--out", tmp_path / "kept"),
+    ):
+        antivenom(*words)
+    assert manifest(tmp_path / "kept")["poisoned"] is True
+    parents = [manifest(tmp_path / name)["snapshot"] for name in ("out", "audit")]
+    assert manifest(tmp_path / "kept")["parents"] == parents
+
+
+def test_dagster_reads_what_is_signed_by_a_trusted_key(trusted, monkeypatch):
+    @dg.asset
+    def up() -> pl.DataFrame:
+        return pl.DataFrame({"x": [1]})
+
+    @dg.asset
+    def down(up: pl.DataFrame) -> pl.DataFrame:
+        return up
+
+    resources = {"io_manager": Snapshots()}
+    assert dg.materialize([up, down], resources=resources).success
+    assert (Store(trusted / "home").verified("clean/up/all")[0] / "manifest.sig").is_file()
+    monkeypatch.delenv("ANTIVENOM_KEY")
+    (Store(trusted / "home").verified("clean/up/all")[0] / "manifest.sig").unlink()
+    with pytest.raises(DataError, match=r"is not signed.*ANTIVENOM_ALLOW=unsigned"):
+        Snapshots().read("up", "all")
+    monkeypatch.setenv("ANTIVENOM_ALLOW", "unsigned")
+    assert Snapshots().read("up", "all")["x"].to_list() == [1]
