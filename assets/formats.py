@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.snapshots import MANIFEST
+from pipelines.snapshots.manifests import BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Folder:
 
 def _publish(folder: Folder, place: Path) -> None:
     # a model that was published elsewhere has a manifest, which is not this one
-    shutil.copytree(folder.place, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
+    shutil.copytree(folder.place, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*BESIDE))
     if folder.spent is not None:
         shutil.rmtree(folder.spent)
 

@@ -3,19 +3,57 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any
 
 import typer
 
-from assets.cli import arena, audit, corpora, experiments, models, people, questions, sandbox, trusting
+from assets.cli import (
+    arena,
+    audit,
+    corpora,
+    experiments,
+    models,
+    people,
+    questions,
+    recalling,
+    sandbox,
+    tracing,
+    trusting,
+)
 from pipelines.schema import DataError
+from pipelines.snapshots.published import RECIPE
 from rlhf_train.errors import TrainingError
 
 UNUSABLE = 2
+UNSAID = ("out", "as_json")  # of a command: where to and how, no part of what is made
+
+
+def recorded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, which leaves in the manifest of what it publishes how it was called."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        said = {name: _plain(value) for name, value in given.items() if name not in UNSAID}
+        mark = RECIPE.set({"command": command.__name__.rstrip("_"), "arguments": said})
+        try:
+            command(**given)
+        finally:
+            RECIPE.reset(mark)
+
+    return run
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else [_plain(each) for each in value] if isinstance(value, list) else value
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 COMMANDS: tuple[Callable[..., None], ...] = (
-    audit.audit, corpora.poison, corpora.filter_, trusting.sign, trusting.verify, models.train, models.eval_,
-    experiments.experiment, arena.arena, experiments.demo, sandbox.sandbox, questions.questions,
+    audit.audit, corpora.poison, corpora.filter_, models.train, models.eval_, trusting.sign, trusting.verify,
+    tracing.trace, recalling.recall, experiments.experiment, arena.arena, experiments.demo, sandbox.sandbox,
+    questions.questions,
 )  # fmt: skip
 #: commands of two words
 GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
@@ -27,7 +65,7 @@ ABOUT = {
     "keys": "Keys that published folders are signed with, and whose are trusted.",
 }
 for command in COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_"))(recorded(command))
 for group, commands in GROUPS.items():
     inner = typer.Typer(no_args_is_help=True, help=ABOUT[group])
     app.add_typer(inner, name=group)

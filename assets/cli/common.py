@@ -46,7 +46,7 @@ def read(
 
     if shape != "auto" and shape not in SHAPES:
         raise DataError(f"--format must be auto or one of {', '.join(SHAPES)}, got {shape!r}")
-    found = records.read(source, shape=shape, columns=_columns(columns), revision=revision)
+    found = records.read(source, shape=shape, columns=columns_of(columns), revision=revision)
     if not allow_rejects:
         found.strict(mend="mend or drop the row" + ("" if allow_rejects is None else ", or go on with --allow-rejects"))
     if not quiet:
@@ -55,7 +55,7 @@ def read(
     return found
 
 
-def _columns(words: list[str] | None) -> dict[str, str]:
+def columns_of(words: list[str] | None) -> dict[str, str]:
     """{"prompt": "question"} of ["prompt=question, ..."]; a column's name may hold spaces, but none at its ends."""
     pairs = (word.strip() for given in words or [] for word in given.split(","))
     return dict(_pair(word, "--map", "ours=yours, as in prompt=question") for word in pairs if word)

@@ -11,7 +11,7 @@ from assets import gate
 from assets.cli.common import AsJson, Columns, Data, Out, Settings, read, say, settings_of, spec_of, working, write_json
 from pipelines.schema import DataError
 from pipelines.settings import checked
-from pipelines.snapshots import of_poison, staged
+from pipelines.snapshots import membership, of_poison, staged
 
 
 def train(
@@ -54,6 +54,7 @@ def train(
                 shutil.rmtree(work, ignore_errors=True)
             raise
         runs.publish(work, folder)
+        membership.write(membership.ids_of(pairs["pair_id"]), folder / membership.READ)
     shutil.rmtree(work)
     told = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}
     say(told, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
@@ -107,5 +108,6 @@ def eval_(
         with working(name, quiet=as_json):
             found = runs.evaluate(name, pairs, model, **numbers)
         write_json(folder / "result.json", found)
+        membership.write(membership.ids_of(pairs["pair_id"]), folder / membership.READ)
     numbers_found = ", ".join(f"{key} {value:.4g}" for key, value in found.items() if isinstance(value, float))
     say({**found, "out": str(out)}, as_json, numbers_found, *found.get("ills", ()))

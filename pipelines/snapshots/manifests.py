@@ -129,6 +129,17 @@ def parents_of(places: Iterable[str | Path]) -> list[str]:
     return found
 
 
+def read_of(places: Iterable[str | Path]) -> dict[str, list[str]]:
+    """Which files of published folders inputs are, by snapshot."""
+    found: dict[str, list[str]] = {}
+    for place in (Path(each) for each in places if str(each)):
+        folder = published_around(place)
+        if folder is not None:
+            own = found.setdefault(str(manifest(folder).get("snapshot")), [])
+            own += [place.name] if place.is_file() else list(manifest(folder)["files"])
+    return found
+
+
 @cache
 def code() -> Mapping[str, str]:
     """The version that is installed, and the digest of its source."""

@@ -8,13 +8,17 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from pipelines.schema import DataError
 from pipelines.snapshots import renames
-from pipelines.snapshots.manifests import MANIFEST, manifest, names, of_poison, parents_of, seal
+from pipelines.snapshots.manifests import MANIFEST, manifest, names, of_poison, parents_of, read_of, seal
 from pipelines.snapshots.signatures import sign_as_told
+
+#: the command that publishes now, and what it was given, so that it can be given again
+RECIPE: ContextVar[Mapping[str, Any] | None] = ContextVar("recipe", default=None)
 
 
 @contextmanager
@@ -33,10 +37,12 @@ def staged(
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     aside.mkdir()
     try:
-        parents = parents_of(given)
-        inherited = {"poisoned": True} if any(map(of_poison, given)) else {}
+        parents, read = parents_of(given), read_of(given)
+        inherited: dict[str, Any] = {"poisoned": True} if any(map(of_poison, given)) else {}
+        if recipe := RECIPE.get():
+            inherited["recipe"] = recipe
         yield aside
-        seal(aside, {**(facts or {}), **inherited, "kind": kind, "parents": parents})
+        seal(aside, {**(facts or {}), **inherited, "kind": kind, "parents": parents, "read": read})
         sign_as_told(aside)
         _put(aside, folder)
     finally:
