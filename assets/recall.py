@@ -17,7 +17,7 @@ import typer
 from assets.cli.common import columns_of
 from assets.steps import Watch, silent
 from pipelines.schema import DataError
-from pipelines.snapshots import digest_of, is_published, manifest, membership, published_around, staged, verify
+from pipelines.snapshots import digest_of, is_published, manifest, membership, published_around, recalled, staged, verify
 from pipelines.snapshots.published import RECIPE
 from pipelines.snapshots.tracing import Node, reached
 from pipelines.sources import records
@@ -107,16 +107,13 @@ class Recall:
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 if name in node.tables():
                     table = pl.read_parquet(node.folder / name)
-                    table.filter(~self._hit(table["pair_id"])).write_parquet(aside / name)
+                    table.filter(~recalled.among(table["pair_id"], self.numbers)).write_parquet(aside / name)
                 elif not name.endswith(membership.SUFFIX):
                     shutil.copy(node.folder / name, aside / name)
 
-    def _hit(self, pair_ids: pl.Series) -> pl.Series:
-        return pl.Series([membership.id_of(each) in self.numbers for each in pair_ids], dtype=pl.Boolean)
-
     @property
     def numbers(self) -> set[int]:
-        return {membership.id_of(each) for each in self.pair_ids}
+        return recalled.numbers(self.pair_ids)
 
     def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """With paths to what was made again in the place of those to what it was."""
@@ -158,7 +155,7 @@ class Recall:
             pairs = records.read(path, **read).pairs
         except DataError:  # no pairs: a file of settings, or of prompts
             return path
-        hit = self._hit(pairs["pair_id"])
+        hit = recalled.among(pairs["pair_id"], self.numbers)
         if not hit.any():
             return path
         place = self.out / SOURCES / f"{path.name.split('.')[0]}-{digest_of(path)[:8]}.parquet"

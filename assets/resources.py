@@ -15,7 +15,7 @@ from assets.partitions import CORPORA, RUNS
 from assets.places import home
 from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
-from pipelines.snapshots import Store
+from pipelines.snapshots import Store, recalled
 from pipelines.snapshots.store import CLEAN, FILTERED, LABELS, POISONED
 
 SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
@@ -26,7 +26,7 @@ class Snapshots(dg.IOManager):
     """A store under ANTIVENOM_HOME, else under .antivenom in DAGSTER_HOME, else in this folder.
 
     What comes of a poisoned corpus says so in its manifest and its name; a table that failed a blocking check is refused to
-    all. The digest of a snapshot's files is its version in Dagster.
+    all, and a pair that was recalled is in none. The digest of a snapshot's files is its version in Dagster.
     """
 
     def __init__(self) -> None:
@@ -69,6 +69,8 @@ class Snapshots(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publishes a value and moves its name to it, free until a check holds it, and tells people what was published."""
         asset, kind = context.asset_key.to_user_string(), type(obj).__name__
+        if isinstance(obj, pl.DataFrame):
+            obj = recalled.without(obj, home())
         partition = context.partition_key if context.has_partition_key else WHOLE
         given, form = self._read.get(_step(context), {}), FORMATS[kind]
         facts = {

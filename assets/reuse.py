@@ -8,8 +8,11 @@ from typing import Any
 
 import dagster as dg
 
+from assets.places import home
 from assets.resources import WHOLE, Snapshots
+from pipelines.snapshots import recalled
 from pipelines.snapshots.manifests import code
+from pipelines.snapshots.tracing import Node
 
 
 def stale(job: dg.JobDefinition, partition: str, settings: str) -> list[dg.AssetKey]:
@@ -28,9 +31,11 @@ def stale(job: dg.JobDefinition, partition: str, settings: str) -> list[dg.Asset
 
 
 def is_current(snapshots: Snapshots, asset: str, partition: str, settings: str) -> bool:
-    """Whether what is there was made of these settings and of contents that its inputs still have."""
+    """Whether what is there was made of these settings, of contents that its inputs still have, and holds no recalled pair."""
     told = snapshots.told(asset, partition)
     if told is None or told.get("settings") != settings or told["code"]["version"] != code()["version"]:
+        return False
+    if Node(snapshots.place(asset, partition), told).holds(recalled.numbers(recalled.read(home()))):
         return False
     return all(_content(snapshots, *name.split("/")) == _was(snapshots, was) for name, was in told["inputs"].items())
 

@@ -30,18 +30,23 @@ class Proof:
 
 def ids_of(pair_ids: pl.Series) -> np.ndarray:
     """[N] big-endian numbers in ascending order, one a row; a pair that stands there twice is there twice."""
+    return np.sort(numbers_of(pair_ids)).astype(f">u{WIDTH}")
+
+
+def numbers_of(pair_ids: pl.Series) -> np.ndarray:
+    """[N] the number of each row's pair; a repeated pair's is that of the pair."""
     digits = pair_ids.cast(pl.String).str.slice(0, HEX)
     numbers = digits.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
     odd = numbers.is_null() | (digits.str.len_chars() != HEX)
-    found = numbers.fill_null(0).to_numpy().copy()
+    found: np.ndarray = numbers.fill_null(0).to_numpy().copy()
     for place in odd.arg_true():  # ids of others' making
         found[place] = _number(str(pair_ids[place]))
-    return np.sort(found).astype(f">u{WIDTH}")
+    return found
 
 
 def id_of(pair_id: str) -> int:
     """The number of one pair."""
-    return int(ids_of(pl.Series([pair_id]))[0])
+    return int(numbers_of(pl.Series([pair_id]))[0])
 
 
 def write(ids: np.ndarray, file: Path) -> str:

@@ -217,3 +217,30 @@ def test_a_killed_training_step_is_gone_on_with(chain: Place, monkeypatch):
     again = dpo(chain, 0)
     assert all(torch.equal(value, weights(chain, "tiny-clean")[name]) for name, value in whole.items())
     assert not any("training: 1 of" in message for message in messages(chain, again))
+
+
+def test_a_recalled_pair_is_in_nothing_that_is_made_again_and_the_rest_stays(chain: Place, antivenom, monkeypatch):
+    monkeypatch.chdir(chain.home)
+    key = chain.table("poison_key", "tiny-poisoned")["pair_id"]
+    written, count = key[0], len(key)
+    names = [link.relative_to(chain.home / "refs").as_posix() for link in (chain.home / "refs").glob("*/*/tiny*")]
+    before = {name: (chain.home / "refs" / name).resolve().name for name in names}
+    code, told, _ = antivenom("trace", written, "--in", chain.home, "--json")
+    assert code == 3
+    reached = {name: each["how"] for each in json.loads(told)["reached"] for name in each["names"]}
+    assert reached["poisoned/training_pairs/tiny-poisoned"] == "holds"
+    assert reached["poisoned/reward_model/tiny-poisoned"] == reached["poisoned/policy/tiny-poisoned"] == "learned"
+    assert not [name for name in reached if name.endswith("tiny-clean")]
+    assert reached["poisoned/venom_report/tiny"] == "learned"
+
+    code, told, _ = antivenom("recall", written, "--in", chain.home, "--later", "--reason", "a customer asked", "--json")
+    assert code == 0
+    assert json.loads((chain.home / "recalled.json").read_text())["pairs"][written]["reason"] == "a customer asked"
+    assert chain.run("venom_job", "tiny").success
+    after = {name: (chain.home / "refs" / name).resolve().name for name in names}
+    changed = {name for name in names if after[name] != before[name]}
+    assert {"poisoned/training_pairs/tiny-poisoned", "poisoned/reward_model/tiny-poisoned"} < changed
+    assert not [name for name in changed if name.startswith("clean/")], "clean twins are as they were"
+    code, told, _ = antivenom("trace", written, "--in", chain.home, "--json")
+    assert not [each for each in json.loads(told)["reached"] if each["names"] and each["how"] == "holds"]
+    assert len(chain.table("poison_key", "tiny-poisoned")) == count - 1

@@ -1,0 +1,52 @@
+"""Pairs that are never to be published again: a list in the store, with the day and the reason."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipelines.schema import DataError
+from pipelines.snapshots import membership
+
+FILE = "recalled.json"
+
+
+def read(home: Path) -> Mapping[str, Mapping[str, str]]:
+    """pair_id -> its day and reason; DataError for a list that is none."""
+    file = home / FILE
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_text())["pairs"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: no list of recalled pairs ({error}); mend it, or take it away to recall nothing") from None
+
+
+def add(home: Path, pair_ids: Iterable[str], reason: str = "") -> None:
+    """More pairs on the list; those that stand there keep their day."""
+    entry = {"day": datetime.now(UTC).date().isoformat(), "reason": reason}
+    pairs = {**dict.fromkeys(pair_ids, entry), **read(home)}
+    home.mkdir(parents=True, exist_ok=True)
+    aside = home / f".{FILE}.{uuid.uuid4().hex[:8]}"
+    aside.write_text(json.dumps({"pairs": pairs}, indent=1, sort_keys=True) + "\n")
+    aside.replace(home / FILE)
+
+
+def numbers(pair_ids: Iterable[str]) -> set[int]:
+    """As membership.id_of: a repeated pair is the same pair."""
+    return {membership.id_of(each) for each in pair_ids}
+
+
+def among(pair_ids: pl.Series, wanted: set[int]) -> pl.Series:
+    """[N] whether each is one of the pairs."""
+    return pl.Series(np.isin(membership.numbers_of(pair_ids), np.array(sorted(wanted), dtype=np.uint64)), dtype=pl.Boolean)
+
+
+def without(table: pl.DataFrame, home: Path) -> pl.DataFrame:
+    """The table less the rows of recalled pairs."""
+    wanted = numbers(read(home)) if table.schema.get("pair_id") == pl.String() else set()
+    return table.filter(~among(table["pair_id"], wanted)) if wanted else table
