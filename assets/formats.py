@@ -10,6 +10,8 @@ import polars as pl
 
 from pipelines.snapshots.manifests import BESIDE
 
+SHARD = 500_000  # rows of a file
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -62,8 +64,17 @@ def _feature_reward(folder: Path) -> Any:
     return feature_rewards.load(folder)
 
 
+def _write_table(table: pl.DataFrame, file: Path) -> None:
+    """One file, or several of a table that is long."""
+    if len(table) <= SHARD:
+        table.write_parquet(file)
+        return
+    for at, part in enumerate(table.iter_slices(SHARD)):
+        part.write_parquet(file.with_name(f"{file.stem}-{at:05}{file.suffix}"))
+
+
 FORMATS: Mapping[str, Format] = {
-    "DataFrame": Format("table.parquet", lambda table, file: table.write_parquet(file), pl.read_parquet),
+    "DataFrame": Format("table.parquet", _write_table, lambda file: pl.read_parquet(file.with_name("table*.parquet"))),
     "str": Format(
         "report.html",
         lambda page, file: file.write_text(page, encoding="utf-8"),

@@ -85,7 +85,8 @@ class Snapshots(dg.IOManager):
         self._name(f"{asset}/{partition}", _label(partition, bool(found["poisoned"])), snapshot)
         self.judge(asset, partition)
         context.step_context.set_data_version(context.asset_key, dg.DataVersion(found["content"]))
-        told = dg.MetadataValue.path(str(self.place(asset, partition) / form.file))
+        place = self.place(asset, partition)
+        told = dg.MetadataValue.path(str(place / form.file if (place / form.file).exists() else place))
         context.add_output_metadata({"place": told, "snapshot": snapshot, "poisoned": found["poisoned"]})
         if isinstance(obj, pl.DataFrame):
             context.add_output_metadata({"dagster/row_count": len(obj), "first rows": rows_of(obj, count=5)})

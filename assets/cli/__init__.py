@@ -19,6 +19,7 @@ from assets.cli import (
     questions,
     recalling,
     sandbox,
+    storing,
     tracing,
     trusting,
 )
@@ -59,9 +60,11 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
     "study": (people.export, people.import_),
     "keys": (trusting.new, trusting.revoke, trusting.list_),
+    "snapshots": (storing.list_, storing.collect),
 }
 ABOUT = {
     "study": "Ask people: tasks out to Label Studio or Argilla, verdicts in.",
+    "snapshots": "The store of Dagster's tables and models: what is there, and what may go.",
     "keys": "Keys that published folders are signed with, and whose are trusted.",
 }
 for command in COMMANDS:

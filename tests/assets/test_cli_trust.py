@@ -118,3 +118,23 @@ def test_dagster_reads_what_is_signed_by_a_trusted_key(trusted, monkeypatch):
         Snapshots().read("up", "all")
     monkeypatch.setenv("ANTIVENOM_ALLOW", "unsigned")
     assert Snapshots().read("up", "all")["x"].to_list() == [1]
+
+
+def test_the_store_is_told_and_what_nobody_needs_is_taken_away(antivenom, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANTIVENOM_HOME", str(tmp_path))
+    store = Store(tmp_path)
+    old, new = (
+        store.publish("pairs", lambda folder, n=n: pl.DataFrame({"x": range(n)}).write_parquet(folder / "t.parquet"))
+        for n in (3, 5)
+    )
+    for snapshot in (old, new):
+        store.point("clean/pairs/mine", snapshot)
+    told = json.loads(antivenom("snapshots", "list", "--json")[1])
+    assert told["names"] == [{"name": "clean/pairs/mine", "snapshot": new, "rows": 5, "poisoned": False}]
+    assert told["unneeded"] == 1
+    assert "2 snapshots, of which 1 are needed by none" in antivenom("snapshots", "list")[1]
+    assert json.loads(antivenom("snapshots", "collect", "--json")[1])["snapshots"] == []
+    assert f"1 would be taken away\n  {old}" in antivenom("snapshots", "collect", "--days", "-1", "--dry")[1]
+    assert store.snapshots() == sorted([old, new])
+    assert json.loads(antivenom("snapshots", "collect", "--days", "-1", "--json")[1])["snapshots"] == [old]
+    assert store.snapshots() == [new]
