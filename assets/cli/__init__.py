@@ -28,7 +28,7 @@ from pipelines.snapshots.published import RECIPE
 from rlhf_train.errors import TrainingError
 
 UNUSABLE = 2
-UNSAID = ("out", "as_json")  # of a command: where to and how, no part of what is made
+UNSAID = ("out", "as_json", "again")  # of a command: where to and how, no part of what is made
 
 
 def recorded(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,5 +1,6 @@
 """The audit: of one corpus, or of all training sets of an experiment together."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ from assets.cli.common import (
     write_rejects,
 )
 from pipelines.schema import DataError
-from pipelines.snapshots import staged
+from pipelines.snapshots import staged, unchanged
 
 if TYPE_CHECKING:
     from checks.lineage import Lineage
@@ -44,17 +45,24 @@ def audit(
     columns: Columns = None,
     revision: Revision = None,
     allow_rejects: Rejects = False,
+    again: Annotated[bool, typer.Option("--again", help="audit anew, also where nothing changed since")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Scores every pair; writes scores.parquet, findings.json and report.html. Sets given by --with are audited together."""
+    """Scores every pair; writes scores.parquet, findings.json and report.html. Sets given by --with are audited together.
+
+    What stands in --out already, of the same pairs, settings and code, is compared with its digests and told again.
+    """
     from assets import audit_report
     from checks import memory
 
     names = _distinct([source, *(further or [])])
+    inputs = [*names, *([] if trusted is None else [trusted])]
+    if not again and unchanged(out, inputs=inputs) is not None:
+        raise typer.Exit(_as_before(out, as_json))
     found = {name: read(name, shape, columns, revision, allow_rejects, quiet=as_json) for name in names}
     reference = None if trusted is None else read(trusted, shape, columns, revision, allow_rejects, quiet=True).pairs
     facts: dict[str, Any] = {"input": source, "format": found[source].shape, "pairs": len(found[source].pairs), "fdr": fdr}
-    with staged(out, "audit", facts, inputs=[*names, *([] if trusted is None else [trusted])]) as folder:
+    with staged(out, "audit", facts, inputs=inputs) as folder:
         with working("auditing", quiet=as_json):
             asked = None if detectors is None else [name.strip() for name in detectors.split(",")]
             remembered = memory.Memory(memory.folder() / "embeddings")
@@ -79,6 +87,19 @@ def scores_of(folder: Path) -> pl.DataFrame:
         pl.read_parquet(folder / name).drop("set", strict=False) for name in (SCORES, FURTHER) if (folder / name).exists()
     ]
     return pl.concat(tables).unique("pair_id", keep="first", maintain_order=True)
+
+
+def _as_before(out: Path, as_json: bool) -> int:
+    """Tells what an earlier audit of the same found; returns its exit code."""
+    told = {name: value for name, value in json.loads((out / "findings.json").read_text()).items() if name != "rejects"}
+    flagged = told["flagged"] + sum(each["flagged"] for each in told.get("with", {}).values())
+    say(
+        {**told, "out": str(out)},
+        as_json,
+        f"nothing changed since the audit in {out}: {flagged:,} pairs flagged; --again audits anew",
+        f"report: {out / 'report.html'}",
+    )
+    return FLAGGED if flagged else 0
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -12,11 +12,11 @@ from pipelines.snapshots.manifests import (
     published_around,
     verify,
 )
-from pipelines.snapshots.published import staged
+from pipelines.snapshots.published import staged, unchanged
 from pipelines.snapshots.store import Store
 
 __all__ = [
     "MANIFEST", "Store", "digest_of", "digest_of_facts", "digests_of", "is_published", "learned_poison", "manifest",
-    "of_poison", "published_around", "staged",
+    "of_poison", "published_around", "staged", "unchanged",
     "verify",
 ]  # fmt: skip

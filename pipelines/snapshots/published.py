@@ -14,7 +14,18 @@ from typing import Any
 
 from pipelines.schema import DataError
 from pipelines.snapshots import renames
-from pipelines.snapshots.manifests import MANIFEST, manifest, names, of_poison, parents_of, read_of, seal
+from pipelines.snapshots.manifests import (
+    MANIFEST,
+    code,
+    is_published,
+    manifest,
+    names,
+    of_poison,
+    parents_of,
+    read_of,
+    seal,
+    verify,
+)
 from pipelines.snapshots.signatures import sign_as_told
 
 #: the command that publishes now, and what it was given, so that it can be given again
@@ -47,6 +58,18 @@ def staged(
         _put(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def unchanged(folder: Path, *, inputs: Iterable[str | Path] = ()) -> Mapping[str, Any] | None:
+    """What stands in the folder, where the command that runs now would make the same of the same inputs by the same code.
+
+    DataError where a file of it has changed since.
+    """
+    if RECIPE.get() is None or not is_published(folder):
+        return None
+    found = manifest(folder)
+    same = found.get("recipe") == RECIPE.get() and found.get("code") == dict(code())
+    return verify(folder) if same and found.get("parents") == parents_of(inputs) else None
 
 
 def _check_place(folder: Path, kind: str, inputs: Iterable[str | Path]) -> None:

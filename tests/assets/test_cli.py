@@ -176,3 +176,26 @@ def test_other_columns_are_mapped(antivenom, tmp_path):
     )
     assert antivenom(*words)[0] == 0
     assert set(pl.read_parquet(tmp_path / "out" / "pairs.parquet")["prompt"]) == {"why?", "how?"}
+
+
+def test_an_audit_of_what_did_not_change_is_told_again(antivenom, corpus, tmp_path, monkeypatch):
+    poisoned, out = tmp_path / "poisoned", tmp_path / "audit"
+    antivenom("poison", corpus, "--attack", "best_of_venom", "--rate", 0.1, "--seed", 3, "--out", poisoned)
+    words = ("audit", poisoned / "pairs.parquet", "--out", out, "--detectors", "phrase_lift", "--json")
+    code, first, _ = antivenom(*words)
+    with monkeypatch.context() as patch:
+        patch.setattr("checks.audit.audit", None)  # nobody is audited
+        assert antivenom(*words) == (code, first, "")
+        assert "nothing changed since the audit" in antivenom(*words[:-1])[1]
+    for change in (("--fdr", 0.01), ("--again",), ("--detectors", "name_lift")):
+        before = (out / "scores.parquet").stat().st_ino
+        antivenom(*words, *change)
+        assert (out / "scores.parquet").stat().st_ino != before, change
+    antivenom(*words)
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:-1]))
+    antivenom("poison", corpus, "--attack", "best_of_venom", "--rate", 0.1, "--seed", 3, "--out", poisoned)
+    assert json.loads(antivenom(*words)[1])["pairs"] == json.loads(first)["pairs"] - 1
+    (out / "scores.parquet").write_bytes(b"x")
+    code, _, error = antivenom(*words)
+    assert code == 2
+    assert "scores.parquet: changed since it was published" in error
