@@ -13,6 +13,7 @@ from assets.cli import (
     arena,
     audit,
     corpora,
+    doctor,
     experiments,
     models,
     people,
@@ -54,7 +55,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 COMMANDS: tuple[Callable[..., None], ...] = (
     audit.audit, corpora.poison, corpora.filter_, models.train, models.eval_, trusting.sign, trusting.verify,
     tracing.trace, recalling.recall, experiments.experiment, arena.arena, experiments.demo, sandbox.sandbox,
-    questions.questions,
+    questions.questions, doctor.doctor,
 )  # fmt: skip
 #: commands of two words
 GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {

@@ -11,13 +11,18 @@ _EXCHANGE = 2  # RENAME_EXCHANGE
 
 def exchange(one: Path, other: Path) -> None:
     """Both trade places at once, so that neither name is ever empty; where the system can't, by two renames in a row."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+    if exchanged(one, other):
         return
     aside = one.with_name(f"{one.name}.{uuid.uuid4().hex[:8]}")
     other.rename(aside)
     one.rename(other)
     aside.rename(one)
+
+
+def exchanged(one: Path, other: Path) -> bool:
+    """Whether both traded places at once; where the system can't, nothing has moved."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    return call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
 def point(link: Path, target: str) -> None:
