@@ -15,7 +15,7 @@ DRIVER = Path("/dev/nvidiactl")
 
 def disk() -> Finding:
     """Room where the store is."""
-    from assets.resources import home
+    from assets.places import home
 
     place = nearest(home())
     room = shutil.disk_usage(place)

@@ -71,7 +71,7 @@ def names() -> Finding:
 
 
 def _home() -> Path:
-    from assets.resources import home
+    from assets.places import home
 
     return Path(os.path.abspath(home()))
 
