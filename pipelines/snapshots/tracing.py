@@ -123,6 +123,7 @@ def _names(place: Path) -> dict[str, list[str]]:
 
 def _in_order(nodes: Mapping[str, Node]) -> list[Node]:
     order: dict[str, Node] = {}
+    begun: set[str] = set()  # manifests that name one another, as no honest ones can, have an end too
     waiting = [(each, False) for each in sorted(nodes, reverse=True)]
     while waiting:
         name, opened = waiting.pop()
@@ -130,7 +131,8 @@ def _in_order(nodes: Mapping[str, Node]) -> list[Node]:
             continue
         if opened:
             order[name] = nodes[name]
-        else:
+        elif name not in begun:
+            begun.add(name)
             waiting.append((name, True))
             waiting += [(each, False) for each in nodes[name].told.get("parents", ()) if each not in order]
     return list(order.values())
