@@ -85,6 +85,11 @@ def whole(row: Any) -> Mapping[str, Any]:
     return dataclasses.asdict(row)
 
 
+def settings_key(settings: Mapping[str, Any]) -> str:
+    """The digest of settings, as a run's tag has it."""
+    return digest(json.dumps(settings, sort_keys=True, default=str))
+
+
 def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: Mapping[str, Any]) -> None:
     """Makes what a job of this code location makes of `settings`, as a run of its own in the same instance, and here and now.
 
@@ -92,7 +97,7 @@ def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: 
     """
     from assets.definitions import defs
 
-    found, key = defs.resolve_job_def(job), digest(json.dumps(settings, sort_keys=True, default=str))
+    found, key = defs.resolve_job_def(job), settings_key(settings)
     wanted = reuse.stale(found, partition, key)
     if not wanted:
         context.log.info(f"{job} of {partition}: all is there")
@@ -116,12 +121,21 @@ def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: 
 
 @dg.schedule(job=audit_job, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)
 def nightly_audit(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Audits every corpus that has been built anew each night; switch it on when corpora change under you."""
+    """Audits each night every corpus that has been built and is not what it was at its last audit."""
+    from assets.definitions import defs
+
     built = context.instance.get_materialized_partitions(dg.AssetKey("poisoned_pairs"))
-    names = [name for name in CORPORA if name in built]
-    if not names:
-        yield dg.SkipReason("no corpus has been built yet; launch venom_job first")
-    yield from (dg.RunRequest(run_key=name, partition_key=name) for name in names)
+    keys = {name: settings_key(settings(CORPORA[name].experiment)) for name in CORPORA if name in built}
+    job = defs.resolve_job_def("audit_job")
+    wanted = [name for name, key in keys.items() if reuse.stale(job, name, key)]
+    if not wanted:
+        said = (
+            f"none of {len(keys)} corpora changed since its audit"
+            if keys
+            else "no corpus has been built yet; launch venom_job first"
+        )
+        yield dg.SkipReason(said)
+    yield from (dg.RunRequest(run_key=name, partition_key=name, tags={SETTINGS: keys[name]}) for name in wanted)
 
 
 JOBS = (venom_job, clean_job, corpus_job, report_job, audit_job, dpo_job, arena_job)

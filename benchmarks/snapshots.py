@@ -1,12 +1,15 @@
-"""What publishing and verifying costs beside writing and reading the same parquet bare, and how long a trace takes.
+"""What publishing and verifying costs beside writing and reading the same parquet bare; how long a trace takes, and an audit
+of pairs that did not change.
 
-    python benchmarks/snapshots.py [--pairs 200000] [--snapshots 1000] [--turns 7]
+    python benchmarks/snapshots.py [--pairs 200000] [--snapshots 1000] [--unchanged 1000000] [--turns 7]
 
 Both ways take turns within one run; what is told is their medians and ratios. A pair is some 600 letters long.
 """
 
 import argparse
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -92,18 +95,44 @@ def traced(count: int, folder: Path) -> dict[str, object]:
     return {"snapshots": len(store.snapshots()), "reached": len(steps), "seconds": median(seconds)}
 
 
+def unchanged(count: int, folder: Path) -> dict[str, object]:
+    """The command that audits pairs, and the same again where nothing changed: the whole process, its imports too."""
+    file = folder / "pairs.jsonl"
+    pairs(count).drop("pair_id").write_ndjson(file)
+    words = [
+        sys.executable,
+        "-m",
+        "assets.cli",
+        "audit",
+        str(file),
+        "--out",
+        str(folder / "audit"),
+        "--detectors",
+        "degenerate",
+    ]
+
+    def audited() -> None:
+        if subprocess.run(words, stdout=subprocess.DEVNULL).returncode not in (0, 3):
+            raise SystemExit("the audit failed")
+
+    first = timed(audited)
+    return {"pairs": count, "MB": file.stat().st_size / 1e6, "first": first, "again": median(timed(audited) for _ in range(3))}
+
+
 def main() -> None:
-    """Two tables."""
+    """Three tables."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--pairs", type=int, default=200_000)
     ask.add_argument("--snapshots", type=int, default=1000)
     ask.add_argument("--turns", type=int, default=7)
+    ask.add_argument("--unchanged", type=int, default=1_000_000)
     given = ask.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         _report.save(
             "snapshots", [costs(pairs(count), given.turns, Path(folder)) for count in (given.pairs // 10, given.pairs)]
         )
         _report.save("snapshots_traced", [traced(given.snapshots, Path(folder))])
+        _report.save("snapshots_unchanged", [unchanged(given.unchanged, Path(folder))])
 
 
 if __name__ == "__main__":
