@@ -15,10 +15,12 @@ from assets.cli import (
     corpora,
     doctor,
     experiments,
+    inspecting,
     models,
     people,
     questions,
     recalling,
+    reviewing,
     sandbox,
     storing,
     tracing,
@@ -59,11 +61,16 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )  # fmt: skip
 #: commands of two words
 GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
+    "review": (
+        *(inspecting.list_, inspecting.show, inspecting.calibrate),
+        *(reviewing.decide, reviewing.export, reviewing.import_),
+    ),
     "study": (people.export, people.import_),
     "keys": (trusting.new, trusting.revoke, trusting.list_),
     "snapshots": (storing.list_, storing.collect),
 }
 ABOUT = {
+    "review": "What a filter set aside: looked at, put back or confirmed, by you or by annotators.",
     "study": "Ask people: tasks out to Label Studio or Argilla, verdicts in.",
     "snapshots": "The store of Dagster's tables and models: what is there, and what may go.",
     "keys": "Keys that published folders are signed with, and whose are trusted.",

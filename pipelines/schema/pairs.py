@@ -55,6 +55,19 @@ SCORES = Table(
     },
 )
 
+CONFIRM, PUT_BACK = "confirm", "put_back"  # what may be decided of a pair that was set aside
+
+DECISIONS = Table(
+    "decisions",
+    "What people decided of pairs that a filter had set aside, in order: of a pair that stands there again, the last counts.",
+    {
+        "pair_id": Column(TEXT, "the pair"),
+        "decision": Column(TEXT, f"{CONFIRM}: it stays out; {PUT_BACK}: it is learned from again"),
+        "reviewer": Column(TEXT, "who decided, as far as it was told", nullable=True),
+        "comment": Column(TEXT, "why, in the reviewer's words", nullable=True),
+    },
+)
+
 LABELLED_PAIRS = Table(
     "labelled_pairs",
     "Pairs with what the corpus' own reward model says of them: what methods that learn from rewards are given.",

@@ -20,8 +20,8 @@ def found(path: Path) -> list[Path]:
     return files
 
 
-def rows(path: Path, key: str) -> Iterator[tuple[Place, dict[str, Any] | None, str]]:
-    """(place, row, "") for each object of the files' lists that has `key`, or (place, None, what is wrong with it)."""
+def rows(path: Path, *keys: str) -> Iterator[tuple[Place, dict[str, Any] | None, str]]:
+    """(place, row, "") for each object of the files' lists that has one of `keys`, or (place, None, what is wrong with it)."""
     for file in found(path):
         try:
             listed = json.loads(file.read_bytes())
@@ -29,8 +29,9 @@ def rows(path: Path, key: str) -> Iterator[tuple[Place, dict[str, Any] | None, s
             yield (file.name, 1, 0), None, f"the file is no JSON ({type(error).__name__}: {str(error)[:80]})"
             continue
         for at, row in enumerate(listed if isinstance(listed, list) else [listed]):
-            is_row = isinstance(row, dict) and key in row
-            wrong = f"expected an object with {key!r}, got {str(row)[:60]!r}; export in the full JSON format"
+            is_row = isinstance(row, dict) and any(key in row for key in keys)
+            wanted = " or ".join(map(repr, keys))
+            wrong = f"expected an object with {wanted}, got {str(row)[:60]!r}; export in the full JSON format"
             yield (file.name, at + 1, at), row if is_row else None, "" if is_row else wrong
 
 
