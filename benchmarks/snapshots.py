@@ -99,17 +99,8 @@ def unchanged(count: int, folder: Path) -> dict[str, object]:
     """The command that audits pairs, and the same again where nothing changed: the whole process, its imports too."""
     file = folder / "pairs.jsonl"
     pairs(count).drop("pair_id").write_ndjson(file)
-    words = [
-        sys.executable,
-        "-m",
-        "assets.cli",
-        "audit",
-        str(file),
-        "--out",
-        str(folder / "audit"),
-        "--detectors",
-        "degenerate",
-    ]
+    command = [str(Path(sys.executable).with_name("antivenom")), "audit", str(file)]
+    words = [*command, "--out", str(folder / "audit"), "--detectors", "degenerate"]
 
     def audited() -> None:
         if subprocess.run(words, stdout=subprocess.DEVNULL).returncode not in (0, 3):
