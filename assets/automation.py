@@ -18,6 +18,15 @@ from assets.partitions import BASES, CORPORA, EXPERIMENTS, by_experiment
 from assets.resources import SETTINGS
 from pipelines.schema import digest
 
+STARTED_BY = "antivenom/venom_job"  # the tag of a run within a chain's run, with that one's id
+#: a chain hands names from step to step in memory, and so begins again as a whole; what was made is not made again
+CHAIN: Mapping[str, Any] = {
+    "resource_defs": {"io_manager": dg.mem_io_manager},
+    "executor_def": dg.in_process_executor,
+    "tags": {"dagster/retry_strategy": "ALL_STEPS"},
+}
+NEVER_AGAIN = {"dagster/max_retries": "0"}  # its chain is what is tried again
+
 clean_job = dg.define_asset_job(
     "clean_job",
     dg.AssetSelection.assets("preference_pairs", "trusted_pairs", "held_out_pairs", "base_policy"),
@@ -74,7 +83,7 @@ def report(context: dg.OpExecutionContext, names: list[str]) -> None:
     run_job(context, "report_job", context.partition_key, whole(EXPERIMENTS[context.partition_key]))
 
 
-@dg.job(partitions_def=by_experiment, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
+@dg.job(partitions_def=by_experiment, **CHAIN)
 def venom_job() -> None:
     """THE WHOLE CHAIN: build, poison, audit, filter, train, report, for one experiment and all its twins."""
     report(clean_rows().map(corpus).collect())
@@ -102,11 +111,12 @@ def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: 
     if not wanted:
         context.log.info(f"{job} of {partition}: all is there")
         return
+    end_leftovers(context.instance)
     context.log.info(f"{job} of {partition} begins: {', '.join(each.to_user_string() for each in wanted)}")
     done = found.execute_in_process(
         partition_key=partition,
         instance=context.instance,
-        tags={"antivenom/venom_job": context.run_id, SETTINGS: key},
+        tags={STARTED_BY: context.run_id, SETTINGS: key, **NEVER_AGAIN},
         asset_selection=wanted,
         raise_on_error=False,
     )
@@ -117,6 +127,15 @@ def run_job(context: dg.OpExecutionContext, job: str, partition: str, settings: 
             allow_retries=False,
         )
     context.log.info(f"{job} of {partition} is done: run {done.run_id}")
+
+
+def end_leftovers(instance: dg.DagsterInstance) -> None:
+    """Ends runs whose chain was killed, which no daemon looks after, and frees the slots that they would keep for ever."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])):
+        chain = instance.get_run_by_id(run.tags[STARTED_BY]) if STARTED_BY in run.tags else None
+        if chain is not None and chain.is_finished:
+            instance.report_run_failed(run, f"the run that started it is over: {chain.run_id}")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 @dg.schedule(job=audit_job, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)

@@ -1,11 +1,13 @@
-"""The code location: every asset, check, job, schedule and resource that Dagster shows."""
+"""The code location: every asset, check, job, schedule, sensor and resource that Dagster shows."""
 
 import dagster as dg
 
 from assets import (
+    alerts,
     arenas,
     auditing,
     automation,
+    deliveries,
     distillation,
     domain_jobs,
     domain_knowledge,
@@ -109,6 +111,7 @@ defs = dg.Definitions(
     asset_checks=all_checks(CHECKED),
     jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS, *study_jobs.JOBS],
     schedules=[automation.nightly_audit],
+    sensors=[*alerts.SENSORS, deliveries.new_deliveries],
     resources={"io_manager": Snapshots(), "launcher": Launcher()},
     # a run is one process: on few cores, importing anew for every step costs more than it isolates
     executor=dg.in_process_executor,

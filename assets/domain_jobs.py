@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.automation import run_job, whole
+from assets.automation import CHAIN, run_job, whole
 from assets.experiments import corpora, settings
 from assets.partitions import CORPORA, EXPERIMENTS, GROUPS, by_study
 
@@ -91,7 +91,7 @@ def study(context: dg.OpExecutionContext, names: list[str]) -> None:
     run_job(context, "study_job", context.partition_key, whole(EXPERIMENTS[context.partition_key]))
 
 
-@dg.job(partitions_def=by_study, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
+@dg.job(partitions_def=by_study, **CHAIN)
 def domain_job() -> None:
     """THE WHOLE CHAIN of an experiment of opinions: reviews, summaries, marks, pairs, attack, audit, rewards, report."""
     study(clean_opinions().map(rewards).collect())

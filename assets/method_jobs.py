@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.automation import run_job, whole
+from assets.automation import CHAIN, run_job, whole
 from assets.experiments import corpora, settings
 from assets.partitions import COMPARED, EXPERIMENTS, RUNS, by_comparison
 
@@ -62,7 +62,7 @@ def table(context: dg.OpExecutionContext, names: list[str]) -> None:
     run_job(context, "methods_report_job", context.partition_key, whole(EXPERIMENTS[context.partition_key]))
 
 
-@dg.job(partitions_def=by_comparison, resource_defs={"io_manager": dg.mem_io_manager}, executor_def=dg.in_process_executor)
+@dg.job(partitions_def=by_comparison, **CHAIN)
 def methods_job() -> None:
     """THE WHOLE COMPARISON of an experiment's objectives: build, poison, audit, filter, train each, answer, report."""
     table(compared_corpora().map(methods).collect())

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.automation import run_job, whole
+from assets.automation import CHAIN, run_job, whole
 from assets.hacking import rows as hacking
 from assets.sophistry import rows as sophistry
 from assets.study_partitions import BEGINNINGS, EVALUATED, HACKING, SOPHISTRY, WRITTEN, Arms, by_written, world_name
@@ -14,7 +14,6 @@ from assets.written import rows as written
 from pipelines.snapshots import digests_of
 
 Settings = Callable[[Any], Mapping[str, Any]]
-ALONE: Mapping[str, Any] = {"resource_defs": {"io_manager": dg.mem_io_manager}, "executor_def": dg.in_process_executor}
 
 world_job = dg.define_asset_job(
     "distillation_world_job",
@@ -72,7 +71,7 @@ def arms_job(name: str, about: str, arms: Arms[Any], settings: Settings, world: 
     def told(context: dg.OpExecutionContext, seeds: list[int]) -> None:
         run_job(context, report, context.partition_key, whole(arms.rows[context.partition_key]))
 
-    @dg.job(name=name, description=about, partitions_def=arms.by_study, **ALONE)
+    @dg.job(name=name, description=about, partitions_def=arms.by_study, **CHAIN)
     def study() -> None:
         told(worlds().map(runs).collect())
 
@@ -156,7 +155,7 @@ def written_told(context: dg.OpExecutionContext, names: list[str]) -> None:
     run_job(context, "written_report_job", context.partition_key, whole(WRITTEN[context.partition_key]))
 
 
-@dg.job(partitions_def=by_written, **ALONE)
+@dg.job(partitions_def=by_written, **CHAIN)
 def written_job() -> None:
     """THE WHOLE STUDY of written evaluations: questions, filters, twins or your policies, answers, report."""
     written_told(asked_policies().map(answered).collect())

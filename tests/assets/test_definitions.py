@@ -154,6 +154,8 @@ JOBS = {
     "sophistry_job", "task_items_job", "judged_outputs_job", "sophistry_report_job",
 }  # fmt: skip
 
+SENSORS = {"failure_alert", "audit_alert", "new_deliveries"}
+
 WRONG = """
 [good]
 pairs = 100
@@ -267,6 +269,16 @@ def test_every_job_resolves_and_training_keeps_to_the_gpu_pool(definitions):
     assert {name for name, pool in pools.items() if pool == "gpu"} == {
         "base_policy", "reward_model", "imitation", "reward_accuracy", "dpo_policy",
     }  # fmt: skip
+
+
+def test_schedules_and_sensors_are_these_and_rest_until_they_are_switched_on(definitions):
+    repository = definitions.defs.get_repository_def()
+    sensors = {each.name: each for each in repository.sensor_defs}
+    assert set(sensors) == SENSORS
+    assert {each.name for each in repository.schedule_defs} == {"nightly_audit"}
+    assert {each.default_status.value for each in (*repository.sensor_defs, *repository.schedule_defs)} == {"STOPPED"}
+    assert all(each.description for each in repository.sensor_defs)
+    assert {job.name for job in sensors["new_deliveries"].jobs} == {"venom_job", "domain_job"}
 
 
 def test_every_partition_reaches_its_base_and_its_report(definitions):

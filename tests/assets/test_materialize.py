@@ -10,6 +10,7 @@ import pytest
 
 from rlhf_train.models import committees
 from tests.assets.place import Place, published, settled
+from tests.receiver import receiving
 
 TABLES = ("poisoned_pairs", "poison_key", "suspicion_scores", "findings", "training_pairs", "quarantined_pairs")
 TRAINED = ("reward_model", "policy", "attack_success", "reward_accuracy", "detection", "roc_curves", "flags")
@@ -101,6 +102,18 @@ def test_people_are_told_rows_columns_pictures_and_where_it_lies(chain: Place):
     assert "data:image/png;base64," in chain.metadata("venom_report", "tiny")["picture of attack success"].value
     page = (chain.folder("venom_report", "tiny") / "report.html").read_text()
     assert "Experiment tiny" in page
+
+
+def test_audits_that_flagged_pairs_are_told_of_by_their_numbers(chain: Place, monkeypatch: pytest.MonkeyPatch):
+    scores = {f"tiny-{arm}": chain.table("suspicion_scores", f"tiny-{arm}") for arm in ("clean", "poisoned", "filtered")}
+    counts = {name: (int(table["is_flagged"].sum()), len(table)) for name, table in scores.items()}
+    with receiving() as webhook, dg.build_sensor_context(instance=chain.instance, cursor="0") as context:
+        monkeypatch.setenv("ANTIVENOM_ALERT_URL", webhook.url)
+        sys.modules["assets.alerts"].audit_alert.evaluate_tick(context)
+    (text,) = webhook.texts
+    for name, (flagged, pairs) in counts.items():
+        assert (f"{flagged} of {pairs} pairs of {name} (run " in text) == bool(flagged)
+    assert counts["tiny-poisoned"][0] > 0
 
 
 def test_the_audit_never_saw_the_key(chain: Place):

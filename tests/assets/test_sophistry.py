@@ -269,23 +269,6 @@ def test_an_edited_row_is_made_again_under_its_name(chain: Place, location):
     assert chain.table("verdicts", "oracle-believers-seed0")["judge"].n_unique() == 4
 
 
-@pytest.mark.parametrize(
-    ("times", "jobs"),
-    [
-        ({"train_rewards": 0.0, "sophistry_metrics": 1.0}, ["task_items_job", "sophistry_report_job"]),
-        ({"train_rewards": 1.0, "sophistry_metrics": 2.0}, ["sophistry_report_job"]),
-        ({"train_rewards": 2.0, "sophistry_metrics": 1.0}, [*["judged_outputs_job"] * 2, "sophistry_report_job"]),
-        ({"train_rewards": 1.0, "sophistry_metrics": 0.0}, [*["judged_outputs_job"] * 2, "sophistry_report_job"]),
-    ],
-)
-def test_what_is_older_than_what_it_is_made_of_is_made_again(chain: Place, monkeypatch, times, jobs):
-    begun = []
-    monkeypatch.setattr(chain.module.study_jobs, "made", lambda context, asset, *_: times[asset])
-    monkeypatch.setattr(chain.module.study_jobs, "run_job", lambda context, job, *_: begun.append(job) or "run")
-    assert chain.run("sophistry_job", "believers").success
-    assert begun == jobs
-
-
 def test_a_study_of_people_stops_where_they_must_be_asked(chain: Place):
     done = chain.run("sophistry_job", "asked")
     assert not done.success

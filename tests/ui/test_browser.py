@@ -1,21 +1,17 @@
 """The real thing: `dagster dev` with its webserver and daemon, and a person's clicks in a real Chromium."""
 
-import contextlib
-import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.ports import free_port
+from tests.ui.served import LONG, Dagster, stop
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -29,53 +25,10 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-LONG = 300  # seconds after which a wait has failed: a busy machine is slow, not wrong
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it (Debian: apt-get install chromium)"),
 ]
-
-
-class Dagster:
-    """A running `dagster dev`: where it is, and what it says over GraphQL."""
-
-    def __init__(self, url: str, log: Path) -> None:
-        self.url, self.log = url, log
-
-    def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        """The data of a GraphQL answer."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
-        with urlopen(request, timeout=20) as answer:
-            return json.load(answer)["data"]
-
-    def is_loaded(self) -> bool:
-        """Whether the webserver answers and has our code location."""
-        try:
-            found = self.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
-        except OSError:
-            return False
-        return bool(found["repositoriesOrError"].get("nodes"))
-
-    def runs(self, job: str) -> list[dict[str, str]]:
-        """Runs of a job, the newest first."""
-        query = """query($job: String!) { runsOrError(filter: {pipelineName: $job}) {
-            ... on Runs { results { runId status tags { key value } } } } }"""
-        return self.ask(query, job=job)["runsOrError"]["results"]
-
-    def wait(self, what: str, is_so: Callable[[], bool]) -> None:
-        """Waits until `is_so`, or fails with the last words of the log."""
-        end = time.monotonic() + LONG
-        while not is_so():
-            if time.monotonic() > end:
-                pytest.fail(f"{what}: not within {LONG} s; the log ends\n{self.log.read_text()[-4000:]}")
-            time.sleep(0.5)
-
-    def must_succeed(self, job: str) -> None:
-        """Waits for the newest run of a job."""
-        over = {"SUCCESS", "FAILURE", "CANCELED"}
-        self.wait(f"{job} is over", lambda: any(run["status"] in over for run in self.runs(job)[:1]))
-        assert self.runs(job)[0]["status"] == "SUCCESS", self.log.read_text()[-4000:]
 
 
 @pytest.fixture(scope="module")
@@ -102,16 +55,7 @@ def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) 
         found.wait("the code location is loaded", found.is_loaded)
         yield found
     finally:
-        _stop(server)
-
-
-def _stop(server: subprocess.Popen) -> None:
-    """Asks the whole group to end, and ends what is left: dagster dev alone would leave children behind."""
-    os.killpg(server.pid, signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(20)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGKILL)
+        stop(server)
 
 
 @pytest.fixture(scope="module")
