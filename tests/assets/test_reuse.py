@@ -14,7 +14,7 @@ PARTS = dg.StaticPartitionsDefinition(["one", "two"])
 
 
 class Chain:
-    """Two assets after one another and a report that has no partitions, in a store of their own."""
+    """Two assets after one another, and two that are made together, in a store of their own."""
 
     def __init__(self, instance) -> None:
         self.instance, self.value = instance, "a"
@@ -27,16 +27,23 @@ class Chain:
         def scores(pairs: pl.DataFrame) -> pl.DataFrame:
             return pairs.select("pair_id", length=pl.col("chosen").str.len_chars())
 
-        job = dg.define_asset_job("chain", dg.AssetSelection.all())
-        self.defs = dg.Definitions([pairs, scores], jobs=[job], resources={"io_manager": Snapshots()})
+        @dg.multi_asset(outs={"kept": dg.AssetOut(), "dropped": dg.AssetOut()}, partitions_def=PARTS)
+        def sift() -> tuple[pl.DataFrame, pl.DataFrame]:
+            return pl.DataFrame({"x": [1]}), pl.DataFrame({"x": [2]})
 
-    def stale(self, key="k", partition="one") -> list[str]:
-        found = reuse.stale(self.defs.resolve_job_def("chain"), partition, key)
+        jobs = [
+            dg.define_asset_job("chain", dg.AssetSelection.assets(pairs, scores)),
+            dg.define_asset_job("sifted", dg.AssetSelection.assets("kept", "dropped")),
+        ]
+        self.defs = dg.Definitions([pairs, scores, sift], jobs=jobs, resources={"io_manager": Snapshots()})
+
+    def stale(self, key="k", partition="one", job="chain") -> list[str]:
+        found = reuse.stale(self.defs.resolve_job_def(job), partition, key)
         return [each.to_user_string() for each in found]
 
-    def make(self, *names: str, key="k", partition="one") -> None:
+    def make(self, *names: str, key="k", partition="one", job="chain") -> None:
         selected = [dg.AssetKey(name) for name in names or ("pairs", "scores")]
-        job = self.defs.resolve_job_def("chain")
+        job = self.defs.resolve_job_def(job)
         tags = {SETTINGS: key}
         assert job.execute_in_process(
             partition_key=partition, instance=self.instance, tags=tags, asset_selection=selected
@@ -108,3 +115,19 @@ def test_versions_in_dagster_are_digests_of_contents(chain):
         versions.append(told.tags["dagster/data_version"])
     assert versions[0] == versions[2] != versions[1]
     assert versions[2] == Snapshots().told("pairs", "one")["content"]
+
+
+def test_what_is_made_together_is_stale_together(chain):
+    chain.make("kept", "dropped", job="sifted")
+    assert chain.stale(job="sifted") == []
+    Snapshots().judge("kept", "one", held="no")
+    assert chain.stale(job="sifted") == ["dropped", "kept"]
+
+
+def test_a_partition_has_one_name_whatever_it_was_before(chain, monkeypatch, tmp_path):
+    names = []
+    for poisoned in (False, True, False):
+        monkeypatch.setattr("assets.resources.is_poisoned", lambda partition, poisoned=poisoned: poisoned)
+        chain.make("pairs")
+        names.append(list(Snapshots().store.refs()))
+    assert names == [["clean/pairs/one"], ["poisoned/pairs/one"], ["clean/pairs/one"]]

@@ -81,3 +81,10 @@ def test_a_proof_that_leads_past_its_nodes_proves_nothing(place):
 def test_an_empty_table_holds_nothing(tmp_path):
     membership.write(ids(), tmp_path / "none.ids")
     assert not membership.holds(tmp_path / "none.ids", 0)
+
+
+def test_a_leaf_that_was_swapped_proves_nothing():
+    held = ids(*range(2 * membership.FAN))
+    found = membership.proof(held, 3)
+    forged = membership.Proof(ids(*range(9000, 9256)).tobytes(), found.levels, found.count)
+    assert not membership.proves(forged, 9000, membership.root(held))

@@ -171,3 +171,9 @@ def test_whatever_is_published_is_signed_with_the_key_that_is_named(tmp_path, ke
     with pytest.raises(DataError, match="no private key that can be read"):
         publish(tmp_path / "second")
     assert not (tmp_path / "second").exists()
+
+
+def test_a_further_key_makes_none_last_longer(tmp_path, keys):
+    mine, theirs, held = keys
+    short = trust.Trust(held.file).with_key("me", mine.public, today=TODAY, days=5)
+    assert short.with_key("me", theirs.public, today=TODAY, overlap=30).keys[0].until == "2026-05-06"

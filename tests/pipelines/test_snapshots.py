@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -140,3 +141,21 @@ def test_digests_are_of_every_file_whatever_its_kind(tmp_path):
     (tmp_path / "sets" / "b.jsonl").write_text("three")
     assert digests_of(tmp_path / "sets") != known
     assert digests_of("", tmp_path / "gone", "a-hub/name") == []
+
+
+def test_a_name_is_never_empty_while_a_newer_publication_takes_the_place(tmp_path):
+    publish(tmp_path / "out")
+    missing, done = [], threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            if not os.path.exists(tmp_path / "out"):
+                missing.append(time.monotonic())
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for turn in range(150):
+        publish(tmp_path / "out", str(turn))
+    done.set()
+    reader.join()
+    assert not missing
