@@ -51,10 +51,10 @@ def driver(tmp_path, monkeypatch):
         (place / "psycopg2.py").write_text(PSYCOPG2.format(refuses=refuses))
         monkeypatch.syspath_prepend(place)
         for name in ("dagster_postgres", "psycopg2"):
-            monkeypatch.delitem(sys.modules, name, raising=False)
+            monkeypatch.setitem(sys.modules, name, None)  # so that what is imported now is forgotten afterwards
+            del sys.modules[name]
         import psycopg2
 
-        monkeypatch.setitem(sys.modules, "psycopg2", psycopg2)  # so that it is forgotten afterwards
         return psycopg2.asked
 
     return make
