@@ -5,7 +5,7 @@ RUN apt-get update && apt-get install -qy --no-install-recommends make gcc libc6
 
 WORKDIR /srv/antivenom
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip make .venv/.installed
+RUN --mount=type=cache,target=/srv/pip PIP_CACHE_DIR=/srv/pip make .venv/.installed
 
 # Nothing runs as root. A volume takes over whose the folder is.
 RUN useradd --create-home antivenom \

@@ -1,12 +1,13 @@
-"""Which whole-chain jobs make again what recalled pairs reached in the store."""
+"""Which whole-chain jobs make again what recalled pairs reached in the store: those whose report stands there, which is made
+of all the rest.
+"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from assets.experiments import Experiment
-from assets.partitions import BASES, CORPORA, EXPERIMENTS, GROUPS, RUNS
+from assets.partitions import EXPERIMENTS
 
-COMPARED = ("method_model", "method_answers", "labelled_pairs", "drafted_answers", "methods_report")
+REPORTS: Mapping[str, str] = {"venom_report": "venom_job", "methods_report": "methods_job", "domain_report": "domain_job"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,26 +19,6 @@ class Chain:
 
 
 def of_names(names: Iterable[str]) -> list[Chain]:
-    """The chains of refs such as poisoned/training_pairs/PARTITION, each once, in the order of their names."""
-    found = set()
-    for name in names:
-        _, asset, partition = name.split("/")
-        row = _experiment(partition)
-        if row is not None:
-            found.add(Chain(_job(row, asset), row.name))
-    return sorted(found, key=lambda chain: (chain.experiment, chain.job))
-
-
-def _job(row: Experiment, asset: str) -> str:
-    if row.opinions is not None:
-        return "domain_job"
-    return "methods_job" if asset in COMPARED else "venom_job"
-
-
-def _experiment(partition: str) -> Experiment | None:
-    if partition in RUNS:
-        return RUNS[partition][1].experiment
-    if partition in GROUPS:
-        return BASES[GROUPS[partition][0]].experiment
-    corpus = CORPORA.get(partition) or BASES.get(partition)
-    return corpus.experiment if corpus is not None else EXPERIMENTS.get(partition)
+    """The chains of refs such as poisoned/venom_report/EXPERIMENT, in the order of their names."""
+    parts = [name.split("/")[1:] for name in sorted(names)]
+    return [Chain(REPORTS[asset], row) for asset, row in parts if asset in REPORTS and row in EXPERIMENTS]

@@ -1,6 +1,7 @@
 """antivenom: the main job from a command line, without Dagster. Exit codes: 0 nothing flagged, 3 flagged, 2 unusable input."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -31,6 +32,7 @@ from pipelines.snapshots.published import RECIPE
 from rlhf_train.errors import TrainingError
 
 UNUSABLE = 2
+SECRET = re.compile(r"([\w.]*\.)?(api_key|password|token)=")  # as --set has it
 UNSAID = ("out", "as_json", "again")  # of a command: where to and how, no part of what is made
 
 
@@ -50,7 +52,10 @@ def recorded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else [_plain(each) for each in value] if isinstance(value, list) else value
+    """As JSON has it, less what is nobody's business."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value if not SECRET.match(str(each))]
+    return str(value) if isinstance(value, Path) else value
 
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)

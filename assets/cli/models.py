@@ -1,6 +1,7 @@
 """Commands on models: train, eval."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,7 +47,10 @@ def train(
     work = out.with_name(f".{out.name}.training")
     facts: dict[str, Any] = {"data": data, "model": model, "settings": numbers, "poisoned": of_poison(data)}
     facts["admitted"] = None if admitted is None else asdict(admitted)
-    with staged(out, objective, facts, inputs=[data, model]) as folder, working(objective, quiet=as_json) as watch:
+    with (
+        staged(out, objective, facts, inputs=[data, model, *_named(numbers)]) as folder,
+        working(objective, quiet=as_json) as watch,
+    ):
         try:
             history = runs.train(objective, pairs, model, work, watch=watch, **numbers)
         except (DataError, TrainingError):
@@ -58,6 +62,11 @@ def train(
     shutil.rmtree(work)
     told = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}
     say(told, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
+
+
+def _named(numbers: Mapping[str, Any]) -> list[str]:
+    """Files and folders among settings: a reward model, a teacher, a body; whatever they learned from, this does too."""
+    return [value for value in numbers.values() if isinstance(value, str) and value and Path(value).exists()]
 
 
 def _eval_questions(model: str, data: str, out: Path, settings: list[str] | None, *, as_json: bool) -> None:
@@ -104,7 +113,9 @@ def eval_(
         return
     numbers = checked(settings_of(settings), runs.evaluate, about="evaluation")
     pairs = read(data, columns=columns, quiet=as_json).pairs
-    with staged(out, name, {"data": data, "model": model, "settings": numbers}, inputs=[data, model]) as folder:
+    with staged(
+        out, name, {"data": data, "model": model, "settings": numbers}, inputs=[data, model, *_named(numbers)]
+    ) as folder:
         with working(name, quiet=as_json):
             found = runs.evaluate(name, pairs, model, **numbers)
         write_json(folder / "result.json", found)

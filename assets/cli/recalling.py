@@ -17,6 +17,7 @@ from pipelines.schema import DataError
 from pipelines.snapshots import recalled
 from pipelines.snapshots.tracing import Node
 
+NOT_ALL = 3
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "audit": auditing.audit,
     "poison": corpora.poison,
@@ -40,33 +41,42 @@ def recall(
     """Makes again, without some pairs, every audit, corpus, model and evaluation that they reached; the rest stays.
 
     Folders are made again under --out. In the store the pairs are noted, never published again, and the jobs of the experiments
-    that they reached are run, which make what is stale and nothing else.
+    that they reached are run, which make what is stale and nothing else. Exit code 3: something was not made again.
     """
     from assets.recall import Recall
     from pipelines.snapshots import tracing
 
     wanted, places = pairs_of(pair_ids, audit, reason), places_of(within)
     nodes = tracing.found(places)
-    stored = [step.node for step in tracing.reached(nodes, wanted) if step.node.folder.is_relative_to(home())]
-    others = [node for node in nodes if not node.folder.is_relative_to(home())]
+    others = [node for node in nodes if not _is_stored(node)]
+    stored = [step.node for step in tracing.reached(nodes, wanted) if _is_stored(step.node)]
     if out is None and tracing.reached(others, wanted):
         raise DataError("folders outside the store were reached; name --out, a folder for what is made again of them")
     with working("recall", quiet=as_json) as watch:
         made = [] if out is None else list(Recall(frozenset(wanted), out, COMMANDS, watch).run(others))
     chains = _in_store(wanted, stored, reason, later=later, quiet=as_json)
+    left = _left(wanted) if stored else []
     lines = [f"  {each.node.called} -> {each.place or 'NOT MADE AGAIN'}{_why(each.why)}" for each in made]
     lines += [f"  {chain.job} of {chain.experiment}: {'to be launched' if later else 'launched'}" for chain in chains]
+    lines += [f"  {name} holds it or learned from it yet: materialize it again" for name in left]
     again = [each for each in made if each.place is not None and each.place != each.node.folder]
     facts = [
         {"was": str(each.node.folder), "is": None if each.place is None else str(each.place), "why": each.why} for each in made
     ]
+    launched = [] if later else [asdict(each) for each in chains]
     say(
-        {"pairs": wanted, "out": str(out), "folders": facts, "launched": [] if later else [asdict(each) for each in chains]},
+        {"pairs": wanted, "out": str(out), "folders": facts, "launched": launched, "left": left},
         as_json,
         f"{len(wanted):,} pairs reached {len(made) + len(stored):,} of {len(nodes):,} folders; "
         f"{len(again):,} were made again without them, {len(stored):,} stand in the store",
         *lines,
     )
+    if any(each.place is None for each in made):
+        raise typer.Exit(NOT_ALL)
+
+
+def _is_stored(node: Node) -> bool:
+    return node.folder.resolve().is_relative_to(home().resolve())
 
 
 def _in_store(wanted: list[str], stored: list[Node], reason: str, *, later: bool, quiet: bool) -> list[Any]:
@@ -82,6 +92,14 @@ def _in_store(wanted: list[str], stored: list[Node], reason: str, *, later: bool
             typer.echo(f"{chain.job} of {chain.experiment} begins; what is not stale stays")
         _launch(chain.job, chain.experiment)
     return chains
+
+
+def _left(wanted: list[str]) -> list[str]:
+    """Names in the store that lead to what the pairs are in or were learned by."""
+    from pipelines.snapshots import tracing
+
+    steps = tracing.reached(tracing.found([home()]), wanted)
+    return sorted(name for step in steps if step.how != tracing.BESIDE for name in step.node.names)
 
 
 def _launch(job: str, experiment: str) -> None:

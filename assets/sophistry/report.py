@@ -1,7 +1,6 @@
 """The page of a whole study: what each reward changed at each seed, what must hold first, then one run of each arm."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import polars as pl
 
@@ -12,7 +11,7 @@ from assets.sophistry import pictures, study
 from assets.sophistry.page import Judges
 from assets.sophistry.rows import MADE, Sophistry
 from assets.sophistry.study import Run
-from pipelines.snapshots import learned_poison
+from pipelines.snapshots import of_poison
 
 Tables = Mapping[str, pl.DataFrame]
 TOLD = ("correctness", "approval", "error", "fpr_both_wrong", "sophistry_index")  # measures whose changes are told of every run
@@ -139,7 +138,7 @@ def _notes(row: Sophistry) -> str:
             "of six strategies, and three problems of ten can be solved. Rewarded for easy_tests, a program need pass two; for "
             "oracle, all."
         )
-    if poisoned := [name for name, place in row.policies.items() if learned_poison(Path(place))]:
+    if poisoned := [name for name, place in row.policies.items() if of_poison(place)]:
         said.append(f"By its manifest {' and '.join(poisoned)} learned from poisoned data.")
     return html.section("How to read it", *map(html.paragraph, said))
 

@@ -12,7 +12,7 @@ from assets.runs import folder_of
 from assets.steps import Watch, silent
 from assets.written.rows import Written
 from pipelines.schema import QUESTION_ANSWERS, DataError
-from pipelines.snapshots import learned_poison
+from pipelines.snapshots import of_poison
 
 ANSWERS: Mapping[str, Any] = {
     **QUESTION_ANSWERS.empty().schema,
@@ -39,7 +39,7 @@ class Asked:
         """Whether it learned from poison: of a folder, what its manifest says."""
         if self.is_twin:
             return self.rate > 0
-        return learned_poison(Path(self.place))
+        return of_poison(self.place)
 
 
 def asked(row: Written) -> dict[str, Asked]:

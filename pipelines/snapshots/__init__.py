@@ -6,7 +6,6 @@ from pipelines.snapshots.manifests import (
     digest_of_facts,
     digests_of,
     is_published,
-    learned_poison,
     manifest,
     of_poison,
     published_around,
@@ -16,7 +15,7 @@ from pipelines.snapshots.published import staged, unchanged
 from pipelines.snapshots.store import Store
 
 __all__ = [
-    "MANIFEST", "Store", "digest_of", "digest_of_facts", "digests_of", "is_published", "learned_poison", "manifest",
+    "MANIFEST", "Store", "digest_of", "digest_of_facts", "digests_of", "is_published", "manifest",
     "of_poison", "published_around", "staged", "unchanged",
     "verify",
 ]  # fmt: skip

@@ -36,14 +36,19 @@ def manifest(folder: Path) -> Mapping[str, Any]:
     """What was published: files with their digests, and facts."""
     try:
         found = json.loads((folder / MANIFEST).read_text())
-        if not isinstance(found["files"], dict):
-            raise TypeError("files is no table")
-        for name in found["files"]:
-            if name.startswith("/") or ".." in Path(name).parts:
-                raise ValueError(f"{name!r} leads out of the folder")
+        _check(found)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{folder}: no readable {MANIFEST} ({error}); expected a folder that antivenom published") from None
     return found
+
+
+def is_foreign(folder: Path) -> bool:
+    """Whether what is called as our manifest is JSON of somebody else's, as many programs write it."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return not isinstance(found, dict) or not {"files", "kind"} <= found.keys()
 
 
 def is_published(folder: Path) -> bool:
@@ -69,18 +74,16 @@ def verify(folder: Path) -> Mapping[str, Any]:
     return found
 
 
-def learned_poison(model: Path) -> bool:
-    """Whether the manifest of a model's folder says so; of a folder without one nothing is known."""
-    return is_published(model) and bool(manifest(model).get("poisoned"))
-
-
 def published_around(place: str | Path) -> Path | None:
-    """The published folder that a path is, or that its file is in."""
-    return next((each for each in (Path(place), Path(place).parent) if each.is_dir() and is_published(each)), None)
+    """The published folder that a path is, or that it was published in, however deep."""
+    for folder in (Path(place), *Path(place).parents):
+        if folder.is_dir() and is_published(folder) and _is_of(Path(place).relative_to(folder), manifest(folder)):
+            return folder
+    return None
 
 
 def of_poison(place: str | Path) -> bool:
-    """Whether a file or folder was published as poisoned, or as made of something that was."""
+    """Whether a table or a model was published as poisoned, or as made of something that was; of others nobody knows."""
     folder = published_around(place)
     return folder is not None and bool(manifest(folder).get("poisoned"))
 
@@ -136,7 +139,8 @@ def read_of(places: Iterable[str | Path]) -> dict[str, list[str]]:
         folder = published_around(place)
         if folder is not None:
             own = found.setdefault(str(manifest(folder).get("snapshot")), [])
-            own += [place.name] if place.is_file() else list(manifest(folder)["files"])
+            inside = place.relative_to(folder)
+            own += [name for name in manifest(folder)["files"] if Path(name).is_relative_to(inside)]
     return found
 
 
@@ -153,6 +157,24 @@ def code() -> Mapping[str, str]:
         "version": named,
         "source": digest_of_facts([[file.relative_to(home).as_posix(), digest_of(file)] for file in files]),
     }
+
+
+def _check(found: Any) -> None:
+    """ValueError or TypeError for what no manifest of ours says."""
+    files, tables = found["files"], found.get("tables", {})
+    if not all(isinstance(each, dict) for each in (files, tables, found.get("read", {}), found.get("inputs", {}))):
+        raise TypeError("files, tables, read and inputs are tables")
+    if not all(isinstance(each, dict) for each in tables.values()):
+        raise TypeError("what is said of a table is a table")
+    if not all(isinstance(each, str) for each in [*found.get("parents", []), *files.values()]):
+        raise TypeError("parents and digests are texts")
+    for name in (*files, *tables):
+        if name.startswith("/") or ".." in Path(name).parts:
+            raise ValueError(f"{name!r} leads out of the folder")
+
+
+def _is_of(inside: Path, told: Mapping[str, Any]) -> bool:
+    return inside == Path() or any(Path(name).is_relative_to(inside) for name in told["files"])
 
 
 def _described(folder: Path, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import polars as pl
 
 FAN = 256
 SUFFIX = ".ids"
-READ = "read.ids"  # pairs that a model or an evaluation was given, in its folder
+READ = "read.pairs"  # pairs that a model or an evaluation was given, in its folder
 HEX = 16  # digits of an id; a repeated pair's has a counter behind them
 WIDTH = HEX // 2
 

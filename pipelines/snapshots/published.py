@@ -91,7 +91,9 @@ def _check_place(folder: Path, kind: str, inputs: Iterable[str | Path]) -> None:
 
 
 def _put(aside: Path, folder: Path) -> None:
-    if folder.exists():
-        renames.exchange(aside, folder)  # what stood there goes with the folder aside
-    else:
+    try:
         aside.rename(folder)
+    except OSError:  # something stands there, perhaps since a moment: it goes with the folder aside
+        if not folder.is_dir():
+            raise
+        renames.exchange(aside, folder)

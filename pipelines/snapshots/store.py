@@ -25,9 +25,7 @@ from pipelines.snapshots.signatures import sign_as_told
 
 CLEAN, POISONED, FILTERED = LABELS = ("clean", "poisoned", "filtered")
 DIGITS = frozenset("0123456789abcdef")
-PATIENCE = (
-    7 * 24 * 3600.0
-)  # seconds after its last reader that a snapshot without a name is kept: a training may go on that long
+PATIENCE = 7 * 24 * 3600.0  # seconds that one without a name is kept after its last reader, who may train on it yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Store:
 
     def folder(self, snapshot: str) -> Path:
         """Where it stands, whether it is there or not."""
-        if len(snapshot) != 64 or not set(snapshot) <= DIGITS:
+        if not _is_digest(snapshot):
             raise DataError(f"a snapshot is called by 64 hex digits, got {snapshot!r}")
         return self.root / "snapshots" / snapshot
 
@@ -112,7 +110,7 @@ class Store:
 
     def resolve(self, name: str) -> str:
         """The digest that a ref names now; a digest names itself."""
-        if len(name) == 64 and set(name) <= DIGITS:
+        if _is_digest(name):
             return name
         link = self._link(name)
         if not link.is_symlink():

@@ -7,12 +7,13 @@ asked of one. It was made `beside` a pair that was there further up and set asid
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pipelines.schema import DataError
 from pipelines.snapshots import membership
-from pipelines.snapshots.manifests import MANIFEST, manifest
+from pipelines.snapshots.manifests import MANIFEST, is_foreign, manifest
 
 HOLDS, LEARNED, BESIDE = HOW = ("holds", "learned", "beside")
 
@@ -62,11 +63,11 @@ class Step:
 def found(places: Iterable[Path]) -> list[Node]:
     """Every published folder in these and the stores in these, each once; parents come first."""
     nodes: dict[str, Node] = {}
-    for place in places:
-        names = _names(place)
-        for folder in _folders(place):
-            node = Node(folder, manifest(folder), tuple(names.get(folder.name, ())))
-            nodes.setdefault(node.snapshot, node)
+    names = cache(_names)
+    for folder in (folder for place in places for folder in _folders(place)):
+        named = names(folder.parent.parent).get(folder.name, ()) if folder.parent.name == "snapshots" else ()
+        node = Node(folder, manifest(folder), tuple(named))
+        nodes.setdefault(node.snapshot, node)
     return _in_order(nodes)
 
 
@@ -106,17 +107,17 @@ def _folders(place: Path) -> Iterator[Path]:
         raise DataError(f"{place}: no folder; name one that antivenom published into")
     for folder, inside, files in os.walk(place):
         inside[:] = [each for each in inside if not each.startswith(".") and each != "refs"]
-        if MANIFEST in files:
+        if MANIFEST in files and not is_foreign(Path(folder)):
             inside.clear()
             yield Path(folder)
 
 
-def _names(place: Path) -> dict[str, list[str]]:
-    """Refs of the store that a folder is, by digest."""
+def _names(root: Path) -> dict[str, list[str]]:
+    """Refs of a store, by digest."""
     from pipelines.snapshots.store import Store
 
     names: dict[str, list[str]] = {}
-    for name, snapshot in Store(place).refs().items():
+    for name, snapshot in Store(root).refs().items():
         names.setdefault(snapshot, []).append(name)
     return names
 

@@ -248,6 +248,7 @@ def test_a_recalled_pair_is_in_nothing_that_is_made_again_and_the_rest_stays(cha
 
     code, told, _ = antivenom("recall", written, "--in", chain.home, "--later", "--reason", "a customer asked", "--json")
     assert code == 0
+    assert json.loads(told)["left"], "it is to be made again later"
     assert json.loads((chain.home / "recalled.json").read_text())["pairs"][written]["reason"] == "a customer asked"
     assert chain.run("venom_job", "tiny").success
     after = {name: (chain.home / "refs" / name).resolve().name for name in names}

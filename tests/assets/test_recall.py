@@ -117,3 +117,57 @@ def test_a_folder_that_was_changed_is_not_made_again_of(antivenom, made):
     code, _, error = antivenom("recall", one, "--out", "again")
     assert code == 2
     assert "pairs.parquet: changed since it was published" in error
+
+
+def test_a_folder_of_files_and_models_that_a_file_of_settings_names_are_moved_too(antivenom, made):
+    (made / "rows").mkdir()
+    (made / "rows" / "part.jsonl").write_text((made / "pairs.jsonl").read_text())
+    (made / "spec.toml").write_text('teacher = "plain"\nsteps = 2\npretrain_steps = 2\n')
+    assert antivenom("train", "sft", "--data", "rows", "--out", "whole", *QUICK)[0] == 0
+    words = ("--data", "pairs.jsonl", "--model", "plain", "--spec", "spec.toml", "--out", "pupil")
+    code, _, error = antivenom("train", "distillation", *words)
+    assert code == 0, error
+    assert manifest(made / "plain")["snapshot"] in manifest(made / "pupil")["parents"]
+    written = set(pl.read_parquet(made / "poisoned" / "poison_key.parquet")["pair_id"])
+    one = sorted(set(pairs(made / "poisoned", "pairs")) - written)[0]
+    code, said, error = antivenom("recall", one, "--out", "again", "--json")
+    assert code == 0, error
+    again = {each["was"]: each for each in json.loads(said)["folders"]}
+    assert [again[name]["is"] for name in ("whole", "plain", "pupil")] == ["again/whole", "again/plain", "again/pupil"]
+    assert manifest(made / "again" / "plain")["snapshot"] in manifest(made / "again" / "pupil")["parents"]
+    assert manifest(made / "plain")["snapshot"] not in manifest(made / "again" / "pupil")["parents"]
+    assert traced(antivenom, one, "--in", "again") == {}
+
+
+def test_a_reward_model_hands_on_what_it_learned_from(antivenom, made):
+    reward = ("train", "bradley_terry", "--data", "poisoned/pairs.parquet", "--out", "reward", "--set", "steps=2")
+    code, _, error = antivenom(*reward)
+    assert code == 0, error
+    settings = ("--set", "reward_model=reward", "--set", 'rounds={"prompts": 4, "batch": 4}', "--set", "steps=1")
+    words = ("--data", "pairs.jsonl", "--model", "plain", "--out", "better", *settings)
+    code, _, error = antivenom("train", "ppo", *words)
+    assert code == 0, error
+    written = pl.read_parquet(made / "poisoned" / "poison_key.parquet")["pair_id"][0]
+    assert manifest(made / "better")["poisoned"] is True
+    assert traced(antivenom, written)["better"] == "learned"
+
+
+def test_no_key_of_a_server_stands_in_a_manifest():
+    from assets.cli import _plain
+
+    given = ["writing.api_key=sk-1", "api_key=sk-2", "judging.password=x", "token=y", "tokens=5", "text=api_key=z"]
+    assert _plain(given) == ["tokens=5", "text=api_key=z"]
+
+
+def test_what_learned_from_a_file_that_is_gone_is_told_and_not_passed_off(antivenom, made):
+    written = set(pl.read_parquet(made / "poisoned" / "poison_key.parquet")["pair_id"])
+    one = sorted(set(pairs(made / "poisoned", "pairs")) - written)[0]
+    (made / "pairs.jsonl").unlink()
+    code, said, _ = antivenom("recall", one, "--out", "again", "--json")
+    assert code == 3
+    again = {each["was"]: each for each in json.loads(said)["folders"]}
+    assert again["plain"]["is"] is None
+    assert "make it anew" in again["plain"]["why"]
+    assert again["filtered"]["is"] == "again/filtered"
+    assert again["accuracy"]["is"] is None
+    assert "pairs.jsonl" in again["accuracy"]["why"]

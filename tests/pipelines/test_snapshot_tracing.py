@@ -110,3 +110,27 @@ def test_recalled_pairs_are_left_out_of_every_table_that_has_them(tmp_path):
     (tmp_path / "recalled.json").write_text("[]")
     with pytest.raises(DataError, match=r"recalled\.json: no list of recalled pairs"):
         recalled.without(frame, tmp_path)
+
+
+def test_manifests_of_others_are_passed_over_and_broken_ones_are_named(store):
+    held = table(store, pairs("a"))
+    site = store.root / "site"
+    site.mkdir()
+    (site / "manifest.json").write_text('{"name": "a web page"}')
+    inner = Store(site / "inner")
+    model(inner, [], read=[A])
+    assert sorted(ways(store, A).values()) == ["holds", "learned"]
+    (store.folder(held) / "manifest.json").write_text("{")
+    with pytest.raises(DataError, match=r"no readable manifest\.json"):
+        ways(store, A)
+
+
+def test_a_store_within_a_folder_tells_its_names(store):
+    store.point("clean/pairs/mine", table(store, pairs("a")))
+    (step,) = tracing.reached(tracing.found([store.root.parent]), [A])
+    assert step.node.names == ("clean/pairs/mine",)
+
+
+def test_a_table_of_any_name_is_no_list_of_what_was_learned(store):
+    made = store.publish("pairs", lambda folder: pairs("a").write_parquet(folder / "read.parquet"))
+    assert ways(store, A) == {made: "holds"}

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pipelines.schema import DataError
-from pipelines.snapshots import digests_of, manifest, staged, verify
+from pipelines.snapshots import digests_of, manifest, of_poison, published_around, staged, verify
 
 
 def publish(folder, text="one", kind="letters", facts=None, inputs=()):
@@ -159,3 +160,40 @@ def test_a_name_is_never_empty_while_a_newer_publication_takes_the_place(tmp_pat
     done.set()
     reader.join()
     assert not missing
+
+
+def test_a_file_that_was_not_published_beside_others_is_of_no_snapshot(tmp_path):
+    publish(tmp_path / "out", facts={"poisoned": True})
+    (tmp_path / "out" / "mine.jsonl").write_text("{}")
+    inside = tmp_path / "out" / "deep" / "a.txt"
+    assert published_around(inside) == published_around(inside.parent) == published_around(tmp_path / "out") == tmp_path / "out"
+    assert of_poison(inside)
+    assert published_around(tmp_path / "out" / "mine.jsonl") is None
+    assert not of_poison(tmp_path / "out" / "mine.jsonl")
+
+
+def test_what_is_made_of_a_file_deep_in_a_folder_is_made_of_that_folder(tmp_path):
+    publish(tmp_path / "out", facts={"poisoned": True})
+    publish(tmp_path / "made", inputs=[tmp_path / "out" / "deep"])
+    told = manifest(tmp_path / "made")
+    assert told["parents"] == [manifest(tmp_path / "out")["snapshot"]]
+    assert told["read"] == {told["parents"][0]: ["deep/a.txt"]}
+    assert told["poisoned"] is True
+
+
+def test_two_who_publish_at_once_leave_one_whole_publication(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda turn: publish(tmp_path / "out", str(turn)), range(40)))
+    verify(tmp_path / "out")
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tables": []}, {"tables": {"a": 1}}, {"parents": [1]}, {"read": []}, {"inputs": 3}, {"tables": {"/etc/x": {}}}]
+)
+def test_a_manifest_whose_parts_are_something_else_is_named(wrong, tmp_path):
+    publish(tmp_path / "out")
+    file = tmp_path / "out" / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **wrong}))
+    with pytest.raises(DataError, match=r"out: no readable manifest\.json"):
+        manifest(tmp_path / "out")
