@@ -47,7 +47,7 @@ def recall(
     from pipelines.snapshots import tracing
 
     wanted, places = pairs_of(pair_ids, audit, reason), places_of(within)
-    nodes = tracing.found(places)
+    nodes = [node for node in tracing.found(places) if out is None or not node.folder.resolve().is_relative_to(out.resolve())]
     others = [node for node in nodes if not _is_stored(node)]
     stored = [step.node for step in tracing.reached(nodes, wanted) if _is_stored(step.node)]
     if out is None and tracing.reached(others, wanted):
