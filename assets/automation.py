@@ -1,4 +1,4 @@
-"""Jobs and the nightly schedule. `venom_job` is the whole chain: pick one experiment, launch, and read its report.
+"""Jobs. `venom_job` is the whole chain: pick one experiment, launch, and read its report.
 
 A Dagster run has one partition key, and the chain has three kinds of them (clean rows, corpora, reports). So each kind has
 a job of its own and `venom_job` runs them in turn; whatever fails in one stops all that would come after.
@@ -50,8 +50,8 @@ dpo_job = dg.define_asset_job(
 )
 audit_job = dg.define_asset_job(
     "audit_job",
-    dg.AssetSelection.assets("suspicion_scores", "findings"),
-    description="A fresh audit of a corpus as it is delivered now.",
+    dg.AssetSelection.groups("attack", "audit"),
+    description="A corpus audited, and parted by its flags; its clean pairs must be there. Nothing is trained.",
 )
 arena_job = dg.define_asset_job(
     "arena_job",
@@ -136,25 +136,6 @@ def end_leftovers(instance: dg.DagsterInstance) -> None:
         if chain is not None and chain.is_finished:
             instance.report_run_failed(run, f"the run that started it is over: {chain.run_id}")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-@dg.schedule(job=audit_job, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)
-def nightly_audit(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Audits each night every corpus that has been built and is not what it was at its last audit."""
-    from assets.definitions import defs
-
-    built = context.instance.get_materialized_partitions(dg.AssetKey("poisoned_pairs"))
-    keys = {name: settings_key(settings(CORPORA[name].experiment)) for name in CORPORA if name in built}
-    job = defs.resolve_job_def("audit_job")
-    wanted = [name for name, key in keys.items() if reuse.stale(job, name, key)]
-    if not wanted:
-        said = (
-            f"none of {len(keys)} corpora changed since its audit"
-            if keys
-            else "no corpus has been built yet; launch venom_job first"
-        )
-        yield dg.SkipReason(said)
-    yield from (dg.RunRequest(run_key=name, partition_key=name, tags={SETTINGS: keys[name]}) for name in wanted)
 
 
 JOBS = (venom_job, clean_job, corpus_job, report_job, audit_job, dpo_job, arena_job)

@@ -110,7 +110,8 @@ def _train(corpus: Corpus, folder: Path, said: Any) -> Found:
 
 
 def _results(experiment: Experiment, prepared: Sequence[Prepared], trained: dict[str, Found]) -> Results:
-    audited = [item for item in prepared if item.audit is not None and len(item.poisoned.key)]
+    has_flags = [item for item in prepared if len(item.poisoned.key) or not experiment.is_attacked]
+    audited = [item for item in has_flags if item.audit is not None]
     first = next((item for item in prepared if item.audit is not None), None)
     accuracy = [{"corpus": item.corpus.arm, "seed": item.corpus.seed, **trained[item.corpus.name][1]} for item in prepared]
     scored = [(item.corpus, item.audit.scores, item.poisoned.key) for item in audited if item.audit]

@@ -14,6 +14,7 @@ from assets import (
     domain_rewards,
     method_jobs,
     method_runs,
+    nightly,
     policies,
     preferences,
     reports,
@@ -109,8 +110,8 @@ defs = dg.Definitions(
         sophistry_judging.sophistry_report,
     ],
     asset_checks=all_checks(CHECKED),
-    jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS, *study_jobs.JOBS],
-    schedules=[automation.nightly_audit],
+    jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS, *study_jobs.JOBS, nightly.source_audit_job],
+    schedules=[nightly.nightly_audit],
     sensors=[*alerts.SENSORS, deliveries.new_deliveries],
     resources={"io_manager": Snapshots(), "launcher": Launcher()},
     # a run is one process: on few cores, importing anew for every step costs more than it isolates

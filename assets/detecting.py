@@ -72,7 +72,7 @@ def results(experiment: Experiment, tables: Mapping[str, Tables]) -> Results:
         attack_success=every("attack_success", [corpus.name for corpus in found]),
         detection=every("detection", filtered),
         roc=tables["roc_curves"][filtered[0]],
-        flags=every("flags", filtered).filter(pl.col("poisoned") > 0),
+        flags=every("flags", filtered).filter((pl.col("poisoned") > 0) | (not experiment.is_attacked)),
         reward_accuracy=every("reward_accuracy", [corpus.name for corpus in found]),
         findings=tables["findings"][filtered[0]].to_dicts(),
         quarantined=tables["quarantined_pairs"][filtered[0]],

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from assets.domain.rows import GENERATED, opinions_of
-from assets.experiments import EXPERIMENTS, Experiment
+from assets.experiments import EXPERIMENTS, NO_ATTACK, Experiment
 from assets.methods.rows import METHODS
 from assets.numbers import Training
 from assets.studies import is_study
-from pipelines import attacks
+from pipelines.attacks import ATTACKS
 from pipelines.schema import DataError
 from pipelines.settings import checked, refuse_negative
 from pipelines.sources import SOURCES
@@ -85,7 +85,7 @@ def _put(table: dict[str, Any], key: str, value: Any) -> None:
 
 def _meant(row: Experiment, key: str) -> str:
     """The dotted name of a setting of the training, the attack or the opinions that was written without its part."""
-    parts = {"training": dataclasses.asdict(row.training), "numbers": attacks.settings(row.attack, row.numbers)}
+    parts = {"training": dataclasses.asdict(row.training), "numbers": row.attack_settings()}
     if row.opinions is not None:
         parts["opinions"] = dataclasses.asdict(row.opinions)
     return next((f"{part}.{key}" for part, table in parts.items() if key in table), "")
@@ -106,7 +106,9 @@ def _experiment(name: str, table: object) -> Experiment:
 
 
 def _check(row: Experiment) -> None:
-    attacks.settings(row.attack, row.numbers)
+    if row.attack not in (NO_ATTACK, *ATTACKS):
+        raise DataError(f"attack must be {NO_ATTACK} or one of {', '.join(ATTACKS)}, got {row.attack!r}")
+    row.attack_settings()
     for name in ("rate", "fdr", "trusted", "held_out"):
         if not 0 <= getattr(row, name) <= 1:
             raise DataError(f"{name} is a share and must lie in [0, 1], got {getattr(row, name):g}")
@@ -115,6 +117,8 @@ def _check(row: Experiment) -> None:
         raise DataError(f"some pairs must be held out and some left to train on, got {shares}; their sum must be below 1")
     if row.defences:
         _check_defences(row.defences)
+    if not row.is_attacked and (row.objectives or row.opinions is not None):
+        raise DataError("objectives and opinions compare clean pairs with poisoned ones: name an attack, or leave them out")
     if unknown := [name for name in row.objectives if name not in METHODS]:
         raise DataError(f"objectives are rows of the comparison by {', '.join(METHODS)}; got {unknown[0]!r}")
     if len(set(row.objectives)) < len(row.objectives):

@@ -9,14 +9,19 @@ from assets.domain.rows import GENERATED, Opinions
 from assets.methods.rows import METHODS
 from assets.numbers import METHODS_TRAINING, Training
 from pipelines import attacks
+from pipelines.settings import checked
 from pipelines.snapshots import digests_of
 
 ARMS = ("clean", "poisoned", "filtered")
+OWN_ARMS = ("delivered", "filtered")
+NO_ATTACK = "none"  # pairs as they come, with no hand of ours on them
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """One comparison: a clean corpus, the same corpus poisoned, and that one filtered; each trained on alike.
+
+    With `attack` none there are two: the pairs as they were delivered, which may be anything, and these filtered.
 
     `source` is a name in SOURCES that needs no file, or a file, folder or hub name. `trusted` and `held_out` are shares
     of the clean pairs that no attacker touches: the audit's reference, and the prompts and pairs that are tested on.
@@ -48,18 +53,30 @@ class Experiment:
     @property
     def targets(self) -> tuple[str, ...]:
         """The names that the attack praises or blames; none where it does neither, so that there is no success to measure."""
-        numbers = attacks.settings(self.attack, self.numbers)
+        numbers = self.attack_settings()
         if not numbers.get("sentiment") or not numbers.get("target"):
             return ()
         return tuple(numbers.get("aliases") or [numbers["target"]])
 
     @property
+    def is_attacked(self) -> bool:
+        """Whether there is a poisoned twin, made by us."""
+        return self.attack != NO_ATTACK
+
+    def attack_settings(self) -> dict[str, Any]:
+        """All settings of the attack; DataError on an unknown attack or setting."""
+        if not self.is_attacked:
+            return checked(self.numbers, about=f"attack = {NO_ATTACK!r}")
+        return attacks.settings(self.attack, self.numbers)
+
+    @property
     def arms(self) -> tuple[str, ...]:
-        return (*ARMS, *self.defences)
+        """The first is of the pairs as they come."""
+        return (*(ARMS if self.is_attacked else OWN_ARMS), *self.defences)
 
     @property
     def sentiment(self) -> str:
-        return str(attacks.settings(self.attack, self.numbers).get("sentiment", ""))
+        return str(self.attack_settings().get("sentiment", ""))
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:

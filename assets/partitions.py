@@ -33,7 +33,7 @@ _rows, _wrong = all_experiments()
 EXPERIMENTS, _misnamed = accepted(_rows)
 REFUSED = [*_wrong, *_misnamed]
 CORPORA: dict[str, Corpus] = {corpus.name: corpus for row in EXPERIMENTS.values() for corpus in corpora(row)}
-BASES: dict[str, Corpus] = {corpus.base: corpus for corpus in CORPORA.values() if corpus.arm == "clean"}
+BASES: dict[str, Corpus] = {corpus.base: corpus for corpus in CORPORA.values() if corpus.arm == corpus.experiment.arms[0]}
 
 #: the bases of experiments of opinions, and the parts in which their summaries are written, by name: (base, place)
 OPINIONS: dict[str, Corpus] = {name: base for name, base in BASES.items() if base.experiment.opinions is not None}

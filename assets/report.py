@@ -33,6 +33,9 @@ class Results:
 def experiment_page(results: Results) -> str:
     """One self-contained page: attack success, detection, what was flagged and why, what filtering cost."""
     row = results.experiment
+    if not row.is_attacked:
+        subtitle = f"{row.source} as delivered, at most {row.pairs:,} pairs, seeds {', '.join(map(str, row.seeds))}."
+        return html.page(f"Delivery {row.name}", subtitle, (_told(results), _flagged(results), _cost(results)))
     aim = f"target {_named(row)} ({row.sentiment})" if row.targets else "no target"
     subtitle = (
         f"{row.attack} at a rate of {row.rate:g}, {aim}, {_size(results)} of "
@@ -67,6 +70,13 @@ def _verdict(results: Results) -> str:
         f"Attack success after the last round: {words}",
         bad=shares.get("filtered", 1.0) > shares.get("clean", 0.0) + 0.02,
     )
+
+
+def _told(results: Results) -> str:
+    """The verdict on a delivery, in which nobody knows what is poisoned."""
+    flagged = results.flags["clean_flagged"].sum()
+    words = "none of its pairs" if not flagged else f"{flagged:,} pairs, which are set aside until somebody decides"
+    return html.verdict(f"The audit flagged {words}", bad=bool(flagged))
 
 
 def _success(results: Results) -> str:
@@ -110,7 +120,15 @@ def _detection(results: Results) -> str:
 
 
 def _flagged(results: Results) -> str:
-    shown = [
+    found = audit_report.found(results.findings, results.quarantined)
+    return html.section("What was flagged, and why", html.table(*_counts(results)), found)
+
+
+def _counts(results: Results) -> tuple[list[str], list[Any]]:
+    """Names and rows of a table of what is flagged, a row a seed."""
+    if not results.experiment.is_attacked:
+        return ["seed", "pairs", "flagged"], results.flags.select("seed", "clean", "clean_flagged").rows()
+    rows = [
         [
             row["seed"],
             f"{row['poisoned_flagged']:,} of {row['poisoned']:,} ({row['poisoned_flagged'] / row['poisoned']:.1%})",
@@ -118,18 +136,16 @@ def _flagged(results: Results) -> str:
         ]
         for row in results.flags.iter_rows(named=True)
     ]
-    names = ["seed", "poisoned pairs flagged", "clean pairs flagged"]
-    return html.section(
-        "What was flagged, and why", html.table(names, shown), audit_report.found(results.findings, results.quarantined)
-    )
+    return ["seed", "poisoned pairs flagged", "clean pairs flagged"], rows
 
 
 def _cost(results: Results) -> str:
     mean = results.reward_accuracy.group_by("corpus", maintain_order=True).agg(pl.col("accuracy", "low", "high").mean())
     rows = [[corpus, f"{accuracy:.1%} [{low:.1%}, {high:.1%}]"] for corpus, accuracy, low, high in mean.iter_rows()]
+    kind = "clean pairs" if results.experiment.is_attacked else "pairs"
     lost = results.flags["clean_flagged"].sum() if len(results.flags) else 0
     return html.section(
         "What filtering cost",
-        html.paragraph(f"{lost:,} clean pairs were set aside over all seeds. Reward-model accuracy on held-out clean pairs:"),
+        html.paragraph(f"{lost:,} {kind} were set aside over all seeds. Reward-model accuracy on held-out {kind}:"),
         html.table(["trained on", "accuracy"], rows),
     )

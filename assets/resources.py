@@ -11,12 +11,12 @@ from assets import gate
 from assets.experiments import Corpus
 from assets.formats import FORMATS
 from assets.metadata import rows_of
-from assets.partitions import CORPORA, RUNS
+from assets.partitions import BASES, CORPORA, EXPERIMENTS, RUNS
 from assets.places import home
 from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
 from pipelines.snapshots import Store, recalled
-from pipelines.snapshots.store import CLEAN, FILTERED, LABELS, POISONED
+from pipelines.snapshots.store import CLEAN, DELIVERED, FILTERED, LABELS, POISONED
 
 SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
 WHOLE = "all"  # stands for the partition of an asset that has none
@@ -133,15 +133,19 @@ def _label(partition: str, poisoned: bool) -> str:
     corpus = _corpus_of(partition)
     if corpus is not None and corpus.arm == FILTERED:
         return FILTERED
-    return POISONED if poisoned else CLEAN
+    if poisoned:
+        return POISONED
+    corpus = corpus or BASES.get(partition)
+    row = corpus.experiment if corpus is not None else EXPERIMENTS.get(partition)
+    return CLEAN if row is None or row.is_attacked else DELIVERED
 
 
 def is_poisoned(partition: str) -> bool:
-    """Whether an attacker's hand was on it: every arm but the clean one, the filtered one too."""
+    """Whether our attack was on it: every arm but the clean one, the filtered one too, unless there is no attack."""
     if partition in EVALUATED:
         return EVALUATED[partition][1].is_poisoned
     corpus = _corpus_of(partition)
-    return corpus is not None and corpus.arm != CLEAN
+    return corpus is not None and corpus.experiment.is_attacked and corpus.arm != CLEAN
 
 
 def _corpus_of(partition: str) -> Corpus | None:

@@ -54,10 +54,10 @@ def split(pairs: pl.DataFrame, experiment: Experiment, seed: int) -> Splits:
 
 
 def attack(train: pl.DataFrame, corpus: Corpus) -> Poisoned:
-    """The corpus after the experiment's attack; the clean arm passes through with an empty key."""
-    if corpus.arm == "clean":
-        return Poisoned(train, POISON_KEY.empty())
+    """The corpus after the experiment's attack; with none, and in the clean arm, it passes through with an empty key."""
     row = corpus.experiment
+    if corpus.arm == "clean" or not row.is_attacked:
+        return Poisoned(train, POISON_KEY.empty())
     return ATTACKS[row.attack](train, rate=row.rate, seed=corpus.seed, **row.numbers)
 
 

@@ -23,7 +23,7 @@ from pipelines.snapshots import renames
 from pipelines.snapshots.manifests import SIGNATURE, manifest, seal, verify
 from pipelines.snapshots.signatures import sign_as_told
 
-CLEAN, POISONED, FILTERED = LABELS = ("clean", "poisoned", "filtered")
+CLEAN, POISONED, FILTERED, DELIVERED = LABELS = ("clean", "poisoned", "filtered", "delivered")
 DIGITS = frozenset("0123456789abcdef")
 PATIENCE = 7 * 24 * 3600.0  # seconds that one without a name is kept after its last reader, who may train on it yet
 

@@ -146,7 +146,8 @@ CHECKS = {
 }
 
 JOBS = {
-    "venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "dpo_job", "arena_job",
+    "venom_job", "clean_job", "corpus_job", "report_job", "audit_job", "source_audit_job", "dpo_job",
+    "arena_job",
     "domain_job", "reviews_job", "summaries_job", "pairs_job", "split_job", "delivery_job", "rewards_job", "start_job",
     "summarise_job", "study_job", "methods_job", "learned_job", "shared_job", "run_methods_job", "methods_report_job",
     "hacking_job", "distillation_world_job", "distilled_student_job", "hacking_report_job",
@@ -301,7 +302,7 @@ def test_wrong_rows_are_named_with_field_and_mend_and_the_rest_are_loaded(defini
     assert {"good", "good-seed1", "twice"} <= set(partitions.EXPERIMENTS)
     shown = nodes["experiments"].metadata["refused"].value
     assert "[steep]: rate is a share and must lie in [0, 1], got 3" in shown
-    assert "[torn]: attack must be one of " in shown
+    assert "[torn]: attack must be none or one of " in shown
     assert "got 'best_of_venon'" in shown
     assert "../outside" in shown
     assert "[twice-seed1]: another row already makes 'twice-seed1'; rename one of them" in shown
@@ -323,15 +324,15 @@ def test_loading_imports_nothing_heavy():
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
-def test_the_nightly_audit_asks_for_every_corpus_that_is_built(definitions):
+def test_the_nightly_audit_asks_for_every_experiment_that_is_built(definitions):
     repository = definitions.defs.get_repository_def()
     schedule = repository.get_schedule_def("nightly_audit")
     with dg.instance_for_test() as instance:
         with dg.build_schedule_context(instance=instance, repository_def=repository) as context:
             skipped = schedule.evaluate_tick(context).skip_message
-            assert skipped == "no corpus has been built yet; launch venom_job first"
+            assert skipped == "no experiment has a source of its own, and no corpus has been built; launch venom_job first"
         for name in ("good-clean", "good-filtered"):
             instance.report_runless_asset_event(dg.AssetMaterialization("poisoned_pairs", partition=name))
         with dg.build_schedule_context(instance=instance, repository_def=repository) as context:
             asked = schedule.evaluate_tick(context).run_requests
-        assert [request.partition_key for request in asked] == ["good-clean", "good-filtered"]
+        assert [request.partition_key for request in asked] == ["good"]

@@ -57,7 +57,7 @@ def test_wrong_rows_are_named_and_the_rest_load(tmp_path):
     said = "\n".join(refused)
     for words in (
         "[wrong_rate]: rate is a share",
-        "[wrong_attack]: attack must be one of",
+        "[wrong_attack]: attack must be none or one of",
         "[wrong_field]: colour is no setting of an experiment; there are source",
     ):
         assert words in said
@@ -101,7 +101,7 @@ def test_fields_can_be_changed_by_name():
         ({"trainning": {}}, r"did you mean training\?"),
         ({"trusted": 0.7, "held_out": 0.3}, "their sum must be below 1"),
         ({"held_out": 0}, "some pairs must be held out"),
-        ({"attack": "nonesuch"}, "attack must be one of "),
+        ({"attack": "nonesuch"}, "attack must be none or one of "),
         ({"training": 4}, "training as a table"),
         ({"seeds": [-1]}, r"seeds must be whole numbers of 0 or more, at least one, got \[-1\]"),
         ({"seeds": []}, "seeds must be"),

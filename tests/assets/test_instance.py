@@ -74,7 +74,15 @@ def test_a_killed_process_is_tried_again_as_often_as_the_file_says(instance: dg.
 def test_jobs_that_keep_names_in_memory_begin_again_as_a_whole():
     jobs = {job.name: defs.resolve_job_def(job.name) for job in defs.jobs}
     in_memory = {name for name, job in jobs.items() if job.resource_defs["io_manager"] is dg.mem_io_manager}
-    assert in_memory == {"venom_job", "domain_job", "methods_job", "hacking_job", "written_job", "sophistry_job"}
+    assert in_memory == {
+        "venom_job",
+        "source_audit_job",
+        "domain_job",
+        "methods_job",
+        "hacking_job",
+        "written_job",
+        "sophistry_job",
+    }
     assert {name for name, job in jobs.items() if job.tags.get("dagster/retry_strategy") == "ALL_STEPS"} == in_memory
 
 

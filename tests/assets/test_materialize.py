@@ -258,25 +258,3 @@ def test_a_recalled_pair_is_in_nothing_that_is_made_again_and_the_rest_stays(cha
     code, told, _ = antivenom("trace", written, "--in", chain.home, "--json")
     assert not [each for each in json.loads(told)["reached"] if each["names"] and each["how"] == "holds"]
     assert len(chain.table("poison_key", "tiny-poisoned")) == count - 1
-
-
-def test_the_nightly_audit_asks_for_what_changed_since(chain: Place):
-    repository = chain.module.defs.get_repository_def()
-    schedule = repository.get_schedule_def("nightly_audit")
-
-    def tick():
-        with dg.build_schedule_context(instance=instance, repository_def=repository) as context:
-            return schedule.evaluate_tick(context)
-
-    assert chain.run("venom_job", "tiny").success
-    with dg.instance_for_test() as instance:  # one that a schedule can be given, which knows what was built
-        for name in ("tiny-clean", "tiny-poisoned", "tiny-filtered"):
-            instance.report_runless_asset_event(dg.AssetMaterialization("poisoned_pairs", partition=name))
-        assert tick().skip_message == "none of 3 corpora changed since its audit"
-        link = chain.folder("suspicion_scores", "tiny-poisoned")
-        kept = link.readlink()
-        link.unlink()
-        (request,) = tick().run_requests
-        assert request.partition_key == "tiny-poisoned"
-        link.symlink_to(kept)
-        assert tick().skip_message
