@@ -36,7 +36,12 @@ def _audits(row: Experiment) -> Iterator[tuple[str, str]]:
     yield from (("audit_job", each.name) for each in found)
 
 
-@dg.schedule(job=source_audit_job, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)
+@dg.schedule(
+    job=source_audit_job,
+    cron_schedule="0 2 * * *",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Audits each night every source of yours, and what else was built, of which anything changed since its audit.",
+)
 def nightly_audit(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Audits each night every source that people delivered, and what else has been built, where anything changed since."""
     from assets.definitions import defs

@@ -3,39 +3,21 @@
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ports import free_port
-from tests.ui.served import LONG, Dagster, stop
+from tests.ui.driving import ROOT, launch, needs_browser, picture, serving, tab
+from tests.ui.served import LONG, Dagster
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it (Debian: apt-get install chromium)"),
-]
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) -> Iterator[Dagster]:
-    """`dagster dev` as `make ui` starts it, with a tiny experiment, in a process group of its own."""
+    """`dagster dev` as `make ui` starts it, with a tiny experiment."""
     folder = tmp_path_factory.mktemp("ui")
     (folder / "experiments.toml").write_text(tiny("tiny"))
     (folder / "home").mkdir()
@@ -46,44 +28,14 @@ def dagster(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., str]) 
         "ANTIVENOM_HOME": str(folder / "tables"),
         "ANTIVENOM_EXPERIMENTS": str(folder / "experiments.toml"),
     }
-    port = free_port()
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    found = Dagster(f"http://127.0.0.1:{port}", folder / "log")
-    try:
-        found.wait("the code location is loaded", found.is_loaded)
+    with serving(folder / "log", environment) as found:
         yield found
-    finally:
-        stop(server)
 
 
 @pytest.fixture(scope="module")
 def page(dagster: Dagster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A tab of a headless Chromium, Dagster's invitation to its community put away whenever it comes."""
-    from playwright.sync_api import sync_playwright
-
-    profile = str(tmp_path_factory.mktemp("profile"))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            profile, executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1500, "height": 900}
-        )
-        tab = browser.pages[0]
-        tab.set_default_timeout(LONG * 1000)
-        tab.add_locator_handler(tab.get_by_role("button", name="Skip"), lambda skip: skip.click())
-        yield tab
-        browser.close()
-
-
-def picture(page: Any, name: str, left: int, top: int) -> None:
-    """Saves what is right of `left` and below `top` where ANTIVENOM_SCREENSHOTS says."""
-    if folder := os.environ.get("ANTIVENOM_SCREENSHOTS"):
-        size = page.viewport_size
-        clip = {"x": left, "y": top, "width": size["width"] - left, "height": size["height"] - top}
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png", clip=clip)
+    with tab(tmp_path_factory.mktemp("profile")) as found:
+        yield found
 
 
 def confirm(page: Any, until: Any) -> None:
@@ -117,19 +69,6 @@ def test_a_click_materializes_an_asset_and_its_page_tells_of_it(dagster: Dagster
     page.goto(f"{dagster.url}/assets/preference_pairs?view=checks")
     page.get_by_text("pairs_are_well_formed").first.wait_for()
     page.get_by_text("expectations are met").first.wait_for()
-
-
-def launch(dagster: Dagster, page: Any, job: str, partition: str) -> None:
-    """One partition of a job by its launchpad, to its end."""
-    page.goto(f"{dagster.url}/locations/assets.definitions/jobs/{job}/playground")
-    page.get_by_placeholder("Partition").click()
-    page.get_by_placeholder("Partition").fill(partition)  # of a long list only what is in sight is there to be clicked
-    page.get_by_text(partition, exact=True).first.click()
-    page.wait_for_timeout(1000)  # it begins to make the partition's configuration, and meanwhile takes no click
-    page.get_by_text("Generating configuration").wait_for(state="hidden")
-    page.get_by_role("button", name="Launch Run").click()
-    page.wait_for_url("**/runs/*")
-    dagster.must_succeed(job)
 
 
 def test_one_launch_runs_the_whole_chain_to_its_report(dagster: Dagster, page: Any):
