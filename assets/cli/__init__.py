@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 COMMANDS: tuple[Callable[..., None], ...] = (
-    audit.audit, corpora.poison, corpora.filter_, models.train, models.eval_, trusting.sign, trusting.verify,
+    audit.audit, corpora.poison, corpora.filter_, models.train, models.eval_, trusting.sign, trusting.attest, trusting.verify,
     tracing.trace, recalling.recall, experiments.experiment, arena.arena, experiments.demo, sandbox.sandbox,
     questions.questions, doctor.doctor,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import polars as pl
 import typer
 
 from pipelines.schema import DataError
+from pipelines.snapshots import is_published
 from pipelines.sources import records
 
 Source = Annotated[
@@ -99,6 +101,30 @@ def write_rejects(rejects: pl.DataFrame, folder: Path) -> None:
 def write_json(file: Path, facts: Mapping[str, Any]) -> None:
     """The facts as a file that people can read too."""
     file.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_file(out: Path, facts: Mapping[str, Any], mark: str) -> None:
+    """The facts as one file outside of what is published, in the place of an earlier one that has the `mark` among its facts.
+
+    DataError where something else stands there, or the folder is a published one, which the file would change.
+    """
+    around = next((folder for folder in out.resolve().parents if is_published(folder)), None)
+    if around is not None:
+        raise DataError(f"{out}: {around} was published, and no file may come to it; name a file elsewhere")
+    if out.exists() and not _has(out, mark):
+        raise DataError(f"{out}: something else stands there, and would be lost; name another file or clear it away")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
+    write_json(aside, facts)
+    aside.replace(out)
+
+
+def _has(file: Path, mark: str) -> bool:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and mark in found
 
 
 def say(facts: Mapping[str, Any], as_json: bool, *lines: str) -> None:

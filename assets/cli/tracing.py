@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from assets.cli import chaining
 from assets.cli.common import AsJson, say
 from assets.places import home
 from pipelines.schema import DataError
@@ -20,25 +21,32 @@ Within = Annotated[
 ]
 Audit = Annotated[Path | None, typer.Option("--audit", help="folder of an audit, in place of pair ids: what it flagged")]
 Reason = Annotated[str, typer.Option("--reason", help="only the finding whose reason has these words")]
+Chained = Annotated[
+    bool, typer.Option("--chain", help="also where each pair came from, by which steps, and what an attack made of what")
+]
 
 
 def trace(
-    pair_ids: PairIds = None, within: Within = None, audit: Audit = None, reason: Reason = "", as_json: AsJson = False
+    pair_ids: PairIds = None,
+    within: Within = None,
+    audit: Audit = None,
+    reason: Reason = "",
+    chain: Chained = False,
+    as_json: AsJson = False,
 ) -> None:
     """Which snapshots, models and evaluations a pair or a finding reached; exit code 3 where there are any, 0 where none."""
-    from pipelines.snapshots import tracing
+    from pipelines.snapshots import provenance, tracing
 
     wanted, places = pairs_of(pair_ids, audit, reason), places_of(within)
     nodes = tracing.found(places)
     steps = tracing.reached(nodes, wanted)
     lines = [f"  {SAID[step.how]:<31} {step.node.told.get('kind', '?'):<20} {_called(step)}" for step in steps]
-    facts = [_facts(step) for step in steps]
-    say(
-        {"pairs": wanted, "folders": len(nodes), "reached": facts},
-        as_json,
-        f"{len(wanted):,} pairs, {len(nodes):,} published folders: {len(steps):,} were reached",
-        *lines,
-    )
+    facts = {"pairs": wanted, "folders": len(nodes), "reached": [_facts(step) for step in steps]}
+    if chain:
+        found = {pair_id: provenance.chains(nodes, pair_id) for pair_id in dict.fromkeys(wanted)}
+        facts["chains"] = {pair_id: [chaining.facts(each) for each in own] for pair_id, own in found.items()}
+        lines += [line for own in found.values() for each in own for line in chaining.lines(each)]
+    say(facts, as_json, f"{len(wanted):,} pairs, {len(nodes):,} published folders: {len(steps):,} were reached", *lines)
     if steps:
         raise typer.Exit(REACHED)
 

@@ -1,4 +1,4 @@
-"""Commands on trust: keys new, keys revoke, keys list, sign, verify."""
+"""Commands on trust: keys new, keys revoke, keys list, sign, attest, verify."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.common import AsJson, say
+from assets import gate
+from assets.cli.common import AsJson, say, write_file
 from assets.places import home
 from pipelines import snapshots
-from pipelines.snapshots import signatures, trust
+from pipelines.schema import DataError
+from pipelines.snapshots import attestations, signatures, trust
 
 TrustFile = Annotated[Path | None, typer.Option("--trust", help="file of trusted keys; else ANTIVENOM_TRUST, else the store's")]
 Published = Annotated[Path, typer.Argument(help="a folder that antivenom published")]
+PrivateKey = Annotated[Path, typer.Option("--key", envvar=signatures.KEY, help="file of the private key")]
 PASSWORD = typer.Option("--password", envvar=signatures.PASSWORD, help="what the key's file is locked with", show_default=False)
 
 
@@ -61,7 +64,7 @@ def list_(trust_file: TrustFile = None, as_json: AsJson = False) -> None:
 
 def sign(
     folder: Published,
-    key: Annotated[Path, typer.Option("--key", envvar=signatures.KEY, help="file of the private key")],
+    key: PrivateKey,
     password: Annotated[str, PASSWORD] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -71,14 +74,38 @@ def sign(
     say({"folder": str(folder), "key": str(key)}, as_json, f"{folder}: signed with {key}")
 
 
-def verify(folder: Published, trust_file: TrustFile = None, as_json: AsJson = False) -> None:
+def attest(
+    folder: Published,
+    key: PrivateKey,
+    out: Annotated[Path, typer.Option("--out", help="file for the attestation, beside the folder")],
+    password: Annotated[str, PASSWORD] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Attests how a published folder was made, and of what, in a form that others check: in-toto, SLSA provenance, DSSE."""
+    gate.check_snapshot(folder)
+    write_file(out, attestations.attest(folder, key, password), "payloadType")
+    say({"folder": str(folder), "attestation": str(out), "key": str(key)}, as_json, f"{out}: attests {folder}, by {key}")
+
+
+def verify(
+    folder: Published,
+    trust_file: TrustFile = None,
+    attestation: Annotated[Path | None, typer.Option(help="what antivenom attest wrote, in place of a signature")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Compares every file of a published folder with the digest in its manifest, and its signature with the trusted keys."""
     found = snapshots.verify(folder)
     held = trust.read(trust_file) if trust_file else trust.in_force(home())
-    by = None if held is None else signatures.signer(folder, held).name
-    told = f"signed by {by}" if by else "nobody's signature was asked for: there is no file of trusted keys"
+    if attestation is not None and held is None:
+        raise DataError(f"{attestation}: is held against trusted keys, and there is no file of any; name it with --trust")
+    by, how = None, "signed"
+    if attestation is not None and held is not None:
+        by, how = attestations.attester(folder, attestation, held).name, "attested"
+    elif held is not None:
+        by = signatures.signer(folder, held).name
+    told = f"{how} by {by}" if by else "nobody's signature was asked for: there is no file of trusted keys"
     say(
-        {"folder": str(folder), "files": len(found["files"]), "snapshot": found["snapshot"], "signed_by": by},
+        {"folder": str(folder), "files": len(found["files"]), "snapshot": found["snapshot"], f"{how}_by": by},
         as_json,
         f"{len(found['files'])} files are as they were published; {told}",
     )

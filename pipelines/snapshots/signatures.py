@@ -3,7 +3,6 @@ an in-toto statement in a Sigstore bundle), by an elliptic key that needs no ser
 """
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -50,7 +49,7 @@ def sign(folder: Path, key: Path, password: str = "") -> None:
     try:
         signer = signing.Config().use_elliptic_key_signer(private_key=key, password=password.encode() or None)  # type: ignore[arg-type]
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{key}: no private key that can be read ({error}); make one with antivenom keys new") from None
+        raise unreadable(key, error) from None
     aside = folder / f".{SIGNATURE}"
     signer.set_hashing_config(_of_manifest()).sign(folder, aside)
     aside.replace(folder / SIGNATURE)
@@ -66,16 +65,21 @@ def signer(folder: Path, trust: Trust, today: date | None = None) -> Key:
     """The trusted key that signed a folder's manifest; DataError where there is none, and why."""
     if not (folder / SIGNATURE).is_file():
         raise DataError(f"{folder}: is not signed; sign it with antivenom sign, or ask who made it")
-    found = _signed_by(folder, trust.keys)
+    return held_to(trust, next((key for key in trust.keys if _verifies(folder, key)), None), folder, today)
+
+
+def held_to(trust: Trust, found: Key | None, signed: Path, today: date | None = None) -> Key:
+    """The key whose signature was `found`; DataError where there is none, and where it is not trusted on that day."""
     if found is None:
-        raise DataError(f"{folder}: is signed by no key of {trust.file}, or its manifest was changed; ask who made it")
+        raise DataError(f"{signed}: is signed by no key of {trust.file}, or what was signed was changed; ask who made it")
     if why := found.refused(today or datetime.now(UTC).date()):
-        raise DataError(f"{folder}: is signed by {found.name}, whose key {why}; have it signed by a key that is trusted")
+        raise DataError(f"{signed}: is signed by {found.name}, whose key {why}; have it signed by a key that is trusted")
     return found
 
 
-def _signed_by(folder: Path, keys: Iterable[Key]) -> Key | None:
-    return next((key for key in keys if _verifies(folder, key)), None)
+def unreadable(key: Path, error: Exception) -> DataError:
+    """What is said of a file that holds no private key, or a locked one."""
+    return DataError(f"{key}: no private key that can be read ({error}); make one with antivenom keys new")
 
 
 def _verifies(folder: Path, key: Key) -> bool:
