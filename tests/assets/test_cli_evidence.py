@@ -111,3 +111,30 @@ def test_an_attestation_is_held_against_trusted_keys_or_not_believed(antivenom, 
     code, _, error = antivenom("verify", "filtered", "--attestation", "said.json")
     assert (code, "name it with --trust" in error) == (2, True)
     assert "attested by us" in antivenom("verify", "filtered", "--attestation", "said.json", "--trust", "elsewhere.json")[1]
+
+
+def test_tables_are_described_and_what_is_still_to_be_told_is_named(antivenom, here):
+    words = ("croissant", "poisoned", "--out", "about/poisoned.json", "--license", "CC-BY-4.0")
+    code, said, _ = antivenom(*words, "--json")
+    assert (code, json.loads(said)["lacking"]) == (0, ["url", "creator", "datePublished"])
+    found = json.loads(Path("about/poisoned.json").read_text())
+    assert found["name"] == "POISONED poisoned"
+    assert {each["contentUrl"] for each in found["distribution"]} == {
+        "../poisoned/pairs.parquet", "../poisoned/poison_key.parquet",
+    }  # fmt: skip
+    told = antivenom(*words, "--url", "https://example.org", "--creator", "us", "--date", "2026-05-01")[1]
+    assert "was not told" not in told
+    for more, error in (
+        (("--url", "javascript:alert(1)"), "begins with https://"),
+        (("--date", "soon"), "--date is a day such as 2026-05-01"),
+    ):
+        code, _, told = antivenom(*words, *more)
+        assert (code, error in told) == (2, True), told
+    assert "no readable manifest.json" in antivenom("croissant", "about", "--out", "other.json")[2]
+
+
+def test_what_nobody_signed_is_not_described_where_trust_is_in_force(antivenom, trusted, monkeypatch):
+    words = ("croissant", "filtered", "--out", "filtered.json")
+    assert "filtered: is not signed" in antivenom(*words)[2]
+    monkeypatch.setenv("ANTIVENOM_ALLOW", "unsigned")
+    assert antivenom(*words)[0] == 0
