@@ -43,6 +43,7 @@ TYPES: Mapping[str, str] = {
     **{f"{sign}Int{bits}": f"cr:{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
     **{f"Float{bits}": f"cr:Float{bits}" for bits in (32, 64)},
 }
+POISONED = "POISONED for defence research: holds, or was made of, pairs that an attack wrote. "
 ASKED = ("license", "url", "creator", "datePublished")  # of every data set, and known to whoever publishes alone
 
 
@@ -75,8 +76,8 @@ def lacking(told: Mapping[str, str]) -> list[str]:
 
 def _about(found: Mapping[str, Any]) -> str:
     rows = sum(table["rows"] for table in found["tables"].values())
-    poison = "POISONED for defence research: holds, or was made of, pairs that an attack wrote. " if found.get("poisoned") else ""
-    return f"{poison}{found.get('kind')}, published by antivenom: {rows} rows in {len(found['tables'])} tables."
+    label = POISONED if found.get("poisoned") else ""
+    return f"{label}{found.get('kind')}, published by antivenom: {rows} rows in {len(found['tables'])} tables."
 
 
 def _said(told: Mapping[str, str]) -> dict[str, Any]:
@@ -131,12 +132,13 @@ def _table(file: Path, rows: int) -> dict[str, Any]:
 def _records(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
     fields = _fields(file, table)
     left = sorted(table["columns"].keys() - {field["name"] for field in fields})
-    words = [each.about for each in _known(table)[-1:]] + ([f"Not described, for their types: {', '.join(left)}."] if left else [])
+    words = [f"{table['rows']} rows.", *(each.about for each in _known(table)[-1:])]
+    words += [f"Not described, for their types: {', '.join(left)}."] if left else []
     return {
         "@type": "cr:RecordSet",
         "@id": _id(file),
         "name": file.removesuffix(".parquet"),
-        "description": " ".join([f"{table['rows']} rows.", *words]),
+        "description": " ".join(words),
         "field": fields,
     }
 
