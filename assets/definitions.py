@@ -85,6 +85,7 @@ defs = dg.Definitions(
         method_runs.methods_report,
         reports.ranking,
         reports.venom_report,
+        reports.evidence,
         arenas.arena,
         distillation.distillation_world,
         distillation.distilled_student,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;max-width:62rem;margin:2rem auto;padding:0 1rem}
@@ -48,6 +49,11 @@ def section(title: str, *body: str) -> str:
 def paragraph(words: str) -> str:
     """Plain words."""
     return f"<p>{text(words)}</p>"
+
+
+def link(words: str, place: str) -> str:
+    """Words that lead to a file beside the page: a path, whatever scheme it looks like."""
+    return f'<a href="./{quote(visible(place))}">{text(words)}</a>'
 
 
 def verdict(words: str, *, bad: bool) -> str:

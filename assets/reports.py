@@ -6,8 +6,10 @@ import dagster as dg
 import polars as pl
 
 from assets import pictures
-from assets.metadata import OWNERS, picture, rows_of
+from assets.metadata import OWNERS, picture, progress, rows_of
 from assets.partitions import CORPORA, EXPERIMENTS, by_corpus, by_experiment, from_corpora
+from assets.places import home
+from assets.resources import WHOLE, Snapshots
 
 
 def _table(description: str) -> dg.AssetOut:
@@ -37,6 +39,34 @@ def ranking(
     told = {"picture of ROC": picture(pictures.roc(curves), "receiver operating characteristic")} if len(curves) else {}
     flags = pl.DataFrame([detecting.flags(corpus, suspicion_scores, poison_key)])
     return detecting.rates(corpus, suspicion_scores, poison_key), dg.Output(curves, metadata=told), flags
+
+
+@dg.multi_asset(
+    outs={
+        "evidence": dg.AssetOut(
+            group_name="reports",
+            owners=OWNERS,
+            kinds={"polars", "parquet"},
+            description="A row a requirement of OWASP AISVS C1 on training data: how much the store shows for it, and where.",
+        ),
+        "evidence_report": dg.AssetOut(
+            group_name="reports",
+            owners=OWNERS,
+            kinds={"html"},
+            description="The same as a page, with links to manifests, audits and signatures. A person must judge.",
+        ),
+    }
+)
+def evidence(context: dg.AssetExecutionContext) -> tuple[dg.Output[pl.DataFrame], dg.Output[str]]:
+    """Compares every snapshot of the store with its digests, and says what there is for each requirement."""
+    from assets.evidence import examined, page, seen
+
+    found = seen.look([home()], progress(context), seen.switched_on(context.instance))
+    told = page.facts(examined(found), found, beside=Snapshots().place("evidence_report", WHOLE))
+    rows = pl.DataFrame(told["controls"], schema_overrides={"files": pl.List(pl.String())})
+    said = {"standard": told["standard"], "a person must judge": told["judged"], "changed": len(told["changed"])}
+    shown = {"requirements": rows_of(rows.drop("files"))}
+    return dg.Output(rows, metadata={**said, **shown}), dg.Output(page.page(told), metadata={**said, **shown})
 
 
 TOLD = ("attack_success", "detection", "roc_curves", "flags", "reward_accuracy", "findings", "quarantined_pairs")

@@ -63,7 +63,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 COMMANDS: tuple[Callable[..., None], ...] = (
     audit.audit, corpora.poison, corpora.filter_, models.train, models.eval_, trusting.sign, trusting.attest, trusting.verify,
     tracing.trace, recalling.recall, experiments.experiment, arena.arena, experiments.demo, sandbox.sandbox,
-    questions.questions, describing.croissant, doctor.doctor,
+    questions.questions, describing.croissant, describing.evidence, doctor.doctor,
 )  # fmt: skip
 #: commands of two words
 GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {

@@ -1,4 +1,4 @@
-"""What is told of published folders to others: croissant."""
+"""What is told of published folders to others: croissant, evidence."""
 
 from datetime import date
 from pathlib import Path
@@ -7,10 +7,14 @@ from typing import Annotated
 import typer
 
 from assets import gate
-from assets.cli.common import AsJson, say, write_file
+from assets.cli.common import AsJson, Out, say, working, write_file, write_json
+from assets.cli.tracing import places_of
 from assets.cli.trusting import Published
 from pipelines.schema import DataError
 from pipelines.snapshots import croissant as words
+from pipelines.snapshots import staged
+
+CHANGED = 3
 
 
 def croissant(
@@ -32,6 +36,36 @@ def croissant(
     also = [f"Croissant asks of every data set for what was not told: {', '.join(lacking)}"] if lacking else []
     facts = {"folder": str(folder), "croissant": str(out), "tables": sets, "lacking": lacking}
     say(facts, as_json, f"{out}: describes {', '.join(sets)}", *also)
+
+
+def evidence(
+    out: Out,
+    places: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PLACE]...", help="folders to look in; else this one and the store")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shows what there is for each requirement of OWASP AISVS C1 on training data: evidence.html, .json and .csv.
+
+    Exit code 3 where a folder has changed since it was published. Whether a requirement is met, a person must judge.
+    """
+    from assets.evidence import examined, page, seen
+
+    with working("evidence", quiet=as_json) as watch:
+        found = seen.look(places_of(places), watch, seen.running())
+    if not found.whole and not found.broken:
+        looked = ", ".join(map(str, places_of(places)))
+        raise DataError(f"{looked}: nothing there was published by antivenom; name a folder of it, or a folder of such")
+    told = page.facts(examined(found), found, beside=out)
+    with staged(out, "evidence", {name: told[name] for name in ("standard", "folders", "changed")}) as folder:
+        write_json(folder / "evidence.json", told)
+        (folder / "evidence.csv").write_text(page.table(told), encoding="utf-8")
+        (folder / "evidence.html").write_text(page.page(told), encoding="utf-8")
+    lines = [f"  {row['control']:<12} {row['status']:<12} {row['asks']}" for row in told["controls"]]
+    changed = [f"  CHANGED: {each}" for each in told["changed"]]
+    say({**told, "out": str(out)}, as_json, *lines, *changed, f"{told['judged']}", f"report: {out / 'evidence.html'}")
+    if changed:
+        raise typer.Exit(CHANGED)
 
 
 def _address(url: str) -> str:

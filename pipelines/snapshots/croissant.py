@@ -126,7 +126,8 @@ def _file(file: Path, beside: Path, name: str, digest: str) -> dict[str, Any]:
 
 def _table(file: Path, rows: int) -> dict[str, Any]:
     """Its columns in the order of the file, which a manifest does not keep."""
-    return {"rows": rows, "columns": {name: str(dtype) for name, dtype in pl.read_parquet_schema(file).items()}}
+    schema = pl.scan_parquet(file, glob=False).collect_schema()
+    return {"rows": rows, "columns": {name: str(dtype) for name, dtype in schema.items()}}
 
 
 def _records(file: str, table: Mapping[str, Any]) -> dict[str, Any]:

@@ -179,12 +179,13 @@ def _is_of(inside: Path, told: Mapping[str, Any]) -> bool:
 
 def _described(folder: Path, name: str) -> dict[str, Any]:
     file = folder / name
-    schema = pl.read_parquet_schema(file)
+    table = pl.scan_parquet(file, glob=False)  # whatever its name looks like
+    schema = table.collect_schema()
     told: dict[str, Any] = {
-        "rows": pl.scan_parquet(file).select(pl.len()).collect().item(),
+        "rows": table.select(pl.len()).collect().item(),
         "columns": {column: str(dtype) for column, dtype in schema.items()},
     }
     if schema.get("pair_id") == pl.String():
-        ids = membership.ids_of(pl.read_parquet(file, columns=["pair_id"])["pair_id"])
+        ids = membership.ids_of(pl.read_parquet(file, columns=["pair_id"], glob=False)["pair_id"])
         told["pairs"] = membership.write(ids, file.with_suffix(membership.SUFFIX))
     return told

@@ -142,8 +142,7 @@ def _is_key(node: Node, name: str) -> bool:
 def _rows(node: Node, name: str, column: str, number: int, wanted: Iterable[str]) -> list[dict[str, Any]]:
     """Rows of a table whose `column` names the pair, however often; of the columns that it has."""
     file = node.folder / name
-    there = pl.read_parquet_schema(file)
-    table = pl.read_parquet(file, columns=list(dict.fromkeys([column, *(each for each in wanted if each in there)])))
+    table = pl.read_parquet(file, columns=list({column, *wanted} & node.told["tables"][name]["columns"].keys()), glob=False)
     return table.filter(recalled.among(table[column], {number})).to_dicts()
 
 

@@ -112,6 +112,8 @@ GRAPH = {
     "arena_detection": ("arena", None, ""),
     "arena_retrained": ("arena", None, ""),
     "arena_report": ("arena", None, ""),
+    "evidence": ("reports", None, ""),
+    "evidence_report": ("reports", None, ""),
     "venom_report": (
         "reports",
         "by_experiment",

@@ -197,3 +197,12 @@ def test_a_manifest_whose_parts_are_something_else_is_named(wrong, tmp_path):
     file.write_text(json.dumps({**json.loads(file.read_text()), **wrong}))
     with pytest.raises(DataError, match=r"out: no readable manifest\.json"):
         manifest(tmp_path / "out")
+
+
+def test_a_folder_whose_name_looks_like_a_pattern_is_a_folder(tmp_path):
+    import polars as pl
+
+    with staged(tmp_path / "a[1*?", "letters") as aside:
+        pl.DataFrame({"pair_id": ["0000000000000001"]}).write_parquet(aside / "t[2.parquet")
+    told = verify(tmp_path / "a[1*?")["tables"]["t[2.parquet"]
+    assert (told["rows"], list(told["columns"])) == (1, ["pair_id"])
