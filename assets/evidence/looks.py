@@ -35,8 +35,9 @@ def inventory(seen: Seen) -> Answer:
         return none(NO_CORPUS)
     signed = sum(node.snapshot in seen.signed for node in sources)
     said = f"{_corpora(sources)} came in: manifests have digests or names of what they were made of, command and settings"
-    lacks = "licence, way of collecting and limits of use are not asked for"
-    return partly(f"{said}; signatures say who answers for {signed:,} of them; {lacks}", sources)
+    poisoned = sum(bool(node.told.get("poisoned")) for node in sources)
+    told = f"signatures say who answers for {signed:,} of them, and {poisoned:,} labelled as poisoned"
+    return partly(f"{said}; {told}; licence, way of collecting and limits of use are not asked for", sources)
 
 
 def integrity(seen: Seen) -> Answer:
@@ -71,7 +72,8 @@ def detection(seen: Seen) -> Answer:
         return none("no audit is here")
     pairs, flagged = (sum(counts) for counts in zip(*map(_flagged, audits), strict=True))
     by = f"{counted(len(audits), 'audit', 'audits')} by {counted(len(seen.detectors()), 'detector', 'detectors')}"
-    said, files = f"{by} flagged {flagged:,} of {counted(pairs, 'pair', 'pairs')}", (*audits, *seen.parted())
+    said = f"{by} flagged {flagged:,} of {counted(pairs, 'pair', 'pairs')}, and no audit finds all poison (docs/arena.md)"
+    files = (*audits, *seen.parted())
     of = counted(len(models), "model", "models")
     if models and not without:
         return evidence(f"{said}; all of {of} learned from what an audit parted", files, *REPORT)

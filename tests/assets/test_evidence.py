@@ -79,16 +79,23 @@ def test_a_corpus_and_its_audit_speak_to_some_and_prove_nothing(store):
     scores = audit(store, [clean], "label_doubt", "phrase_lift")
     corpus(store, [clean, scores], LETTERS[1:])
     found = answers(store)
+    assert "0 labelled as poisoned" in found["v1.0-C1.1.2"].said
     assert {name for name, answer in found.items() if answer.status == Status.PARTLY} == {
         f"v1.0-C1.{each}" for each in ("1.1", "1.2", "1.3", "1.4", "2.2", "3.1", "3.2")
     }
     assert found["v1.0-C1.1.1"].said.startswith("2 corpora with tables of pair_id, row, prompt")
     assert found["v1.0-C1.1.2"].said.startswith("1 corpus came in")
-    assert "1 audit by 2 detectors flagged 1 of 3 pairs; no model is here" in found["v1.0-C1.3.1"].said
+    assert found["v1.0-C1.3.1"].said.startswith("1 audit by 2 detectors flagged 1 of 3 pairs")
+    assert found["v1.0-C1.3.1"].said.endswith("; no model is here")
     assert found["v1.0-C1.3.2"].said.startswith("label_doubt held every label")
     assert found["v1.0-C1.3.5"].status == Status.NONE, "neither detector looks at texts alone"
     assert store.folder(clean) / "manifest.json" in found["v1.0-C1.1.2"].files
     assert all(file.is_file() for answer in found.values() for file in answer.files)
+
+
+def test_poison_stays_labelled(store):
+    store.publish("pairs", lambda folder: LETTERS.write_parquet(folder / "t.parquet"), {"poisoned": True})
+    assert "1 labelled as poisoned" in answers(store)["v1.0-C1.1.2"].said
 
 
 def test_columns_of_others_are_no_evidence_of_few_fields(store):
