@@ -80,8 +80,8 @@ HEAD = (
     "|---|---|---|---|---|---|",
 )
 CLOSING = """Access, logs and encryption are asked for in other chapters and in OWASP ASVS; operating systems, disks and
-labelling platforms serve those, and we do not. Lineage, which earlier drafts asked for here, is told by `antivenom trace --chain` and
-`antivenom attest` all the same ([trust](trust.md))."""
+labelling platforms serve those, and we do not. Lineage, which earlier drafts asked for here, is told by
+`antivenom trace --chain` and `antivenom attest` all the same ([trust](trust.md))."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What there is to judge by: every published folder of some places, compared with its digests now, and who signed it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,18 +63,18 @@ class Seen:
         return [name for name in DETECTORS if name in found]
 
 
-def look(places: Iterable[Path], watch: Watch = silent, switched_on: Iterable[str] | None = None) -> Seen:
+def look(places: Sequence[Path], watch: Watch = silent, switched_on: Iterable[str] | None = None) -> Seen:
     """All published folders in these places; DataError for a place, a manifest or a file of keys that is none."""
     nodes = [node for node in tracing.found(places) if node.told.get("kind") not in KINDS]
-    whole: list[Node] = []
+    there = [folder for place in places for folder in tracing.folders(place)]  # copies of one snapshot each by itself
     broken: dict[Path, str] = {}
-    for at, node in enumerate(nodes):
-        watch("comparing", at, len(nodes))
+    for at, folder in enumerate(there):
+        watch("comparing", at, len(there))
         try:
-            verify(node.folder)
-            whole.append(node)
+            verify(folder)
         except DataError as error:
-            broken[node.folder] = str(error)
+            broken[folder] = str(error)
+    whole = [node for node in nodes if node.folder not in broken]
     held = trust.in_force(home())
     signed = {} if held is None else {node.snapshot: by for node in whole if (by := _signer(node, held))}
     return Seen(tuple(whole), broken, signed, None if switched_on is None else tuple(switched_on))

@@ -64,7 +64,7 @@ def found(places: Iterable[Path]) -> list[Node]:
     """Every published folder in these and the stores in these, each once; parents come first."""
     nodes: dict[str, Node] = {}
     names = cache(_names)
-    for folder in (folder for place in places for folder in _folders(place)):
+    for folder in (folder for place in places for folder in folders(place)):
         named = names(folder.parent.parent).get(folder.name, ()) if folder.parent.name == "snapshots" else ()
         node = Node(folder, manifest(folder), tuple(named))
         nodes.setdefault(node.snapshot, node)
@@ -102,7 +102,8 @@ def _way(node: Node, parent: Step, numbers: list[int]) -> str:
     return BESIDE
 
 
-def _folders(place: Path) -> Iterator[Path]:
+def folders(place: Path) -> Iterator[Path]:
+    """Every published folder in a place, copies of one another too; DataError for what is no folder."""
     if not place.is_dir():
         raise DataError(f"{place}: no folder; name one that antivenom published into")
     for folder, inside, files in os.walk(place):

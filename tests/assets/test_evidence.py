@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,6 +181,16 @@ def test_a_folder_that_was_changed_is_evidence_of_nothing(store):
     told = page.facts(found, looked, beside=store.root)
     assert re.search(r"table\.parquet: changed since it was published", told["changed"][0])
     assert "Changed since it was published" in page.page(told)
+
+
+def test_a_copy_that_was_changed_is_not_hidden_by_the_snapshot_that_was_not(store, tmp_path):
+    whole = corpus(store)
+    shutil.copytree(store.folder(whole), tmp_path / "copy")
+    (tmp_path / "copy" / "table.parquet").write_bytes(b"x")
+    looked = seen.look([store.root, tmp_path / "copy"])
+    assert [node.snapshot for node in looked.whole] == [whole]
+    assert list(looked.broken) == [tmp_path / "copy"]
+    assert "1 of 2 folders not as published" in examined(looked)["v1.0-C1.1.3"].said
 
 
 def test_what_runs_by_itself_is_told_as_far_as_it_is_known(store):

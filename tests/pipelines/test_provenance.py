@@ -125,11 +125,16 @@ def test_in_a_store_assets_are_what_makes_and_inputs_are_not_sources(tmp_path):
     other = table("experiments", pl.DataFrame({"x": [1]}))
     first = table("preference_pairs", CLEAN, [other])
     table("training_pairs", CLEAN[:2], [first])
+    table("poisoned_pairs", BAD, [first])
+    key = table("poison_key", KEY, [first])
     (chain,) = told(tmp_path, A)
     assert [(each.made_by, [node.snapshot for node in each.of], each.given) for each in chain.transforms] == [
         ("preference_pairs", [], ()),
         ("training_pairs", [first], ()),
     ]
+    mine, host = told(tmp_path, Z)
+    assert [(each.key.snapshot, each.host_pair_id) for each in mine.written] == [(key, B)]
+    assert [each.made_by for each in host.transforms] == ["preference_pairs", "training_pairs"]
 
 
 def test_a_repeated_pair_stands_in_all_its_rows(tmp_path):
