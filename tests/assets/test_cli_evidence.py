@@ -1,6 +1,7 @@
 """Provenance, attestations, data-set metadata and evidence as commands."""
 
 import contextlib
+import csv
 import io
 import json
 import shutil
@@ -14,6 +15,7 @@ from assets import cli
 from assets.cli import audit, chaining, corpora
 from pipelines.snapshots import manifest
 from tests.assets.conftest import rows
+from tests.assets.test_report import Tags
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +140,28 @@ def test_what_nobody_signed_is_not_described_where_trust_is_in_force(antivenom, 
     assert "filtered: is not signed" in antivenom(*words)[2]
     monkeypatch.setenv("ANTIVENOM_ALLOW", "unsigned")
     assert antivenom(*words)[0] == 0
+
+
+def test_evidence_is_shown_to_people_spreadsheets_and_programs(antivenom, here):
+    code, said, _ = antivenom("evidence", "--out", "shown/first", "--json")
+    told = json.loads(said)
+    assert (code, len(told["controls"]), len(told["folders"]), told["changed"]) == (0, 13, 5, [])
+    assert all((here / "shown" / "first" / file).is_file() for row in told["controls"] for file in row["files"])
+    with open("shown/first/evidence.csv", newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == [row["status"] for row in told["controls"]]
+    links = [attrs["href"] for tag, attrs in Tags(Path("shown/first/evidence.html").read_text()).tags if tag == "a"]
+    assert links
+    assert all((here / "shown" / "first" / link).is_file() for link in links)
+    first = manifest(here / "shown" / "first")["content"]
+    assert "a person must judge" in antivenom("evidence", "--out", "shown/first")[1]
+    assert manifest(here / "shown" / "first")["content"] == first, "it tells of no evidence"
+    (here / "audit" / "report.html").write_text("all is well")
+    code, said, _ = antivenom("evidence", "--out", "shown/first")
+    assert (code, "CHANGED: audit/report.html: changed since it was published" in said) == (3, True)
+
+
+def test_where_nothing_was_published_there_is_no_evidence_to_show(antivenom, here):
+    Path("bare").mkdir()
+    for place, error in (("bare", "bare: nothing there was published"), ("pairs.jsonl", "pairs.jsonl: no folder")):
+        code, _, told = antivenom("evidence", place, "--out", "shown")
+        assert (code, error in told, Path("shown").exists()) == (2, True, False), told
