@@ -16,7 +16,7 @@ from assets.places import home
 from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
 from pipelines.snapshots import Store, recalled
-from pipelines.snapshots.store import CLEAN, DELIVERED, FILTERED, LABELS, POISONED
+from pipelines.snapshots.names import CLEAN, DELIVERED, FILTERED, LABELS, POISONED
 
 SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
 WHOLE = "all"  # stands for the partition of an asset that has none
@@ -82,7 +82,7 @@ class Snapshots(dg.IOManager):
         }
         snapshot = self.store.publish(asset, lambda folder: form.write(obj, folder / form.file), facts, parents=given.values())
         found = self.store.manifest(snapshot)
-        self._name(f"{asset}/{partition}", _label(partition, bool(found["poisoned"])), snapshot)
+        self.store.label(_label(partition, bool(found["poisoned"])), f"{asset}/{partition}", snapshot)
         self.judge(asset, partition)
         context.step_context.set_data_version(context.asset_key, dg.DataVersion(found["content"]))
         place = self.place(asset, partition)
@@ -110,13 +110,6 @@ class Snapshots(dg.IOManager):
         gate.check_snapshot(folder)
         form = FORMATS[found["format"]]
         return found["snapshot"], form.read(folder / form.file)
-
-    def _name(self, name: str, label: str, snapshot: str) -> None:
-        """The one label of an asset's partition."""
-        self.store.point(f"{label}/{name}", snapshot)
-        for other in LABELS:
-            if other != label:
-                self.store.drop(f"{other}/{name}")
 
     def _note(self, asset: str, partition: str) -> Path:
         return home() / "held" / asset / partition

@@ -73,12 +73,12 @@ GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
     ),
     "study": (people.export, people.import_),
     "keys": (trusting.new, trusting.revoke, trusting.list_),
-    "snapshots": (storing.list_, storing.collect),
+    "snapshots": (storing.list_, storing.collect, storing.push, storing.pull),
 }
 ABOUT = {
     "review": "What a filter set aside: looked at, put back or confirmed, by you or by annotators.",
     "study": "Ask people: tasks out to Label Studio or Argilla, verdicts in.",
-    "snapshots": "The store of Dagster's tables and models: what is there, and what may go.",
+    "snapshots": "The store of Dagster's tables and models: what is there, what may go, and copies of it in object stores.",
     "keys": "Keys that published folders are signed with, and whose are trusted.",
 }
 for command in COMMANDS:

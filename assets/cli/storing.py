@@ -1,14 +1,22 @@
-"""Commands on the store: snapshots list, snapshots collect."""
+"""Commands on the store: snapshots list, snapshots collect, snapshots push, snapshots pull."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assets.cli.common import AsJson, say
+from assets import gate
+from assets.cli.common import AsJson, say, working
 from assets.places import home
 from pipelines.snapshots import Store
 
+if TYPE_CHECKING:
+    from pipelines.snapshots.copying import Copied
+
 DAY = 24 * 3600.0
+Name = Annotated[str, typer.Argument(help="a name such as clean/training_pairs/mine, or a snapshot's digest")]
+Address = Annotated[str, typer.Argument(metavar="URL", help="s3://bucket/folder, or another address that fsspec knows")]
+Alone = Annotated[bool, typer.Option("--alone", help="without the snapshots that it was made of")]
 
 
 def list_(as_json: AsJson = False) -> None:
@@ -39,3 +47,36 @@ def collect(
     say(
         {"store": str(home()), "dry": dry, "snapshots": gone}, as_json, f"{len(gone):,} {does}", *(f"  {each}" for each in gone)
     )
+
+
+def push(
+    name: Name,
+    url: Address,
+    alone: Alone = False,
+    again: Annotated[bool, typer.Option("--again", help="send also what is there, in case it was changed there")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sends a snapshot, and what it was made of, to an object store; only what lacks there is sent."""
+    from pipelines.snapshots import copying, objects
+
+    with working("pushing", quiet=as_json) as watch:
+        done = copying.push(Store(home()), name, objects.at(url), alone=alone, again=again, watch=watch)
+    _told("sent", name, done, as_json)
+
+
+def pull(name: Name, url: Address, alone: Alone = False, as_json: AsJson = False) -> None:
+    """Fetches a snapshot, and what it was made of, from an object store; every file is held to its digest.
+
+    Where trusted keys are in force, what none of them signed is refused (ANTIVENOM_ALLOW=unsigned lets it in).
+    """
+    from pipelines.snapshots import copying, objects
+
+    with working("pulling", quiet=as_json) as watch:
+        done = copying.pull(Store(home()), name, objects.at(url), alone=alone, check=gate.check_snapshot, watch=watch)
+    _told("fetched", name, done, as_json)
+
+
+def _told(does: str, name: str, done: "Copied", as_json: bool) -> None:
+    count = len(done.snapshots)
+    said = f"{count:,} snapshots, {done.files:,} files {does}" if count else "nothing lacked"
+    say({"name": name, **asdict(done)}, as_json, f"{name}: {said}; it is {done.snapshot[:12]} here and there")

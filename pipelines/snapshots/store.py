@@ -21,10 +21,10 @@ from typing import Any
 from pipelines.schema import DataError
 from pipelines.snapshots import renames
 from pipelines.snapshots.manifests import SIGNATURE, manifest, seal, verify
+from pipelines.snapshots.names import LABELS, check_label, check_name, is_digest
 from pipelines.snapshots.signatures import sign_as_told
+from pipelines.snapshots.tracing import in_order
 
-CLEAN, POISONED, FILTERED, DELIVERED = LABELS = ("clean", "poisoned", "filtered", "delivered")
-DIGITS = frozenset("0123456789abcdef")
 PATIENCE = 7 * 24 * 3600.0  # seconds that one without a name is kept after its last reader, who may train on it yet
 
 
@@ -47,28 +47,38 @@ class Store:
         What is made of something poisoned says so itself. A second writer of the same leaves what is there.
         """
         known = sorted(set(parents))
-        (self.root / "snapshots").mkdir(parents=True, exist_ok=True)
-        aside = self.root / "snapshots" / f".{uuid.uuid4().hex}"
-        aside.mkdir()
-        try:
+        with self.aside() as aside:
             write(aside)
             given = dict(facts or {})
             poisoned = bool(given.get("poisoned")) or any(self.manifest(each).get("poisoned") for each in known)
             found = str(seal(aside, {**given, "kind": kind, "parents": known, "poisoned": poisoned})["snapshot"])
             sign_as_told(aside)
-            try:
-                aside.rename(self.folder(found))
-            except OSError:
-                if not self.folder(found).is_dir():
-                    raise
-                self._mend(found, aside)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            self.put(aside, found)
         return found
+
+    @contextmanager
+    def aside(self) -> Iterator[Path]:
+        """An empty folder on the disk of the snapshots, to write one in; it is gone when the block ends."""
+        (self.root / "snapshots").mkdir(parents=True, exist_ok=True)
+        folder = self.root / "snapshots" / f".{uuid.uuid4().hex}"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def put(self, aside: Path, snapshot: str) -> None:
+        """Puts a sealed folder in its place by one rename; who comes later with the same leaves what is there."""
+        try:
+            aside.rename(self.folder(snapshot))
+        except OSError:
+            if not self.folder(snapshot).is_dir():
+                raise
+            self._mend(snapshot, aside)
 
     def folder(self, snapshot: str) -> Path:
         """Where it stands, whether it is there or not."""
-        if not _is_digest(snapshot):
+        if not is_digest(snapshot):
             raise DataError(f"a snapshot is called by 64 hex digits, got {snapshot!r}")
         return self.root / "snapshots" / snapshot
 
@@ -93,15 +103,20 @@ class Store:
 
         DataError where it is not there, where poisoned data would get a clean name, and where another was faster.
         """
-        poisoned = bool(self.manifest(snapshot).get("poisoned"))
-        if poisoned and ref.split("/")[0] == CLEAN:
-            raise DataError(f"{ref}: poisoned data has no clean name; call it {POISONED}/... or {FILTERED}/...")
+        check_label(ref, self.manifest(snapshot))
         link = self._link(ref)
         with self._locked():
             if instead_of is not None and (held := self.refs(ref).get(ref)) != instead_of:
                 raise DataError(f"{ref}: names {held} by now and not {instead_of}; read it again")
             link.parent.mkdir(parents=True, exist_ok=True)
             renames.point(link, os.path.relpath(self.folder(snapshot), link.parent))
+
+    def label(self, label: str, name: str, snapshot: str) -> None:
+        """Lets LABEL/NAME name this snapshot, and forgets the name under every other label."""
+        self.point(f"{label}/{name}", snapshot)
+        for other in LABELS:
+            if other != label:
+                self.drop(f"{other}/{name}")
 
     def drop(self, ref: str) -> None:
         """Forgets the name; what it named stays until it is collected."""
@@ -110,7 +125,7 @@ class Store:
 
     def resolve(self, name: str) -> str:
         """The digest that a ref names now; a digest names itself."""
-        if _is_digest(name):
+        if is_digest(name):
             return name
         link = self._link(name)
         if not link.is_symlink():
@@ -129,16 +144,20 @@ class Store:
         place = self.root / "snapshots"
         return sorted(each.name for each in place.iterdir() if not each.name.startswith(".")) if place.is_dir() else []
 
-    def needed(self) -> set[str]:
-        """What a ref names, and all that this was made of, however far back."""
-        found: set[str] = set()
-        waiting = list(self.refs().values())
+    def behind(self, *snapshots: str) -> list[str]:
+        """These and all that they were made of, however far back, as far as it is here; parents first."""
+        parents: dict[str, list[str]] = {}
+        waiting = list(snapshots)
         while waiting:
             snapshot = waiting.pop()
-            if snapshot not in found and self.folder(snapshot).is_dir():
-                found.add(snapshot)
-                waiting += [each for each in self.manifest(snapshot).get("parents", ()) if _is_digest(each)]
-        return found
+            if snapshot not in parents and self.folder(snapshot).is_dir():
+                parents[snapshot] = [each for each in self.manifest(snapshot).get("parents", ()) if is_digest(each)]
+                waiting += parents[snapshot]
+        return in_order(parents)
+
+    def needed(self) -> set[str]:
+        """What a ref names, and all that this was made of."""
+        return set(self.behind(*self.refs().values()))
 
     def collect(self, *, older: float = PATIENCE, dry: bool = False) -> list[str]:
         """Takes away what nobody needs and what is older than so many seconds; returns what that was."""
@@ -164,9 +183,7 @@ class Store:
         os.utime(self.folder(snapshot))
 
     def _link(self, ref: str) -> Path:
-        parts = ref.split("/")
-        if any(not part or part.startswith(".") or "\0" in part for part in parts):
-            raise DataError(f"a ref is names between slashes, none of which begins with a dot; got {ref!r}")
+        check_name(ref)
         return self.root / "refs" / ref
 
     @contextmanager
@@ -175,7 +192,3 @@ class Store:
         with (self.root / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def _is_digest(name: str) -> bool:
-    return len(name) == 64 and set(name) <= DIGITS

@@ -68,7 +68,8 @@ def found(places: Iterable[Path]) -> list[Node]:
         named = names(folder.parent.parent).get(folder.name, ()) if folder.parent.name == "snapshots" else ()
         node = Node(folder, manifest(folder), tuple(named))
         nodes.setdefault(node.snapshot, node)
-    return _in_order(nodes)
+    order = in_order({name: node.told.get("parents", ()) for name, node in nodes.items()})
+    return [nodes[name] for name in order]
 
 
 def reached(nodes: Iterable[Node], pair_ids: Iterable[str]) -> list[Step]:
@@ -123,18 +124,19 @@ def _names(root: Path) -> dict[str, list[str]]:
     return names
 
 
-def _in_order(nodes: Mapping[str, Node]) -> list[Node]:
-    order: dict[str, Node] = {}
+def in_order(parents: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names, each after those of its parents that are among them."""
+    order: dict[str, None] = {}
     begun: set[str] = set()  # manifests that name one another, as no honest ones can, have an end too
-    waiting = [(each, False) for each in sorted(nodes, reverse=True)]
+    waiting = [(each, False) for each in sorted(parents, reverse=True)]
     while waiting:
         name, opened = waiting.pop()
-        if name in order or name not in nodes:
+        if name in order or name not in parents:
             continue
         if opened:
-            order[name] = nodes[name]
+            order[name] = None
         elif name not in begun:
             begun.add(name)
             waiting.append((name, True))
-            waiting += [(each, False) for each in nodes[name].told.get("parents", ()) if each not in order]
-    return list(order.values())
+            waiting += [(each, False) for each in parents[name] if each not in order]
+    return list(order)
