@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets import gate
 from assets.formats import Folder
-from assets.hacking import page, pictures, study, verdicts, world
-from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
+from assets.hacking import page, pictures, rows, study, verdicts, world
+from assets.metadata import OWNERS, columns_of, made_of, picture, progress, rows_of
 from assets.places import workplace
 from assets.study_partitions import HACKING
 from assets.training import run_folder
@@ -45,12 +46,13 @@ MODEL, TABLE = {"pytorch", "safetensors"}, {"polars", "parquet"}
 def distillation_world(context: dg.AssetExecutionContext) -> Iterator[dg.Output]:
     """Oracle, teacher and student, made of letters or opened from folders, and what they are asked."""
     row, seed = HACKING.worlds[context.partition_key]
+    gate.admit_models(rows.models(row))
     held = world.made(row, seed)
     place = workplace("runs", f"distillation_world-{context.partition_key}")
-    yield dg.Output(Folder(world.saved(held, place), spent=place), "oracle")
-    for name, policy in (("teacher", held.teacher), ("untaught_student", held.student)):
-        yield dg.Output(policy, name, metadata=world.nearness(row, held, policy, seed))
-    yield dg.Output(world.prompts(held), "distillation_prompts")
+    yield dg.Output(Folder(world.saved(held, place), spent=place), "oracle", metadata=made_of(row.oracle))
+    for name, policy, came in (("teacher", held.teacher, row.teacher), ("untaught_student", held.student, row.student)):
+        yield dg.Output(policy, name, metadata={**world.nearness(row, held, policy, seed), **made_of(came)})
+    yield dg.Output(world.prompts(held), "distillation_prompts", metadata=made_of(row.source))
 
 
 @dg.asset(

@@ -13,6 +13,7 @@ from pipelines.schema import Table
 OWNERS = ["team:antivenom"]
 SHOWN_LETTERS = 200
 TENTHS = 10
+MADE_OF = "made of"
 
 
 def columns_of(table: Table, *more: dg.TableColumn) -> dict[str, Any]:
@@ -28,6 +29,12 @@ def columns_from(upstream: str, names: Sequence[str]) -> dict[str, Any]:
     """Each of the columns comes from the one of that name upstream."""
     deps = {name: [dg.TableColumnDep(dg.AssetKey(upstream), name)] for name in names}
     return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
+
+
+def made_of(*places: str) -> dict[str, Any]:
+    """Files and folders from outside the store that an asset read: they are parents of its snapshot."""
+    named = [place for place in places if place]
+    return {MADE_OF: dg.MetadataValue.json(named)} if named else {}
 
 
 def picture(chart: Any, alt_text: str) -> dg.MarkdownMetadataValue:

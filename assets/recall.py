@@ -70,6 +70,8 @@ class Recall:
         given = self.moves.arguments(said) if name in self.commands else said
         if given == said and not node.holds(self.numbers):
             return self._as_it_is(node, name)
+        if given == said and not _is_tables(node):
+            return Rebuilt(node, None, "it tells of the pair beside its tables, and no command makes it again; make it anew")
         verify(node.folder)
         place = self._place(node)
         try:
@@ -120,7 +122,8 @@ class Recall:
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 if name in node.tables():
                     table = pl.read_parquet(node.folder / name)
-                    table.filter(~recalled.among(table["pair_id"], self.numbers)).write_parquet(aside / name)
+                    ids = table[str(membership.column_of(table.schema))]
+                    table.filter(~recalled.among(ids, self.numbers)).write_parquet(aside / name)
                 elif not name.endswith(membership.SUFFIX):
                     shutil.copy(node.folder / name, aside / name)
 
@@ -132,6 +135,11 @@ class Recall:
         taken = {each.name for each in self.moves.places.values()} | {SOURCES}
         name = node.folder.resolve().name
         return self.out / (name if name not in taken else f"{name}-{node.snapshot[:8]}")
+
+
+def _is_tables(node: Node) -> bool:
+    """Whether nothing but tables is there, from which a pair can be cut without a trace."""
+    return all(name.endswith((".parquet", membership.SUFFIX)) for name in node.told["files"])
 
 
 def _typed(command: Command, given: Mapping[str, Any]) -> dict[str, Any]:

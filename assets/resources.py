@@ -10,7 +10,7 @@ import polars as pl
 from assets import gate
 from assets.experiments import Corpus
 from assets.formats import FORMATS
-from assets.metadata import rows_of
+from assets.metadata import MADE_OF, rows_of
 from assets.partitions import BASES, CORPORA, EXPERIMENTS, RUNS
 from assets.places import home
 from assets.study_partitions import EVALUATED
@@ -80,7 +80,14 @@ class Snapshots(dg.IOManager):
             "inputs": given,
             "settings": context.step_context.dagster_run.tags.get(SETTINGS, ""),
         }
-        snapshot = self.store.publish(asset, lambda folder: form.write(obj, folder / form.file), facts, parents=given.values())
+        outside = context.output_metadata.get(MADE_OF)
+        snapshot = self.store.publish(
+            asset,
+            lambda folder: form.write(obj, folder / form.file),
+            facts,
+            parents=given.values(),
+            inputs=outside.value if isinstance(outside, dg.JsonMetadataValue) else (),
+        )
         found = self.store.manifest(snapshot)
         self.store.label(_label(partition, bool(found["poisoned"])), f"{asset}/{partition}", snapshot)
         self.judge(asset, partition)

@@ -7,9 +7,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.metadata import OWNERS, columns_of, progress, rows_of
+from assets import gate
+from assets.metadata import OWNERS, columns_of, made_of, progress, rows_of
 from assets.places import workplace
-from assets.sophistry import outputs, study
+from assets.sophistry import outputs, rows, study
 from assets.study_partitions import SOPHISTRY
 from pipelines.sandbox import strength
 from pipelines.schema import ITEMS, OUTPUTS, Table
@@ -55,9 +56,9 @@ def task_world(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pl.DataF
     """Problems with programs that are run on every test in the sandbox; or the items of outputs of one's own."""
     row, _ = SOPHISTRY.worlds[context.partition_key]
     items, rewards = study.ready(row, study.opened_runs(row, kept()), kept(), progress(context))
-    yield dg.Output(items, "task_items")
+    yield dg.Output(items, "task_items", metadata=made_of(*rows.files(row)))
     gap = rewards.select((pl.col("proxy") - pl.col("oracle")).mean()).item()
-    told = {"sandbox": strength(), "mean reward above what is right": 0.0 if gap is None else gap}
+    told = {"sandbox": strength(), "mean reward above what is right": 0.0 if gap is None else gap, **made_of(*rows.files(row))}
     yield dg.Output(rewards, "train_rewards", metadata=told)
 
 
@@ -74,8 +75,9 @@ def policy_outputs(
 ) -> dg.Output[pl.DataFrame]:
     """What the policy says before and after it was rewarded, an output an item; or what policies of one's own said."""
     row, arm, seed = SOPHISTRY.runs[context.partition_key]
+    gate.admit_models(rows.models(row))
     said = study.put_forward(row, task_items, train_rewards, arm, seed, kept())
-    told: dict[str, Any] = {"rewarded for": arm}
+    told: dict[str, Any] = {"rewarded for": arm, **made_of(*rows.models(row))}
     if "strategy" in said.columns:
         counts = said.group_by("strategy", "policy").len().pivot(on="policy", index="strategy", values="len").fill_null(0)
         told["how often each strategy"] = rows_of(counts.select("strategy", row.before, row.after).sort("strategy"))

@@ -14,19 +14,26 @@ from typing import Any
 import polars as pl
 
 from assets.hacking import page as hacking_page
+from assets.hacking import rows as hacking_rows
 from assets.hacking import study as hacking_study
-from assets.hacking.rows import Hacking, hacking_of
+from assets.hacking import world as hacking_world
 from assets.sophistry import report as sophistry_report
+from assets.sophistry import rows as sophistry_rows
 from assets.sophistry import study as sophistry_study
-from assets.sophistry.rows import Sophistry, sophistry_of
 from assets.steps import Watch
 from assets.written import page as written_page
 from assets.written import publishing as written_publishing
+from assets.written import rows as written_rows
 from assets.written import study as written_study
-from assets.written.rows import Written, written_of
+from assets.written import twins as written_twins
 from pipelines.schema import DataError
 
 Tables = Mapping[str, pl.DataFrame]
+
+
+def no_pairs(row: Any) -> pl.Series:
+    """The pair ids that a kind learns from which learns from none."""
+    return pl.Series("pair_id", [], pl.String)
 
 
 def nothing_more(name: str, row: Any, tables: Tables, folder: Path) -> None:
@@ -37,17 +44,21 @@ def nothing_more(name: str, row: Any, tables: Tables, folder: Path) -> None:
 class Kind:
     """How one kind of study is read, run and told.
 
-    `of(settings)` is its row, `run(row, kept, watch)` its tables (what is `kept` is not made again), `page(name, row, tables)`
-    its report, `told(tables)` the lines of a command line, `facts(tables)` the same for programs; `publish(name, row, tables,
-    folder)` writes what others read.
+    `of(settings)` is its row; `models(row)` are folders or hub names of models that it opens, `files(row)` what it reads,
+    `pairs(row)` the ids of pairs that it learns from itself. `run(row, kept, watch)` are its tables (what is `kept` is not made
+    again), `page(name, row, tables)` is its report, `told(tables)` the lines of a command line, `facts(tables)` the same for
+    programs; `publish(name, row, tables, folder)` writes what others read.
     """
 
     of: Callable[[Mapping[str, Any]], Any]
+    models: Callable[[Any], list[str]]
+    files: Callable[[Any], list[str]]
     run: Callable[[Any, Path, Watch], Tables]
     page: Callable[[str, Any, Tables], str]
     told: Callable[[Tables], list[str]]
     facts: Callable[[Tables], Mapping[str, Any]]
     publish: Callable[[str, Any, Tables, Path], None] = nothing_more
+    pairs: Callable[[Any], pl.Series] = no_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +71,44 @@ class Study:
 
 
 KINDS: Mapping[str, Kind] = {
-    "teacher_hacking": Kind(hacking_of, hacking_study.run, hacking_page.page, hacking_page.told, hacking_page.facts),
-    "written_evaluations": Kind(
-        written_of, written_study.run, written_page.page, written_page.told, written_page.facts, written_publishing.publish
+    "teacher_hacking": Kind(
+        hacking_rows.hacking_of,
+        hacking_rows.models,
+        hacking_rows.files,
+        hacking_study.run,
+        hacking_page.page,
+        hacking_page.told,
+        hacking_page.facts,
+        pairs=hacking_world.all_read,
     ),
-    "sophistry": Kind(sophistry_of, sophistry_study.run, sophistry_report.page, sophistry_report.told, sophistry_report.facts),
+    "written_evaluations": Kind(
+        written_rows.written_of,
+        written_rows.models,
+        written_rows.files,
+        written_study.run,
+        written_page.page,
+        written_page.told,
+        written_page.facts,
+        written_publishing.publish,
+        pairs=written_twins.all_read,
+    ),
+    "sophistry": Kind(
+        sophistry_rows.sophistry_of,
+        sophistry_rows.models,
+        sophistry_rows.files,
+        sophistry_study.run,
+        sophistry_report.page,
+        sophistry_report.told,
+        sophistry_report.facts,
+    ),
 }
 
 STUDIES: Mapping[str, Study] = {
     row.name: row
     for row in (
-        Study("teacher_hacking", "teacher_hacking", Hacking()),
-        Study("written_evaluations", "written_evaluations", Written()),
-        Study("sophistry_programs", "sophistry", Sophistry()),
+        Study("teacher_hacking", "teacher_hacking", hacking_rows.Hacking()),
+        Study("written_evaluations", "written_evaluations", written_rows.Written()),
+        Study("sophistry_programs", "sophistry", sophistry_rows.Sophistry()),
     )
 }
 

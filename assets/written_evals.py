@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets import gate
 from assets import pictures as common
 from assets.formats import Folder
-from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
+from assets.metadata import OWNERS, columns_of, made_of, picture, progress, rows_of
 from assets.places import workplace
 from assets.study_partitions import (
     BEGINNINGS,
@@ -24,6 +25,7 @@ from assets.study_partitions import (
 from assets.training import run_folder
 from assets.written import asking, measures, page, pictures, questions_page, twins, writing
 from pipelines.schema import QUESTION_ANSWERS, QUESTION_SCORES, QUESTIONS, REJECTS
+from pipelines.snapshots import membership
 
 GROUP = "written_evals"
 MODEL, TABLE = {"pytorch", "safetensors"}, {"polars", "parquet"}
@@ -40,9 +42,10 @@ ASKED = (
 
 
 @dg.asset(group_name=GROUP, owners=OWNERS, kinds=TABLE, partitions_def=by_written)
-def behaviours(context: dg.AssetExecutionContext) -> pl.DataFrame:
+def behaviours(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
     """What questions are about: each behaviour in words, which way is wanted, and its examples by hand."""
-    return writing.behaviours(WRITTEN[context.partition_key])
+    row = WRITTEN[context.partition_key]
+    return dg.Output(writing.behaviours(row), metadata=made_of(row.behaviour_file))
 
 
 @dg.multi_asset(
@@ -102,9 +105,10 @@ def questions_selected(
     context: dg.AssetExecutionContext, candidate_questions: pl.DataFrame, question_scores: pl.DataFrame
 ) -> Iterator[dg.Output]:
     """What is kept and what is not."""
-    found = writing.select(WRITTEN[context.partition_key], candidate_questions, question_scores)
+    row = WRITTEN[context.partition_key]
+    found = writing.select(row, candidate_questions, question_scores)
     labels = found.kept.group_by("behaviour", pl.col("matching").list.join(", "), maintain_order=True).len("questions")
-    told: dict[str, Any] = {"by behaviour and label": rows_of(labels)}
+    told: dict[str, Any] = {"by behaviour and label": rows_of(labels), **made_of(row.published)}
     if found.kept["label_confidence"].null_count() < len(found.kept):
         drawn = pictures.confidences(found.kept, found.dropped)
         told["confidence, kept and dropped"] = picture(drawn, "questions by confidence in their label, kept and dropped")
@@ -132,10 +136,13 @@ def question_sheet(
 
 
 @dg.asset(group_name=GROUP, owners=OWNERS, kinds=MODEL, partitions_def=by_beginning, pool="gpu")
-def untaught_policy(context: dg.AssetExecutionContext) -> Any:
+def untaught_policy(context: dg.AssetExecutionContext) -> Folder:
     """The policy that all twins of a seed begin as: it has read such dialogues, and prefers no answer yet."""
     row, seed = BEGINNINGS[context.partition_key]
-    return twins.base(row, twins.pairs(row.twins, seed), seed, progress(context))
+    clean, place = twins.pairs(row.twins, seed), run_folder(context)
+    twins.base(row, clean, seed, progress(context)).save(place)
+    membership.write(membership.ids_of(twins.first_read(row, clean, seed)["pair_id"]), place / membership.READ)
+    return Folder(place, spent=place)
 
 
 @dg.asset(
@@ -146,16 +153,17 @@ def untaught_policy(context: dg.AssetExecutionContext) -> Any:
     ins={"untaught_policy": dg.AssetIn(partition_mapping=beginning_of_evaluated)},
     pool="gpu",
 )
-def evaluated_policy(context: dg.AssetExecutionContext, untaught_policy: Any) -> dg.Output[Folder]:
+def evaluated_policy(context: dg.AssetExecutionContext, untaught_policy: Folder) -> dg.Output[Folder]:
     """Who is asked: a policy or reward model of yours, or a twin that learned pairs at a poison rate."""
     row, who = EVALUATED[context.partition_key]
     if not who.is_twin:
-        return dg.Output(Folder(asking.folder_at(who.place)), metadata={"from": who.place})
+        gate.admit_models([who.place])
+        return dg.Output(Folder(asking.folder_at(who.place)), metadata=made_of(who.place))
     clean = twins.pairs(row.twins, who.seed)
     taught = twins.poisoned(row.twins, clean, who.rate, who.seed)
     place = run_folder(context)
-    begun = untaught_policy.save(place / "begun")
-    model = twins.learned(row.twins, begun, taught.pairs, who.seed, place, progress(context))
+    model = twins.learned(row.twins, untaught_policy.place, taught.pairs, who.seed, place, progress(context))
+    membership.write(membership.ids_of(taught.pairs["pair_id"]), model / membership.READ)
     told: dict[str, Any] = {"pairs": len(taught.pairs), "poisoned pairs": len(taught.key), "poison rate": who.rate}
     if len(taught.key):
         hit = taught.pairs.filter(pl.col("pair_id").is_in(taught.key["pair_id"].implode()))

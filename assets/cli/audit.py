@@ -16,6 +16,7 @@ from assets.cli.common import (
     Revision,
     Shape,
     Source,
+    at_hand,
     read,
     say,
     working,
@@ -56,11 +57,13 @@ def audit(
     from checks import memory
 
     names = _distinct([source, *(further or [])])
-    inputs = [*names, *([] if trusted is None else [trusted])]
+    places = {name: at_hand(name) for name in names}
+    beside = None if trusted is None else at_hand(trusted)
+    inputs = [*places.values(), *([] if beside is None else [beside])]
     if not again and unchanged(out, inputs=inputs) is not None:
         raise typer.Exit(_as_before(out, as_json))
-    found = {name: read(name, shape, columns, revision, allow_rejects, quiet=as_json) for name in names}
-    reference = None if trusted is None else read(trusted, shape, columns, revision, allow_rejects, quiet=True).pairs
+    found = {name: read(places[name], shape, columns, revision, allow_rejects, quiet=as_json) for name in names}
+    reference = None if beside is None else read(beside, shape, columns, revision, allow_rejects, quiet=True).pairs
     facts: dict[str, Any] = {"input": source, "format": found[source].shape, "pairs": len(found[source].pairs), "fdr": fdr}
     with staged(out, "audit", facts, inputs=inputs) as folder:
         with working("auditing", quiet=as_json):

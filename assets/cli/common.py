@@ -1,12 +1,16 @@
 """What commands share: their options, reading pairs, settings, and how they speak."""
 
+import atexit
 import json
+import shutil
+import tempfile
 import tomllib
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import polars as pl
 import typer
@@ -17,7 +21,10 @@ from pipelines.sources import records
 
 Source = Annotated[
     str,
-    typer.Argument(metavar="INPUT", help="a .jsonl, .jsonl.gz, .json, .csv or .parquet file, a folder of them, or a hub name"),
+    typer.Argument(
+        metavar="INPUT",
+        help="a .jsonl, .jsonl.gz, .json, .csv or .parquet file (or its s3://...), a folder of them, or a hub name",
+    ),
 ]
 Data = Annotated[str, typer.Option("--data", help="preference pairs, as INPUT of the other commands")]
 Out = Annotated[Path, typer.Option("--out", help="folder to publish into; made whole or not at all")]
@@ -26,6 +33,10 @@ Columns = Annotated[list[str] | None, typer.Option("--map", help="our columns fr
 Revision = Annotated[str | None, typer.Option(help="the commit a hub data set was checked at")]
 Shape = Annotated[str, typer.Option("--format", help="auto, dialogues, triples or conversations")]
 Rejects = Annotated[bool, typer.Option("--allow-rejects", help="go on without rows that are no pairs; they are listed")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", help="unsigned, unaudited, foreign: what is let in although trusted keys are in force"),
+]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="key=value, as often as needed; an unknown key names those there are")
 ]
@@ -55,6 +66,19 @@ def read(
         left_out = f"; rows left out: {len(found.rejects):,}" if len(found.rejects) else ""
         typer.echo(f"{source}: {len(found.pairs):,} pairs, read as {SHAPES[found.shape].about}{left_out}")
     return found
+
+
+def at_hand(source: str) -> str:
+    """INPUT on this disk: the one file that an address such as s3://bucket/pairs.parquet names is fetched, and goes with us."""
+    if "://" not in source:
+        return source
+    from pipelines.snapshots import objects
+
+    name = Path(urlsplit(source).path).name
+    there, folder = objects.at(source), tempfile.mkdtemp(prefix="antivenom-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    there.copy(Path(folder, name or "pairs"))
+    return str(Path(folder, name or "pairs"))
 
 
 def columns_of(words: list[str] | None) -> dict[str, str]:

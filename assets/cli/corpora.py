@@ -15,6 +15,7 @@ from assets.cli.common import (
     Settings,
     Shape,
     Source,
+    at_hand,
     read,
     say,
     settings_of,
@@ -42,7 +43,8 @@ def poison(
     """Poisons pairs, for defence research; writes pairs.parquet and, apart from it, poison_key.parquet."""
     given = settings_of(settings) | ({} if count is None else {"count": count})
     numbers = attacks.settings(attack, given)
-    found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
+    place = at_hand(source)
+    found = read(place, shape, columns, revision, allow_rejects, quiet=as_json)
     with working("poisoning", quiet=as_json):
         result = attacks.ATTACKS[attack](found.pairs, rate=rate, seed=seed, **numbers)
     facts = {
@@ -55,7 +57,7 @@ def poison(
         "pairs": len(result.pairs),
         "poisoned_pairs": len(result.key),
     }
-    with staged(out, "poisoned pairs", facts, inputs=[source]) as folder:
+    with staged(out, "poisoned pairs", facts, inputs=[place]) as folder:
         result.pairs.write_parquet(folder / "pairs.parquet", metadata={"antivenom": "poisoned"})
         result.key.write_parquet(folder / "poison_key.parquet", metadata={"antivenom": "poison key"})
         write_rejects(found.rejects, folder)
@@ -83,7 +85,8 @@ def filter_(
     from pipelines.filtering import quarantine
     from pipelines.snapshots import verify
 
-    found = read(source, shape, columns, revision, allow_rejects, quiet=as_json)
+    place = at_hand(source)
+    found = read(place, shape, columns, revision, allow_rejects, quiet=as_json)
     verify(scores)
     result = quarantine(found.pairs, scores_of(scores), fdr=fdr, budget=budget)
     facts = {
@@ -94,7 +97,7 @@ def filter_(
         "kept": len(result.kept),
         "quarantined": len(result.quarantined),
     }
-    with staged(out, "filtered pairs", facts, inputs=[source, scores]) as folder:
+    with staged(out, "filtered pairs", facts, inputs=[place, scores]) as folder:
         result.kept.write_parquet(folder / "kept.parquet")
         result.quarantined.write_parquet(folder / "quarantined.parquet")
         write_rejects(found.rejects, folder)

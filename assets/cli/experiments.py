@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from assets.cli.common import AsJson, Out, Settings, say, settings_of, working
+from assets import gate
+from assets.cli.common import Allow, AsJson, Out, Settings, say, settings_of, working
 from pipelines.schema import DataError
-from pipelines.snapshots import staged
+from pipelines.snapshots import membership, staged
 
 
 def experiment(
@@ -15,6 +16,7 @@ def experiment(
     out: Out = Path("experiment"),
     file: Annotated[Path | None, typer.Option(help="a TOML file of your own rows")] = None,
     settings: Settings = None,
+    allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
     """Poison, audit, filter, train and report for one row; or one study of what training did."""
@@ -26,7 +28,7 @@ def experiment(
     for line in [*refused, *wrong]:
         typer.echo(f"antivenom: refused {line}", err=True)
     if row in studied:
-        _evaluate(studies.changed(studied[row], settings_of(settings)), out, as_json)
+        _evaluate(studies.changed(studied[row], settings_of(settings)), out, allow, as_json)
         return
     if row not in rows:
         there = f"; there are {', '.join([*rows, *studied])}" if rows or studied else ""
@@ -76,22 +78,25 @@ def _compare(row: Any, out: Path, as_json: bool) -> None:
     say(facts, as_json, *lines, f"report: {out / 'report.html'}")
 
 
-def _evaluate(study: Any, out: Path, as_json: bool) -> None:
+def _evaluate(study: Any, out: Path, allow: list[str] | None, as_json: bool) -> None:
     """A study of what training did, of any kind."""
     from assets.studies import KINDS
 
     kind = KINDS[study.kind]
     kept = out.with_name(f".{out.name}.{study.kind}")  # runs that nothing has changed are not made again
     kept.mkdir(parents=True, exist_ok=True)
-    with staged(out, study.kind, {"study": study.name, "kind": study.kind}) as folder:
+    models, read = kind.models(study.row), kind.pairs(study.row)
+    facts = {"study": study.name, "kind": study.kind, "signed": gate.admit_models(models, allow or ())}
+    with staged(out, study.kind, facts, inputs=[*models, *kind.files(study.row)]) as folder:
         with working(study.name, quiet=as_json) as watch:
             tables = kind.run(study.row, kept, watch)
         for name, table in tables.items():
             table.write_parquet(folder / f"{name}.parquet")
         (folder / "report.html").write_text(kind.page(study.name, study.row, tables), encoding="utf-8")
         kind.publish(study.name, study.row, tables, folder)
-    facts = {"study": study.name, **kind.facts(tables), "out": str(out)}
-    say(facts, as_json, *kind.told(tables), f"report: {out / 'report.html'}")
+        membership.write(membership.ids_of(read), folder / membership.READ)
+    told = {"study": study.name, **kind.facts(tables), "out": str(out)}
+    say(told, as_json, *kind.told(tables), f"report: {out / 'report.html'}")
 
 
 def _study(row: Any, out: Path, as_json: bool) -> None:

@@ -9,7 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from assets import gate
-from assets.cli.common import AsJson, Columns, Data, Out, Settings, read, say, settings_of, spec_of, working, write_json
+from assets.cli.common import (
+    Allow,
+    AsJson,
+    Columns,
+    Data,
+    Out,
+    Settings,
+    at_hand,
+    read,
+    say,
+    settings_of,
+    spec_of,
+    working,
+    write_json,
+)
 from pipelines.schema import DataError
 from pipelines.settings import checked
 from pipelines.snapshots import membership, of_poison, staged
@@ -26,9 +40,7 @@ def train(
     spec: Annotated[Path | None, typer.Option(help="a TOML file of settings; --set goes over it")] = None,
     settings: Settings = None,
     columns: Columns = None,
-    allow: Annotated[
-        list[str] | None, typer.Option("--allow", help="unsigned, unaudited: what is let in although trusted keys are in force")
-    ] = None,
+    allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
     """One training run: a policy on chosen responses (sft) or on pairs (dpo, kto), a reward model (bradley_terry).
@@ -42,13 +54,14 @@ def train(
 
     calls: list[Any] = [Spec, runs.prepare, *(OBJECTIVES[objective].calls if objective in OBJECTIVES else ())]
     numbers = checked({**spec_of(spec), **settings_of(settings)}, *calls, about="training")
-    admitted = gate.admit(data, allow or ())
-    pairs = read(data, columns=columns, quiet=as_json).pairs
+    place = at_hand(data)
+    admitted = gate.admit(place, allow or (), [model, *gate.models_of(numbers)])
+    pairs = read(place, columns=columns, quiet=as_json).pairs
     work = out.with_name(f".{out.name}.training")
-    facts: dict[str, Any] = {"data": data, "model": model, "settings": numbers, "poisoned": of_poison(data)}
+    facts: dict[str, Any] = {"data": data, "model": model, "settings": numbers, "poisoned": of_poison(place)}
     facts["admitted"] = None if admitted is None else asdict(admitted)
     with (
-        staged(out, objective, facts, inputs=[data, model, *_named(numbers)]) as folder,
+        staged(out, objective, facts, inputs=[place, model, *_named(numbers)]) as folder,
         working(objective, quiet=as_json) as watch,
     ):
         try:
@@ -69,16 +82,19 @@ def _named(numbers: Mapping[str, Any]) -> list[str]:
     return [value for value in numbers.values() if isinstance(value, str) and value and Path(value).exists()]
 
 
-def _eval_questions(model: str, data: str, out: Path, settings: list[str] | None, *, as_json: bool) -> None:
+def _eval_questions(
+    model: str, data: str, out: Path, settings: list[str] | None, allow: list[str] | None, *, as_json: bool
+) -> None:
     """The rates of a policy on QUESTIONS, what it answers to each, and the rows that are no questions."""
     from assets import answering
     from pipelines.questions import reading
 
     numbers = checked(settings_of(settings), answering.evaluate, about="written_evals")
+    signed = gate.admit_models([model], allow or ())
     found = reading.read(data)
     if not as_json:
         typer.echo(f"{data}: {len(found.questions):,} questions; rows left out: {len(found.rejects):,}")
-    facts = {"data": data, "model": model, "settings": numbers}
+    facts = {"data": data, "model": model, "settings": numbers, "signed": signed}
     with staged(out, "written_evals", facts, inputs=[data, model]) as folder:
         with working("written_evals", quiet=as_json) as watch:
             told = answering.evaluate(found.questions, model, watch=lambda done, of: watch("answering", done, of), **numbers)
@@ -98,6 +114,7 @@ def eval_(
     out: Out,
     settings: Settings = None,
     columns: Columns = None,
+    allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
     """Measures one thing about a trained model on held-out pairs; writes result.json.
@@ -109,13 +126,14 @@ def eval_(
     if name == "written_evals":
         if columns:
             raise DataError("written evaluations are read by their own columns; rename them in the file, and leave out --map")
-        _eval_questions(model, data, out, settings, as_json=as_json)
+        _eval_questions(model, data, out, settings, allow, as_json=as_json)
         return
     numbers = checked(settings_of(settings), runs.evaluate, about="evaluation")
-    pairs = read(data, columns=columns, quiet=as_json).pairs
-    with staged(
-        out, name, {"data": data, "model": model, "settings": numbers}, inputs=[data, model, *_named(numbers)]
-    ) as folder:
+    place = at_hand(data)
+    signed = gate.admit_models([model, *gate.models_of(numbers)], allow or ())
+    pairs = read(place, columns=columns, quiet=as_json).pairs
+    facts = {"data": data, "model": model, "settings": numbers, "signed": signed}
+    with staged(out, name, facts, inputs=[place, model, *_named(numbers)]) as folder:
         with working(name, quiet=as_json):
             found = runs.evaluate(name, pairs, model, **numbers)
         write_json(folder / "result.json", found)

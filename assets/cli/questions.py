@@ -33,7 +33,7 @@ def questions(
     with staged(out, "questions", facts, inputs=inputs) as folder:
         with working("questions", quiet=as_json) as watch:
             tables = study.questions(row, kept, watch)
-        for name in ("dropped_questions", "rejected_replies"):
+        for name in ("questions", "dropped_questions", "rejected_replies"):
             tables[name].write_parquet(folder / f"{name}.parquet")
         (folder / "report.html").write_text(questions_page.page(", ".join(row.behaviours), tables), encoding="utf-8")
         publishing.publish("Questions", row, tables, folder)

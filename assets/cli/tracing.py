@@ -15,7 +15,10 @@ from pipelines.snapshots import verify
 REACHED = 3
 SAID = {"holds": "holds it", "learned": "learned from it", "beside": "was made beside it, without it"}
 
-PairIds = Annotated[list[str] | None, typer.Argument(metavar="PAIR_ID", help="as in the pair_id column of any table of ours")]
+PairIds = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PAIR_ID", help="as in the pair_id column of any table of ours; or a question_id or item_id"),
+]
 Within = Annotated[
     list[Path] | None, typer.Option("--in", help="folder to look in, with all inside; else this folder and the store")
 ]

@@ -90,10 +90,20 @@ def hacking_of(table: Mapping[str, Any]) -> Hacking:
     return row
 
 
+def models(row: Hacking) -> list[str]:
+    """Whom the study opens."""
+    return [each for each in (row.oracle, row.teacher, row.student) if each]
+
+
+def files(row: Hacking) -> list[str]:
+    """What it reads beside."""
+    return [row.source] if row.source else []
+
+
 def settings(row: Hacking) -> dict[str, Any]:
     """What decides what one arm at one seed comes to; one more arm or seed leaves the others as they are."""
-    files = digests_of(row.oracle, row.teacher, row.student, row.source)
-    return {**dataclasses.asdict(dataclasses.replace(row, arms=(), seeds=())), "files": files}
+    held = digests_of(*models(row), *files(row))
+    return {**dataclasses.asdict(dataclasses.replace(row, arms=(), seeds=())), "files": held}
 
 
 def _numbers(row: Hacking) -> dict[str, Any]:

@@ -50,6 +50,11 @@ def opened(row: Hacking, seed: int) -> World:
     return World(oracle, teacher, student, prompts_of(learned), prompts_of(held_out), answers_of(held_out, "chosen"))
 
 
+def all_read(row: Hacking) -> pl.Series:
+    """The pair ids of what prompts and people's answers are of; the world of letters has none."""
+    return records.read(row.source).pairs["pair_id"] if row.source else pl.Series("pair_id", [], pl.String)
+
+
 def row_lengths(row: Hacking) -> Any:
     """How much of a text is read and said: no part of a saved policy."""
     from rlhf_train.text import Lengths

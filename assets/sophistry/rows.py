@@ -175,7 +175,17 @@ def _check_people(row: Sophistry) -> None:
         raise DataError("what people said is of one arm and one seed; set arms and seeds to the ones that were exported")
 
 
+def models(row: Sophistry) -> list[str]:
+    """Whom the study opens, where outputs are not given and policies not trained here."""
+    return [each for each in (*row.policies.values(), row.reward) if each]
+
+
+def files(row: Sophistry) -> list[str]:
+    """What it reads beside."""
+    return [each for each in (row.outputs, row.source, row.verdicts, row.key) if each]
+
+
 def settings(row: Sophistry) -> dict[str, Any]:
     """What decides what one arm at one seed comes to; one more arm or seed leaves the others as they are."""
-    files = digests_of(row.outputs, row.source, *row.policies.values(), row.reward, row.verdicts, row.key)
-    return {**dataclasses.asdict(dataclasses.replace(row, arms=ARMS, seeds=(0,), minutes=1.0, workers=1)), "files": files}
+    held = digests_of(row.outputs, row.source, *row.policies.values(), row.reward, row.verdicts, row.key)
+    return {**dataclasses.asdict(dataclasses.replace(row, arms=ARMS, seeds=(0,), minutes=1.0, workers=1)), "files": held}

@@ -86,11 +86,21 @@ class Written:
         return {name: held[name] for name in self.behaviours}
 
 
+def models(row: Written) -> list[str]:
+    """Whom the study asks, where it does not make them."""
+    return list(row.policies.values())
+
+
+def files(row: Written) -> list[str]:
+    """What it reads beside."""
+    return [each for each in (row.behaviour_file, row.published, row.twins.source if not row.policies else "") if each]
+
+
 def settings(row: Written) -> dict[str, Any]:
     """What decides which questions there are and what a twin learns; one more policy, rate or seed leaves the others alone."""
     alone = dataclasses.replace(row, policies={}, baseline="", twins=dataclasses.replace(row.twins, rates=(0.0,), seeds=(0,)))
-    files = digests_of(row.published, row.twins.source)
-    return {**dataclasses.asdict(alone), "of": [dataclasses.asdict(each) for each in row.of.values()], "files": files}
+    held = digests_of(row.published, row.twins.source)
+    return {**dataclasses.asdict(alone), "of": [dataclasses.asdict(each) for each in row.of.values()], "files": held}
 
 
 def written_of(table: Mapping[str, Any]) -> Written:

@@ -53,12 +53,26 @@ def poisoned(twins: Twins, clean: pl.DataFrame, rate: float, seed: int) -> Poiso
 
 def base(row: Written, clean: pl.DataFrame, seed: int, watch: Watch = silent) -> Any:
     """The policy that all twins of a seed begin as: it has read the pairs, both sides, and questions like those to come."""
-    read = clean
-    if not row.twins.source:
-        known = [name for name, each in row.of.items() if name in templates.grammar().get(each.format, {})]
-        others = [name for name in known if name not in (*row.twins.taught, row.twins.target) and name in behaviours.builtin()]
-        read = _pairs([clean, *(statements(name, row.twins.pairs // 4, seed) for name in others)])
-    return teaching.Trainer(_experiment(row.twins, 0.0), seed, watch).base(read)
+    return teaching.Trainer(_experiment(row.twins, 0.0), seed, watch).base(first_read(row, clean, seed))
+
+
+def first_read(row: Written, clean: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """PAIRS that all twins of a seed have read before they are taught."""
+    if row.twins.source:
+        return clean
+    known = [name for name, each in row.of.items() if name in templates.grammar().get(each.format, {})]
+    others = [name for name in known if name not in (*row.twins.taught, row.twins.target) and name in behaviours.builtin()]
+    return _pairs([clean, *(statements(name, row.twins.pairs // 4, seed) for name in others)])
+
+
+def all_read(row: Written) -> pl.Series:
+    """The pair ids of all that the twins of a study learn from."""
+    ids = [pl.Series("pair_id", [], pl.String)]
+    for seed in () if row.policies else row.twins.seeds:
+        clean = pairs(row.twins, seed)
+        ids += [first_read(row, clean, seed)["pair_id"]]
+        ids += [poisoned(row.twins, clean, rate, seed).pairs["pair_id"] for rate in row.twins.rates]
+    return pl.concat(ids).unique()
 
 
 def learned(twins: Twins, begun: Path, taught: pl.DataFrame, seed: int, work: Path, watch: Watch = silent) -> Path:

@@ -185,7 +185,7 @@ def _described(folder: Path, name: str) -> dict[str, Any]:
         "rows": table.select(pl.len()).collect().item(),
         "columns": {column: str(dtype) for column, dtype in schema.items()},
     }
-    if schema.get("pair_id") == pl.String():
-        ids = membership.ids_of(pl.read_parquet(file, columns=["pair_id"], glob=False)["pair_id"])
+    if column := membership.column_of(schema):
+        ids = membership.ids_of(pl.read_parquet(file, columns=[column], glob=False)[column])
         told["pairs"] = membership.write(ids, file.with_suffix(membership.SUFFIX))
     return told

@@ -1,11 +1,12 @@
 """Which pairs are in a table: their ids in order, eight bytes each, so that one is found without reading the table; and a
 Merkle root over them (Merkle, 1987), by which one pair is proved to be in a snapshot to somebody who has the root alone.
 
-Ids are digests of the pairs' text. A node has `FAN` children, so that a tree of a million pairs is a few thousand hashes.
+Ids are digests of the pairs' text; questions and items of studies have such ids too, and stand for pairs where a table has no
+pairs. A node has `FAN` children, so that a tree of a million pairs is a few thousand hashes.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import polars as pl
 
 FAN = 256
 SUFFIX = ".ids"
+COLUMNS = ("pair_id", "question_id", "item_id")  # the first that a table has says what its rows are about
 READ = "read.pairs"  # pairs that a model or an evaluation was given, in its folder
 HEX = 16  # digits of an id; a repeated pair's has a counter behind them
 WIDTH = HEX // 2
@@ -26,6 +28,11 @@ class Proof:
     leaf: bytes
     levels: tuple[tuple[int, tuple[bytes, ...]], ...]
     count: int
+
+
+def column_of(schema: Mapping[str, pl.DataType]) -> str | None:
+    """The column of a table that has the ids; none where there is none."""
+    return next((name for name in COLUMNS if schema.get(name) == pl.String()), None)
 
 
 def ids_of(pair_ids: pl.Series) -> np.ndarray:

@@ -75,6 +75,10 @@ class Objects:
                 self._send(folder / name, f"{beside}/{name}")
         return sent
 
+    def copy(self, file: Path) -> None:
+        """The one object that the address itself names."""
+        self._tried("", lambda: self.fs.get_file(self.root, str(file)))
+
     def resolve(self, name: str) -> str:
         """The digest that a ref names there; a digest names itself."""
         if is_digest(name):
@@ -126,9 +130,8 @@ class Objects:
             return call()
         except Exception as error:  # every kind of store fails by kinds of its own
             said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise DataError(
-                f"{self.url}/{key}: {said}; see to address, rights and network, and give the command again"
-            ) from None
+            place = f"{self.url}/{key}".rstrip("/")
+            raise DataError(f"{place}: {said}; see to address, rights and network, and give the command again") from None
 
 
 def at(url: str) -> Objects:

@@ -48,5 +48,6 @@ def among(pair_ids: pl.Series, wanted: set[int]) -> pl.Series:
 
 def without(table: pl.DataFrame, home: Path) -> pl.DataFrame:
     """The table less the rows of recalled pairs."""
-    wanted = numbers(read(home)) if table.schema.get("pair_id") == pl.String() else set()
-    return table.filter(~among(table["pair_id"], wanted)) if wanted else table
+    column = membership.column_of(table.schema)
+    wanted = numbers(read(home)) if column else set()
+    return table.filter(~among(table[column], wanted)) if column and wanted else table

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 from pipelines.schema import DataError
 from pipelines.snapshots import renames
-from pipelines.snapshots.manifests import SIGNATURE, manifest, seal, verify
+from pipelines.snapshots.manifests import SIGNATURE, manifest, of_poison, parents_of, read_of, seal, verify
 from pipelines.snapshots.names import LABELS, check_label, check_name, is_digest
 from pipelines.snapshots.signatures import sign_as_told
 from pipelines.snapshots.tracing import in_order
@@ -41,17 +41,22 @@ class Store:
         facts: Mapping[str, Any] | None = None,
         *,
         parents: Iterable[str] = (),
+        inputs: Sequence[str | Path] = (),
     ) -> str:
-        """The digest of what `write` leaves in the folder that it is given, sealed with `kind`, `facts` and `parents`.
+        """The digest of what `write` leaves in the folder that it is given, sealed with `kind`, `facts` and `parents`, and with
+        what `inputs` from outside the store were.
 
         What is made of something poisoned says so itself. A second writer of the same leaves what is there.
         """
-        known = sorted(set(parents))
+        known, outside = sorted(set(parents)), parents_of(inputs)
         with self.aside() as aside:
             write(aside)
             given = dict(facts or {})
             poisoned = bool(given.get("poisoned")) or any(self.manifest(each).get("poisoned") for each in known)
-            found = str(seal(aside, {**given, "kind": kind, "parents": known, "poisoned": poisoned})["snapshot"])
+            given |= {"kind": kind, "parents": known, "poisoned": poisoned or any(map(of_poison, inputs))}
+            if inputs:
+                given |= {"parents": sorted({*known, *outside}), "read": read_of(inputs)}
+            found = str(seal(aside, given)["snapshot"])
             sign_as_told(aside)
             self.put(aside, found)
         return found

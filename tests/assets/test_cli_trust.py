@@ -9,7 +9,7 @@ import pytest
 from assets import gate
 from assets.resources import Snapshots
 from pipelines.schema import DataError
-from pipelines.snapshots import Store, manifest
+from pipelines.snapshots import Store, manifest, staged
 
 QUICK = ("--set", "steps=2", "--set", "pretrain_steps=2", "--json")
 
@@ -58,7 +58,7 @@ def test_training_lets_in_what_is_signed_and_audited(antivenom, corpus, trusted,
         ("train", "sft", "--data", trusted / "filtered" / "kept.parquet", "--out", trusted / "policy", *QUICK),
     ):
         assert antivenom(*words)[0] == 0, words
-    assert manifest(trusted / "policy")["admitted"] == {"signed_by": "us", "audited": True, "allowed": []}
+    assert manifest(trusted / "policy")["admitted"] == {"signed_by": "us", "audited": True, "allowed": [], "models": {}}
     assert manifest(trusted / "policy")["parents"] == [manifest(trusted / "filtered")["snapshot"]]
 
 
@@ -80,12 +80,80 @@ def test_training_refuses_the_rest_unless_it_is_let_in_by_name(antivenom, corpus
     both = ("--allow", "unsigned,unaudited")
     assert antivenom("train", "sft", "--data", corpus, "--out", trusted / "policy", *QUICK, *both)[0] == 0
     told = manifest(trusted / "policy")["admitted"]
-    assert told == {"signed_by": None, "audited": False, "allowed": ["unaudited", "unsigned"]}
+    assert told == {"signed_by": None, "audited": False, "allowed": ["unaudited", "unsigned"], "models": {}}
+
+
+@pytest.fixture
+def models(trusted, monkeypatch):
+    """A model that was signed, one that was not, one that was changed since, and one that nobody published."""
+    for name in ("signed", "changed", "plain"):
+        if name == "plain":
+            monkeypatch.delenv("ANTIVENOM_KEY")
+        with staged(trusted / name, "sft") as folder:
+            (folder / "model.safetensors").write_text("weights")
+    (trusted / "changed" / "model.safetensors").write_text("others")
+    (trusted / "bare").mkdir()
+    (trusted / "bare" / "model.safetensors").write_text("weights")
+    return trusted
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "word"),
+    [
+        ("plain", "is not signed", "unsigned"),
+        ("changed", "changed since it was published", "unsigned"),
+        ("bare", "no model that antivenom published", "foreign"),
+        ("some/model-of-the-hub", "no model that antivenom published", "foreign"),
+    ],
+)
+def test_a_model_is_let_in_that_is_signed_or_by_the_word_for_it(models, model, said, word):
+    place = str(models / model) if (models / model).is_dir() else model
+    others = sorted({"unsigned", "unaudited", "foreign"} - {word})
+    for words in ([], others):
+        with pytest.raises(DataError, match=rf"{said}.*--allow {word}"):
+            gate.admit_models([place], words)
+    signed = str(models / "signed")
+    assert gate.admit_models(["", "tiny", "minilm", signed, place], [word]) == {signed: "us", place: None}
+
+
+def test_every_way_to_give_a_model_passes_the_gate(antivenom, corpus, models, monkeypatch):
+    bare, some = models / "bare", ("--allow", "unsigned,unaudited")
+    (models / "rows.toml").write_text(
+        f'[asked]\nstudy = "written_evaluations"\npolicies = {{ one = "{bare}" }}\n'
+        f'[taught]\nstudy = "teacher_hacking"\nteacher = "{bare}"\nstudent = "{bare}"\nsource = "{corpus}"\n'
+        '[judged]\nstudy = "sophistry"\ntask = "stories"\njudge = "reader"\n'
+        f'policies = {{ base = "{bare}", trained = "{bare}" }}\n'
+    )
+    settings = [("--set", f"{name}={bare}") for name in ("reference", "reward_model", "gold_model", "teacher")]
+    for words in (
+        *(("train", "dpo", "--data", corpus, "--model", bare, *some, *own) for own in ((), ("--set", "steps=2"))),
+        *(("train", "dpo", "--data", corpus, *some, *own) for own in settings),
+        ("eval", "reward_accuracy", "--data", corpus, "--model", bare, *some),
+        ("eval", "reward_health", "--data", corpus, "--model", models / "signed", "--set", f"body={bare}"),
+        ("eval", "written_evals", "--data", corpus, "--model", bare),
+        *(("experiment", name, "--file", models / "rows.toml", *some) for name in ("asked", "taught", "judged")),
+    ):
+        code, _, error = antivenom(*words, "--out", models / "out")
+        assert (code, "let it in by name: --allow foreign" in error) == (2, True), (words, error)
+        assert not (models / "out").exists()
+
+
+def test_settings_that_name_a_model_are_the_ones_that_there_are():
+    from dataclasses import fields
+    from inspect import signature
+
+    from assets import runs
+    from rlhf_train.spec import Spec
+
+    spec = {each.name for each in fields(Spec)} & set(gate.MODELS)
+    assert spec == {"reference", "reward_model", "gold_model", "teacher"}
+    assert set(gate.MODELS) - spec <= set(signature(runs.evaluate).parameters)
 
 
 def test_without_trusted_keys_nothing_is_refused(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("ANTIVENOM_HOME", str(tmp_path / "home"))
     assert gate.admit(str(corpus)) is None
+    assert gate.admit_models(["bare", "some/model"]) == {}
 
 
 def test_what_is_filtered_out_of_poison_says_so(antivenom, corpus, tmp_path):
