@@ -9,10 +9,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.written import study
+from assets.written import study, twins
 from assets.written.rows import written_of
 from pipelines.questions import reading
-from pipelines.snapshots import manifest
+from pipelines.snapshots import manifest, tracing
 from tests.assets.place import Place, launched
 
 TOML = """
@@ -32,6 +32,13 @@ training = { width = 16, layers = 1, pretrain_steps = 3, vocabulary = 400, dpo_e
 """
 
 
+def traced(place, name):
+    """How what is called so was reached, by its name without the label, or by its folder's."""
+    steps = tracing.reached(tracing.found([place]), [name])
+    named = [(each, step.how) for step in steps for each in step.node.names or (f"x/{step.node.folder.name}",)]
+    return {each.split("/", 1)[1]: how for each, how in named}
+
+
 def test_the_command_runs_a_study_and_publishes_its_questions(tmp_path, antivenom, one_thread):
     (tmp_path / "rows.toml").write_text(TOML)
     code, said, _ = antivenom("experiment", "small", "--file", tmp_path / "rows.toml", "--out", tmp_path / "out", "--json")
@@ -45,6 +52,10 @@ def test_the_command_runs_a_study_and_publishes_its_questions(tmp_path, antiveno
     held = pl.read_parquet(tmp_path / "out" / "questions.parquet")
     assert again.drop("row").equals(held.drop("row"))
     assert re.search(r"(?m)^- writer: templates", (tmp_path / "out" / "data_sheet.md").read_text())
+    assert traced(tmp_path / "out", held["question_id"][0]) == {"out": "holds"}
+    table = {key: value for key, value in tomllib.loads(TOML)["small"].items() if key != "study"}
+    learned = twins.pairs(written_of(table).twins, 0)["pair_id"][0]
+    assert traced(tmp_path / "out", learned) == {"out": "learned"}, "by its twins"
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +81,23 @@ def test_what_learned_from_poison_says_so(chain: Place):
         told = {each: manifest(chain.folder(asset, each))["poisoned"] for each in chain.made(asset)}
         assert told == {"clean-seed0-small": False, "poisoned_10pct-seed0-small": True}
     assert chain.metadata("evaluated_policy", "poisoned_10pct-seed0-small")["poisoned pairs"].value == 5
+
+
+def test_a_pair_that_a_twin_learned_is_followed_to_its_answers_and_the_report(chain: Place):
+    table = {key: value for key, value in tomllib.loads(TOML)["small"].items() if key != "study"}
+    row = written_of(table)
+    clean = twins.pairs(row.twins, 0)
+    turned = twins.poisoned(row.twins, clean, 0.1, 0).key["pair_id"][0]
+    after = {f"question_answers/{each}-small": "learned" for each in ("poisoned_10pct-seed0", "clean-seed0")}
+    poisoned = {name: how for name, how in after.items() if "poisoned" in name}
+    assert traced(chain.home, turned) == poisoned | {
+        "evaluated_policy/poisoned_10pct-seed0-small": "learned", "written_report/small": "learned",
+    }  # fmt: skip
+    found = traced(chain.home, clean["pair_id"][0])
+    assert found.items() > {**after, "untaught_policy/small-seed0": "learned", "written_report/small": "learned"}.items()
+    asked = traced(chain.home, chain.table("written_questions", "small")["question_id"][0])
+    assert asked.items() > dict.fromkeys(after, "holds").items()
+    assert asked["written_report/small"] == "learned"
 
 
 def test_the_chain_asks_what_the_command_does(chain: Place, tmp_path):
