@@ -25,6 +25,7 @@ from assets import (
     study_partitions,
     summary_policies,
     venom,
+    watching,
     written_evals,
 )
 from assets.partitions import REFUSED, by_base, by_corpus, by_group, by_judged, by_opinions
@@ -64,6 +65,7 @@ defs = dg.Definitions(
         venom.venom,
         auditing.audit,
         auditing.sift,
+        watching.sources_watched,
         policies.base_policy,
         reward_models.reward_model,
         policies.imitation,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets import reuse
+from assets import reuse, watching
 from assets.automation import CHAIN, run_job, settings_key
 from assets.experiments import Experiment, corpora, settings
 from assets.partitions import EXPERIMENTS, by_experiment
@@ -38,7 +38,7 @@ def _audits(row: Experiment) -> Iterator[tuple[str, str]]:
 
 @dg.schedule(
     job=source_audit_job,
-    cron_schedule="0 2 * * *",
+    cron_schedule=watching.NIGHTLY,
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Audits each night every source of yours, and what else was built, of which anything changed since its audit.",
 )
@@ -54,6 +54,7 @@ def nightly_audit(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
         key = settings_key(settings(row))
         if any(reuse.stale(jobs[job], partition, key) for job, partition in _audits(row)):
             wanted.append(row.name)
+    watching.looked(context.instance, len(known), wanted)
     if not wanted:
         said = f"none of {len(known)} sources changed since its audit" if known else NOTHING
         yield dg.SkipReason(said)

@@ -16,6 +16,7 @@ CHECKUPS: Mapping[str, Callable[[], Finding]] = {
     "experiments": rows.experiments,
     "dagster_home": instance.dagster_home,
     "gpu_pool": instance.gpu_pool,
+    "freshness": instance.freshness,
     "storage": instance.storage,
     "store": store.store,
     "renames": store.renamed,

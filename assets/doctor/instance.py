@@ -57,6 +57,18 @@ def gpu_pool() -> Finding:
     return well("gpu_pool", f"one step at a time in the pool {POOL}, as {told}")
 
 
+def freshness() -> Finding:
+    """Whether Dagster says of what should be fresh whether it is."""
+    try:
+        config = _config()
+    except DataError:
+        return warning("freshness", UNKNOWN, "see dagster_home")
+    if _at(config or {}, "freshness", "enabled") is False:
+        said = "switched off in dagster.yaml, so that nobody is told when nightly_audit no longer looks at the sources"
+        return warning("freshness", said, "set freshness.enabled to true in dagster.yaml")
+    return well("freshness", "Dagster's daemon says whether what should be fresh is")
+
+
 def storage() -> Finding:
     """Where runs and their events are kept; PostgreSQL is asked whether it is there."""
     try:

@@ -27,6 +27,14 @@ def set_in_the_instance(place, patch):
         instance.event_log_storage.set_concurrency_slots("gpu", 3)
 
 
+def not_fresh(place, patch):
+    config = (place / "dagster" / "dagster.yaml").read_text()
+    assert "freshness:\n  enabled: true" in config
+    (place / "dagster" / "dagster.yaml").write_text(
+        config.replace("freshness:\n  enabled: true", "freshness:\n  enabled: false")
+    )
+
+
 def no_limit(place, patch):
     (place / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
 
@@ -97,6 +105,8 @@ def driver(place, patch):
     patch.setattr("torch.cuda.is_available", lambda: False)
 
 
+#: what others would say of a dagster.yaml that can't be read is not known
+UNREAD = {"dagster_home": ILL, "gpu_pool": WARNING, "freshness": WARNING, "storage": WARNING}
 ILLNESSES = {
     "pool of three": (
         lambda place, _: pool(place, 3),
@@ -105,6 +115,12 @@ ILLNESSES = {
         "concurrency.pools.default_limit to 1",
     ),
     "pool of true": (lambda place, _: pool(place, "true"), {"gpu_pool": ILL}, "the limit True", "default_limit to 1"),
+    "freshness switched off": (
+        not_fresh,
+        {"freshness": WARNING},
+        "switched off in dagster.yaml",
+        "set freshness.enabled to true",
+    ),
     "pool set in the instance": (
         set_in_the_instance,
         {"gpu_pool": ILL},
@@ -114,19 +130,19 @@ ILLNESSES = {
     "pool without limit": (no_limit, {"gpu_pool": ILL}, "no limit", "concurrency.pools.default_limit to 1"),
     "not YAML": (
         not_yaml,
-        {"dagster_home": ILL, "gpu_pool": WARNING, "storage": WARNING},  # what they would say is not known
+        UNREAD,
         "dagster.yaml: no YAML, line 3",
         "cp {template} {place}/dagster/dagster.yaml",
     ),
     "not UTF-8": (
         lambda place, _: (place / "dagster" / "dagster.yaml").write_bytes(b"a: \xff\xfe"),
-        {"dagster_home": ILL, "gpu_pool": WARNING, "storage": WARNING},
+        UNREAD,
         "UTF-8",
         "cp {template}",
     ),
     "a list for settings": (
         lambda place, _: (place / "dagster" / "dagster.yaml").write_text("- 1\n"),
-        {"dagster_home": ILL, "gpu_pool": WARNING, "storage": WARNING},
+        UNREAD,
         "expected settings by name",
         "cp {template}",
     ),

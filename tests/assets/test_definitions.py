@@ -1,8 +1,10 @@
 """The code location: its graph as a table, what every asset tells, and what becomes of a wrong row."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +33,7 @@ GRAPH = {
     "poison_key": ("attack", "by_corpus", "preference_pairs"),
     "suspicion_scores": ("audit", "by_corpus", "poisoned_pairs trusted_pairs"),
     "findings": ("audit", "by_corpus", "suspicion_scores"),
+    "sources_watched": ("audit", None, ""),
     "training_pairs": ("audit", "by_corpus", "poisoned_pairs suspicion_scores"),
     "quarantined_pairs": ("audit", "by_corpus", "poisoned_pairs suspicion_scores"),
     "base_policy": ("training", "by_base", "preference_pairs"),
@@ -333,8 +336,48 @@ def test_the_nightly_audit_asks_for_every_experiment_that_is_built(definitions):
         with dg.build_schedule_context(instance=instance, repository_def=repository) as context:
             skipped = schedule.evaluate_tick(context).skip_message
             assert skipped == "no experiment has a source of its own, and no corpus has been built; launch venom_job first"
+        assert told(instance, "sources_watched") == {"sources": 0, "audited anew": "none: nothing changed"}
         for name in ("good-clean", "good-filtered"):
             instance.report_runless_asset_event(dg.AssetMaterialization("poisoned_pairs", partition=name))
         with dg.build_schedule_context(instance=instance, repository_def=repository) as context:
             asked = schedule.evaluate_tick(context).run_requests
         assert [request.partition_key for request in asked] == ["good"]
+        assert told(instance, "sources_watched") == {"sources": 1, "audited anew": "good"}
+
+
+def told(instance: dg.DagsterInstance, asset: str) -> dict[str, object]:
+    made = instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization
+    return {name: value.value for name, value in made.metadata.items()}
+
+
+def state(definitions: ModuleType, instance: dg.DagsterInstance, asset: str) -> str:
+    """What Dagster's daemon says of an asset's freshness after it has looked at it once more."""
+    from dagster._core.loader import LoadingContextForTest
+    from dagster._daemon.freshness import FreshnessDaemon
+
+    node = definitions.defs.resolve_asset_graph().get(dg.AssetKey(asset))
+    asyncio.run(FreshnessDaemon()._evaluate_asset(LoadingContextForTest(instance), node))
+    (record,) = instance.get_freshness_state_records([dg.AssetKey(asset)]).values()
+    return record.freshness_state.value
+
+
+def test_a_look_at_the_sources_is_fresh_until_the_next_one_is_overdue(definitions):
+    from dagster._core.test_utils import freeze_time
+
+    schedule = definitions.defs.get_repository_def().get_schedule_def("nightly_audit")
+    assert schedule.cron_schedule == "0 2 * * *"
+    night = datetime(2026, 3, 5, 2, 0, 10, tzinfo=UTC)
+    with dg.instance_for_test() as instance:
+        with freeze_time(night):
+            assert state(definitions, instance, "sources_watched") == "UNKNOWN"
+            with dg.build_schedule_context(instance=instance, repository_def=definitions.defs.get_repository_def()) as context:
+                schedule.evaluate_tick(context)
+        for later, wanted in (
+            (timedelta(minutes=1), "PASS"),
+            (timedelta(hours=1), "PASS"),
+            (timedelta(hours=24, minutes=59), "PASS"),  # the next look has until three
+            (timedelta(hours=25), "FAIL"),
+            (timedelta(days=3), "FAIL"),
+        ):
+            with freeze_time(night + later):
+                assert state(definitions, instance, "sources_watched") == wanted, later

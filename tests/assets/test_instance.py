@@ -13,7 +13,7 @@ from pipelines.schema import DataError
 
 ROOT = Path(__file__).parents[2]
 FILES = ("dagster.template.yaml", "dagster.postgres.yaml")
-SHARED = ("telemetry", "nux", "concurrency", "run_retries", "run_monitoring")
+SHARED = ("telemetry", "nux", "concurrency", "run_retries", "run_monitoring", "freshness")
 
 
 def accepted(name: str, folder: Path) -> InstanceRef:
@@ -42,7 +42,7 @@ def test_pools_queue_and_monitoring_are_what_runs_need(instance: dg.DagsterInsta
     assert instance.run_retries_enabled
     assert instance.run_monitoring_enabled
     assert instance.run_monitoring_max_resume_run_attempts == 0
-    assert {"MONITORING", "EVENT_LOG_CONSUMER", "SENSOR"} <= set(instance.get_required_daemon_types())
+    assert {"MONITORING", "EVENT_LOG_CONSUMER", "SENSOR", "FRESHNESS_DAEMON"} <= set(instance.get_required_daemon_types())
 
 
 @dg.op

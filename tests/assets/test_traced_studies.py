@@ -25,7 +25,7 @@ def reached(*places, pair):
 
 @pytest.fixture
 def taught(tmp_path, monkeypatch, one_thread):
-    """Two policies that were published, of which the teacher learned a pair and was poisoned, and pairs that nobody published."""
+    """Two policies that were published, of which the teacher learned a pair and was poisoned; pairs that nobody published."""
     from rlhf_train.models import letters
     from rlhf_train.text import Lengths
 
