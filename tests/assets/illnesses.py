@@ -28,11 +28,9 @@ def set_in_the_instance(place, patch):
 
 
 def not_fresh(place, patch):
-    config = (place / "dagster" / "dagster.yaml").read_text()
-    assert "freshness:\n  enabled: true" in config
-    (place / "dagster" / "dagster.yaml").write_text(
-        config.replace("freshness:\n  enabled: true", "freshness:\n  enabled: false")
-    )
+    config, on = (place / "dagster" / "dagster.yaml").read_text(), "freshness:\n  enabled: true"
+    assert on in config
+    (place / "dagster" / "dagster.yaml").write_text(config.replace(on, "freshness:\n  enabled: false"))
 
 
 def no_limit(place, patch):

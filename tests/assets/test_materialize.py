@@ -1,6 +1,7 @@
 """The chain on a tiny experiment: from clean rows to the report, what checks hold back, and the same bytes again."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import dagster as dg
 import pytest
 
 from rlhf_train.models import committees
+from tests.assets.killed import killed, made
 from tests.assets.place import Place, published, settled
 from tests.receiver import receiving
 
@@ -131,6 +133,53 @@ def test_the_same_seeds_make_the_same_bytes(chain: Place, monkeypatch: pytest.Mo
         for asset in (key.to_user_string() for key in selected):
             again = json.loads((published(tmp_path, asset, partition) / "manifest.json").read_text())
             assert again["files"] == chain.manifest(asset, partition)["files"], asset
+
+
+ARMS = ("tiny-clean", "tiny-poisoned", "tiny-filtered")
+LAST = ("reward_accuracy", "detection", "roc_curves", "flags")  # of a corpus, of which the report alone is made
+
+
+def named(home: Path, name: str = "tiny*") -> dict[str, str]:
+    """The digest of every partition of the experiment."""
+    return {link.relative_to(home / "refs").as_posix(): link.readlink().name for link in (home / "refs").glob(f"*/*/{name}")}
+
+
+def resumed(chain: Place, instance: dg.DagsterInstance) -> None:
+    """venom_job once more, in the same instance; the run that was killed within the first has come to an end."""
+    again = Place(chain.module, instance, chain.home).run("venom_job", "tiny")
+    assert again.success, [event.step_failure_data.error for event in again.all_events if event.is_step_failure]
+    running = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
+    assert instance.get_runs(dg.RunsFilter(statuses=running)) == []
+
+
+def test_a_chain_that_is_killed_half_way_makes_what_lacks_and_nothing_else(chain: Place, monkeypatch, tmp_path: Path):
+    """Killed in a step that keeps the one place in the pool, which would otherwise be waited for for ever."""
+    home, whole = tmp_path / "store", named(chain.home)
+    shutil.copytree(chain.home, home, symlinks=True)
+    for link in [link for asset in LAST for link in (home / "refs").glob(f"*/{asset}/tiny-*")]:
+        link.unlink()
+    with killed(home, tmp_path / "dagster", "tiny", "reward_accuracy", "tiny-poisoned") as instance:
+        before = made(instance)
+        assert "reward_accuracy/tiny-clean" in before
+        assert "reward_accuracy/tiny-poisoned" not in before
+        assert named(home).items() < whole.items(), "what was published is as it is in the undisturbed chain"
+        monkeypatch.setenv("ANTIVENOM_HOME", str(home))
+        resumed(chain, instance)
+        assert made(instance) == sorted([f"{asset}/{arm}" for asset in LAST for arm in ARMS] + ["venom_report/tiny"])
+    assert named(home) == whole
+
+
+@pytest.mark.slow  # the whole chain once more, training and all
+@pytest.mark.parametrize("asset", ["base_policy", "suspicion_scores", "reward_model", "attack_success", "venom_report"])
+def test_a_chain_that_is_killed_anywhere_comes_to_the_same(chain: Place, monkeypatch, tmp_path: Path, asset: str):
+    partition = "tiny" if asset in ("base_policy", "venom_report") else "tiny-poisoned"
+    with killed(tmp_path / "store", tmp_path / "dagster", "tiny", asset, partition) as instance:
+        monkeypatch.setenv("ANTIVENOM_HOME", str(tmp_path / "store"))
+        before = set(made(instance))
+        resumed(chain, instance)
+        again = [each for each in before if made(instance).count(each) > 1]
+        assert not again, "what was made is not made again"
+    assert named(tmp_path / "store") == named(chain.home)
 
 
 @pytest.fixture(scope="module")
