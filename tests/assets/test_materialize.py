@@ -136,7 +136,6 @@ def test_the_same_seeds_make_the_same_bytes(chain: Place, monkeypatch: pytest.Mo
 
 
 ARMS = ("tiny-clean", "tiny-poisoned", "tiny-filtered")
-LAST = ("reward_accuracy", "detection", "roc_curves", "flags")  # of a corpus, of which the report alone is made
 
 
 def named(home: Path, name: str = "tiny*") -> dict[str, str]:
@@ -156,16 +155,14 @@ def test_a_chain_that_is_killed_half_way_makes_what_lacks_and_nothing_else(chain
     """Killed in a step that keeps the one place in the pool, which would otherwise be waited for for ever."""
     home, whole = tmp_path / "store", named(chain.home)
     shutil.copytree(chain.home, home, symlinks=True)
-    for link in [link for asset in LAST for link in (home / "refs").glob(f"*/{asset}/tiny-*")]:
+    for link in list((home / "refs").glob("*/reward_accuracy/tiny-*")):
         link.unlink()
     with killed(home, tmp_path / "dagster", "tiny", "reward_accuracy", "tiny-poisoned") as instance:
-        before = made(instance)
-        assert "reward_accuracy/tiny-clean" in before
-        assert "reward_accuracy/tiny-poisoned" not in before
+        assert made(instance) == ["reward_accuracy/tiny-clean"]
         assert named(home).items() < whole.items(), "what was published is as it is in the undisturbed chain"
         monkeypatch.setenv("ANTIVENOM_HOME", str(home))
         resumed(chain, instance)
-        assert made(instance) == sorted([f"{asset}/{arm}" for asset in LAST for arm in ARMS] + ["venom_report/tiny"])
+        assert made(instance) == sorted(f"reward_accuracy/{arm}" for arm in ARMS), "and the report, of the same, is the same"
     assert named(home) == whole
 
 
