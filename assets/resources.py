@@ -86,7 +86,7 @@ class Snapshots(dg.IOManager):
             lambda folder: form.write(obj, folder / form.file),
             facts,
             parents=given.values(),
-            inputs=outside.value if isinstance(outside, dg.JsonMetadataValue) else (),
+            inputs=list(outside.value or ()) if isinstance(outside, dg.JsonMetadataValue) else [],
         )
         found = self.store.manifest(snapshot)
         self.store.label(_label(partition, bool(found["poisoned"])), f"{asset}/{partition}", snapshot)

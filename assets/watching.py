@@ -5,6 +5,7 @@ An audit is made again where its pairs changed and nowhere else, so that an old 
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -25,5 +26,5 @@ sources_watched = dg.AssetSpec(
 
 def looked(instance: dg.DagsterInstance, count: int, wanted: Sequence[str]) -> None:
     """Notes that so many sources were looked at now, and for which of them audits are `wanted`."""
-    told = {"sources": count, "audited anew": ", ".join(wanted) or "none: nothing changed"}
+    told: dict[str, Any] = {"sources": count, "audited anew": ", ".join(wanted) or "none: nothing changed"}
     instance.report_runless_asset_event(dg.AssetMaterialization(sources_watched.key, metadata=told))
