@@ -16,6 +16,7 @@ CHECKUPS: Mapping[str, Callable[[], Finding]] = {
     "experiments": rows.experiments,
     "dagster_home": instance.dagster_home,
     "gpu_pool": instance.gpu_pool,
+    "killed_runs": instance.killed_runs,
     "freshness": instance.freshness,
     "storage": instance.storage,
     "store": store.store,

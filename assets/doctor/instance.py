@@ -57,6 +57,19 @@ def gpu_pool() -> Finding:
     return well("gpu_pool", f"one step at a time in the pool {POOL}, as {told}")
 
 
+def killed_runs() -> Finding:
+    """Whether a run whose process is killed is noticed, and tried again."""
+    try:
+        config = _config()
+    except DataError:
+        return warning("killed_runs", UNKNOWN, "see dagster_home")
+    off = [name for name in ("run_monitoring", "run_retries") if _at(config or {}, name, "enabled") is not True]
+    if off:
+        said = f"{' and '.join(off)} switched off: a run whose process is killed seems to go on, or is not tried again"
+        return warning("killed_runs", said, f"set {off[0]}.enabled to true in dagster.yaml, as dagster.template.yaml has it")
+    return well("killed_runs", "a run whose process is killed is noticed and tried again")
+
+
 def freshness() -> Finding:
     """Whether Dagster says of what should be fresh whether it is."""
     try:

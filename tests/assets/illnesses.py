@@ -27,10 +27,10 @@ def set_in_the_instance(place, patch):
         instance.event_log_storage.set_concurrency_slots("gpu", 3)
 
 
-def not_fresh(place, patch):
-    config, on = (place / "dagster" / "dagster.yaml").read_text(), "freshness:\n  enabled: true"
+def switched_off(place, patch, what):
+    config, on = (place / "dagster" / "dagster.yaml").read_text(), f"\n{what}:\n  enabled: true"
     assert on in config
-    (place / "dagster" / "dagster.yaml").write_text(config.replace(on, "freshness:\n  enabled: false"))
+    (place / "dagster" / "dagster.yaml").write_text(config.replace(on, on.replace("true", "false")))
 
 
 def no_limit(place, patch):
@@ -104,7 +104,7 @@ def driver(place, patch):
 
 
 #: what others would say of a dagster.yaml that can't be read is not known
-UNREAD = {"dagster_home": ILL, "gpu_pool": WARNING, "freshness": WARNING, "storage": WARNING}
+UNREAD = {"dagster_home": ILL, **dict.fromkeys(("gpu_pool", "killed_runs", "freshness", "storage"), WARNING)}
 ILLNESSES = {
     "pool of three": (
         lambda place, _: pool(place, 3),
@@ -114,7 +114,7 @@ ILLNESSES = {
     ),
     "pool of true": (lambda place, _: pool(place, "true"), {"gpu_pool": ILL}, "the limit True", "default_limit to 1"),
     "freshness switched off": (
-        not_fresh,
+        partial(switched_off, what="freshness"),
         {"freshness": WARNING},
         "switched off in dagster.yaml",
         "set freshness.enabled to true",
@@ -125,7 +125,24 @@ ILLNESSES = {
         "the limit 3",
         "dagster instance concurrency set gpu 1",
     ),
-    "pool without limit": (no_limit, {"gpu_pool": ILL}, "no limit", "concurrency.pools.default_limit to 1"),
+    "pool without limit": (
+        no_limit,
+        {"gpu_pool": ILL, "killed_runs": WARNING},
+        "no limit",
+        "concurrency.pools.default_limit to 1",
+    ),
+    "no retries": (
+        partial(switched_off, what="run_retries"),
+        {"killed_runs": WARNING},
+        "run_retries switched off",
+        "set run_retries.enabled to true",
+    ),
+    "no monitoring": (
+        partial(switched_off, what="run_monitoring"),
+        {"killed_runs": WARNING},
+        "run_monitoring switched off",
+        "set run_monitoring.enabled to true",
+    ),
     "not YAML": (
         not_yaml,
         UNREAD,
@@ -146,25 +163,25 @@ ILLNESSES = {
     ),
     "no dagster.yaml": (
         lambda place, _: (place / "dagster" / "dagster.yaml").unlink(),
-        {"dagster_home": WARNING, "gpu_pool": WARNING},
+        {"dagster_home": WARNING, "gpu_pool": WARNING, "killed_runs": WARNING},
         "no dagster.yaml in {place}/dagster",
         "cp {template} {place}/dagster/dagster.yaml",
     ),
     "no DAGSTER_HOME": (
         lambda _, patch: patch.delenv("DAGSTER_HOME"),
-        {"dagster_home": WARNING, "gpu_pool": WARNING},
+        {"dagster_home": WARNING, "gpu_pool": WARNING, "killed_runs": WARNING},
         "runs and their history vanish",
         "export DAGSTER_HOME=",
     ),
     "DAGSTER_HOME leads nowhere": (
         lambda place, patch: patch.setenv("DAGSTER_HOME", str(place / "gone")),
-        {"dagster_home": ILL, "gpu_pool": WARNING},
+        {"dagster_home": ILL, "gpu_pool": WARNING, "killed_runs": WARNING},
         "{place}/gone",
         "mkdir -p {place}/gone",
     ),
     "DAGSTER_HOME of a strange user": (
         lambda _, patch: patch.setenv("DAGSTER_HOME", "~nobody-of-that-name/home"),
-        {"dagster_home": ILL, "gpu_pool": WARNING},
+        {"dagster_home": ILL, "gpu_pool": WARNING, "killed_runs": WARNING},
         "~nobody-of-that-name",
         "export DAGSTER_HOME=",
     ),

@@ -16,7 +16,7 @@ from tests.assets.illnesses import ILLNESSES, Room, pool
 TEMPLATE = findings.ROOT / "dagster.template.yaml"
 SLOW = ("code_location",)  # a process of seconds, tried by itself below
 OURS = (
-    *("dagster_home", "gpu_pool", "freshness", "storage", "store", "renames", "snapshots", "names"),
+    *("dagster_home", "gpu_pool", "killed_runs", "freshness", "storage", "store", "renames", "snapshots", "names"),
     *("experiments", "rooms", "python"),
 )
 Card = namedtuple("Card", "name total_memory")
