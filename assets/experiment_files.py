@@ -28,7 +28,7 @@ def load(path: Path) -> tuple[dict[str, Experiment], list[str]]:
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{path}: no readable experiments file ({error})") from None
     rows: dict[str, Experiment] = {}
     refused = []

@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.snapshots import tables
+from pipelines.snapshots.asides import discard
 from pipelines.snapshots.manifests import BESIDE
 
 SHARD = 500_000  # rows of a file
@@ -37,7 +39,7 @@ def _publish(folder: Folder, place: Path) -> None:
     # a model that was published elsewhere has a manifest, which is not this one
     shutil.copytree(folder.place, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*BESIDE))
     if folder.spent is not None:
-        shutil.rmtree(folder.spent)
+        discard(folder.spent, folder.spent)
 
 
 def _policy(folder: Path) -> Any:
@@ -74,7 +76,9 @@ def _write_table(table: pl.DataFrame, file: Path) -> None:
 
 
 FORMATS: Mapping[str, Format] = {
-    "DataFrame": Format("table.parquet", _write_table, lambda file: pl.read_parquet(file.with_name("table*.parquet"))),
+    "DataFrame": Format(
+        "table.parquet", _write_table, lambda file: tables.read(file.with_name("table*.parquet"), several=True)
+    ),
     "str": Format(
         "report.html",
         lambda page, file: file.write_text(page, encoding="utf-8"),

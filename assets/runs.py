@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def evaluate(
     from rlhf_train.evals import EVALS
     from rlhf_train.generate import sample
     from rlhf_train.models import judges, policies, reward_models
+    from rlhf_train.models.opening import opened
     from rlhf_train.models.reward_models import RewardModel
 
     if name not in EVALS:
@@ -128,18 +130,21 @@ def evaluate(
         raise DataError("written_evals asks questions, which pairs do not hold; call assets.answering.evaluate from Python")
     folder_of(model)
     if name == "attack_success":
-        found = EVALS[name](sample(policies.load(model), prompts_of(pairs), seed=seed), targets=[target], sentiment=sentiment)
+        found = EVALS[name](
+            sample(opened(model, policies.load), prompts_of(pairs), seed=seed), targets=[target], sentiment=sentiment
+        )
         return {"mentions": found.mentions, "success": found.success, "low": found.low, "high": found.high}
     if name == "reward_health":
         from rlhf_train.tables import split
 
         columns = {"prompt": prompts_of(pairs)} | {side: answers_of(pairs, side) for side in ("chosen", "rejected")}
-        trained = judges.load(model)
+        trained = opened(model, judges.load)
         if not isinstance(trained, RewardModel):
             raise DataError(f"reward_health trains copies of a reward model, and {model} is a {type(trained).__name__}")
-        begun = reward_models.load(_reward_body(body), lengths=trained.lengths, seed=seed) if body else trained
+        begun = opened(_reward_body(body), partial(reward_models.load, lengths=trained.lengths, seed=seed)) if body else trained
         return dataclasses.asdict(EVALS[name](trained, begun, *split(columns, 0.5, seed), seed=seed))
-    rewards = [judges.load(model).rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]
+    judge = opened(model, judges.load)
+    rewards = [judge.rewards(prompts_of(pairs), answers_of(pairs, side)) for side in ("chosen", "rejected")]
     return dataclasses.asdict(EVALS[name](*rewards))
 
 

@@ -122,7 +122,7 @@ def load(path: Path) -> tuple[dict[str, Study], list[str]]:
     """The studies of a TOML file, and what was wrong with those that were refused. Files are looked for beside it first."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{path}: no readable experiments file ({error})") from None
     rows: dict[str, Study] = {}
     refused = []

@@ -5,7 +5,6 @@
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import polars as pl
 from assets import pictures, runs
 from assets.metadata import picture, progress
 from assets.places import workplace
+from pipelines.snapshots.asides import discard
 
 TOLD = 20  # times that a process tells how far it is
 
@@ -85,7 +85,7 @@ def learned(work: Path, model: Any) -> dg.Output[Any]:
         "last loss": table["loss"][-1],
         "learning curve": picture(pictures.learning(table), "loss by step"),
     }
-    shutil.rmtree(work)
+    discard(work, work)
     return dg.Output(model, metadata=told)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.schema import DataError
+
 Encoder = Callable[[Sequence[str]], np.ndarray]
 BATCH = 64
 
@@ -25,10 +27,23 @@ def _load(model: str | None) -> Any:
     from sentence_transformers import SentenceTransformer
 
     folder = model or minilm_folder()
+    _refuse_pickles(Path(folder))
     # bfloat16 matrix units make the encoder about five times faster; the vectors move by less than 0.01
     fast = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
     kinds = {"dtype": torch.bfloat16 if fast else torch.float32, "use_safetensors": True}
-    return SentenceTransformer(folder, model_kwargs=kinds, trust_remote_code=False)
+    try:
+        return SentenceTransformer(folder, model_kwargs=kinds, trust_remote_code=False)
+    except Exception as error:  # what others wrote into its files leads the library to fail in any way
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        mend = "expected parts of sentence-transformers with safetensors"
+        raise DataError(f"{folder}: no encoder that can be loaded ({said}); {mend}") from None
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """DataError for a part whose weights are pickled: sentence-transformers would open them where there are no others."""
+    for file in folder.rglob("pytorch_model*.bin"):
+        if not list(file.parent.glob("*.safetensors")):
+            raise DataError(f"{folder}: no encoder that can be loaded ({file.name} can run code); save it as safetensors")
 
 
 @cache

@@ -4,6 +4,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from checks.encoding import Encoder, encode
 from pipelines.schema import DataError
 
+CACHE = "ANTIVENOM_CACHE"  # the folder
 MINILM = "minilm"
 WIDTH = 16  # bytes of a text's digest
 
@@ -51,13 +53,18 @@ class Memory:
 
     def _keep(self, digests: list[bytes], rows: np.ndarray) -> None:
         self._add(dict(zip(digests, rows, strict=True)))  # all of them or, of an encoder that lost some, none
-        self.folder.mkdir(parents=True, exist_ok=True)
-        aside = self.folder / f".{uuid.uuid4().hex}"
-        with aside.open("wb") as file:
-            np.savez(file, digests=np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, WIDTH), rows=rows)
-        name = f"{uuid.uuid4().hex}.npz"
+        aside, name = self.folder / f".{uuid.uuid4().hex}", f"{uuid.uuid4().hex}.npz"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with aside.open("wb") as file:
+                np.savez(file, digests=np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, WIDTH), rows=rows)
+            os.replace(aside, self.folder / name)
+        except OSError as error:
+            with suppress(OSError):
+                aside.unlink()
+            mend = f"make room there, or name another folder by {CACHE}"
+            raise DataError(f"{self.folder}: embeddings can't be kept ({error}); {mend}") from None
         self._read.add(name)
-        os.replace(aside, self.folder / name)
 
     def _add(self, rows: dict[bytes, np.ndarray]) -> None:
         widths = {row.size for known in (self._rows, rows) for row in islice(known.values(), 1)}
@@ -83,5 +90,5 @@ def _kept(file: Path) -> dict[bytes, np.ndarray]:
 
 def folder() -> Path:
     """Where embeddings are kept: ANTIVENOM_CACHE, or the user's cache folder."""
-    given = os.environ.get("ANTIVENOM_CACHE")
+    given = os.environ.get(CACHE)
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "antivenom"

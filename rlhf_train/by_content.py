@@ -99,14 +99,18 @@ def _read(folder: Path) -> dict[bytes, np.ndarray]:
 
 
 def _write(folder: Path, numbers: Mapping[bytes, np.ndarray]) -> None:
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
     name = uuid.uuid4().hex
     tensors = {
         "keys": np.frombuffer(b"".join(numbers), dtype=np.uint8).reshape(-1, KEY),
         "counts": np.array([part.size for part in numbers.values()]),
         "numbers": np.concatenate([part.ravel() for part in numbers.values()]),
     }
-    save_file(tensors, folder / f".{name}")
-    (folder / f".{name}").rename(folder / f"{name}.safetensors")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, folder / f".{name}")
+        (folder / f".{name}").rename(folder / f"{name}.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{folder}: numbers can't be kept ({error}); make room there, or name another cache") from None

@@ -66,13 +66,14 @@ def newest(folder: Path, identity: Mapping[str, Any]) -> Path | None:
     mend = f"delete {place} to go on from the checkpoint before it, or from the start"
     try:
         state = json.loads((place / STATE).read_text())
-        changed = [name for name, digest in state["digests"].items() if _digest(place / name) != digest]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        made_of, _ = dict(state["identity"]), int(state["step"])
+        changed = [name for name, digest in dict(state["digests"]).items() if _digest(place / name) != digest]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TrainingError(f"{place}: not a whole checkpoint ({error}); {mend}") from None
     if changed:
         raise TrainingError(f"{place / changed[0]}: has changed since it was written; {mend}")
-    for name in sorted({*state["identity"], *identity}):
-        was, now = state["identity"].get(name), json.loads(json.dumps(identity.get(name)))
+    for name in sorted({*made_of, *identity}):
+        was, now = made_of.get(name), json.loads(json.dumps(identity.get(name)))
         if was != now:
             raise TrainingError(
                 f"{folder}: holds a run with {name} {was!r}, and this one has {now!r}; "

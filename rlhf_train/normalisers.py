@@ -130,7 +130,7 @@ def load(file: Path) -> ByPosition | Overall:
     try:
         said = json.loads(file.read_text())
         return NORMALISERS[said.pop("kind")](**said)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{file}: holds no normaliser that was saved here ({error}); fit it again") from None
 
 

@@ -126,9 +126,11 @@ def main() -> None:
             said = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
             print(f"{what} {done}/{of}{': ' * bool(said)}{said}", file=sys.stderr, flush=True)
 
+    from safetensors import SafetensorError
+
     try:
         run(read(Path(sys.argv[1])), watch)
-    except TrainingError as error:
+    except (TrainingError, OSError, SafetensorError) as error:
         sys.exit(f"rlhf_train: {error}")
 
 

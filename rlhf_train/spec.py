@@ -121,7 +121,7 @@ def read(file: Path) -> Spec:
     """The spec in a JSON file; TrainingError names what is wrong with it."""
     try:
         table = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(f"{file}: not a readable JSON file ({error})") from None
     if not isinstance(table, dict):
         raise TrainingError(f"{file}: expected a table of fields, got {type(table).__name__}")

@@ -28,7 +28,9 @@ from assets.cli import (
     tracing,
     trusting,
 )
+from assets.cli.common import one_line
 from pipelines.schema import DataError
+from pipelines.snapshots import disk
 from pipelines.snapshots.published import RECIPE
 from rlhf_train.errors import TrainingError
 
@@ -98,5 +100,6 @@ def main() -> None:
     try:
         app()
     except (DataError, TrainingError, OSError) as error:
-        typer.echo(f"antivenom: {error}", err=True)
+        said = disk.full(error, Path(error.filename or ".")) if isinstance(error, OSError) else None
+        typer.echo(f"antivenom: {said or one_line(error)}", err=True)
         sys.exit(UNUSABLE)

@@ -23,8 +23,9 @@ from assets.cli.common import (
     write_json,
     write_rejects,
 )
-from pipelines.schema import DataError
-from pipelines.snapshots import staged, unchanged
+from pipelines import schema
+from pipelines.schema import DataError, require
+from pipelines.snapshots import staged, tables, unchanged
 
 if TYPE_CHECKING:
     from checks.lineage import Lineage
@@ -86,10 +87,12 @@ def audit(
 
 def scores_of(folder: Path) -> pl.DataFrame:
     """SCORES of all pairs that an audit's folder tells of, each pair once: it has the same in every set that holds it."""
-    tables = [
-        pl.read_parquet(folder / name).drop("set", strict=False) for name in (SCORES, FURTHER) if (folder / name).exists()
-    ]
-    return pl.concat(tables).unique("pair_id", keep="first", maintain_order=True)
+    found = [tables.read(folder / name).drop("set", strict=False) for name in (SCORES, FURTHER) if (folder / name).exists()]
+    if not found:
+        raise DataError(f"{folder}: holds no {SCORES}; name a folder that antivenom audit published")
+    for scores in found:
+        require(scores, schema.SCORES)
+    return pl.concat(found).unique("pair_id", keep="first", maintain_order=True)
 
 
 def _as_before(out: Path, as_json: bool) -> int:

@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 import polars as pl
 import typer
 
+from assets.html import visible
 from pipelines.schema import DataError
 from pipelines.snapshots import is_published
 from pipelines.sources import records
+from pipelines.sources.files import printable
 
 Source = Annotated[
     str,
@@ -64,7 +66,7 @@ def read(
         found.strict(mend="mend or drop the row" + ("" if allow_rejects is None else ", or go on with --allow-rejects"))
     if not quiet:
         left_out = f"; rows left out: {len(found.rejects):,}" if len(found.rejects) else ""
-        typer.echo(f"{source}: {len(found.pairs):,} pairs, read as {SHAPES[found.shape].about}{left_out}")
+        typer.echo(visible(f"{source}: {len(found.pairs):,} pairs, read as {SHAPES[found.shape].about}{left_out}"))
     return found
 
 
@@ -98,7 +100,7 @@ def spec_of(file: Path | None) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{file}: no readable TOML ({error})") from None
 
 
@@ -112,7 +114,7 @@ def _pair(word: str, option: str, form: str) -> tuple[str, str]:
 def _value(words: str) -> Any:
     try:
         return json.loads(words)
-    except ValueError:
+    except (ValueError, RecursionError):
         return words
 
 
@@ -124,7 +126,7 @@ def write_rejects(rejects: pl.DataFrame, folder: Path) -> None:
 
 def write_json(file: Path, facts: Mapping[str, Any]) -> None:
     """The facts as a file that people can read too."""
-    file.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    file.write_text(printable(json.dumps(facts, indent=1, ensure_ascii=False)) + "\n", encoding="utf-8")
 
 
 def write_file(out: Path, facts: Mapping[str, Any], mark: str) -> None:
@@ -153,7 +155,12 @@ def _has(file: Path, mark: str) -> bool:
 
 def say(facts: Mapping[str, Any], as_json: bool, *lines: str) -> None:
     """What a command came to: one JSON object, or lines for people."""
-    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(lines))
+    typer.echo(printable(json.dumps(facts, ensure_ascii=False)) if as_json else visible("\n".join(lines)))
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, whatever words of others it holds, as one line that a terminal shows and does not obey."""
+    return visible(str(error)).replace("\n", " ").replace("\t", " ")
 
 
 @contextmanager

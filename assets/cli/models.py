@@ -27,6 +27,7 @@ from assets.cli.common import (
 from pipelines.schema import DataError
 from pipelines.settings import checked
 from pipelines.snapshots import membership, of_poison, staged
+from pipelines.snapshots.asides import discard
 
 
 def train(
@@ -72,7 +73,7 @@ def train(
             raise
         runs.publish(work, folder)
         membership.write(membership.ids_of(pairs["pair_id"]), folder / membership.READ)
-    shutil.rmtree(work)
+    discard(work, out)
     told = {"objective": objective, "steps": len(history), "loss": history[-1]["loss"], "out": str(out)}
     say(told, as_json, f"{len(history):,} steps, last loss {history[-1]['loss']:.4f}: {out}")
 

@@ -9,8 +9,8 @@ import typer
 from assets.cli import chaining
 from assets.cli.common import AsJson, say
 from assets.places import home
-from pipelines.schema import DataError
-from pipelines.snapshots import verify
+from pipelines.schema import SCORES, DataError, require
+from pipelines.snapshots import tables, verify
 
 REACHED = 3
 SAID = {"holds": "holds it", "learned": "learned from it", "beside": "was made beside it, without it"}
@@ -62,7 +62,7 @@ def pairs_of(pair_ids: list[str] | None, audit: Path | None, reason: str) -> lis
         return pair_ids
     assert audit is not None
     verify(audit)
-    flagged = pl.read_parquet(audit / "scores.parquet").filter("is_flagged")
+    flagged = require(tables.read(audit / "scores.parquet"), SCORES).filter("is_flagged")
     found = flagged.filter(pl.col("reason").str.contains(reason, literal=True))["pair_id"].to_list()
     if not found:
         told = flagged["reason"].value_counts(sort=True).head(3)["reason"].to_list()

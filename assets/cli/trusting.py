@@ -35,7 +35,11 @@ def new(
     held.with_key(name, "", today=today, days=days, overlap=overlap)  # refused before a key is made
     made = signatures.new(out, password)
     held = held.with_key(name, made.public, today=today, days=days, overlap=overlap)
-    held.write()
+    try:
+        held.write()
+    except DataError:  # a key that nobody trusts is of no use
+        out.unlink()
+        raise
     until = held.keys[-1].until
     say(
         {"name": name, "key": str(out), "trust": str(file), "until": until},

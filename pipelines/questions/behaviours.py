@@ -60,7 +60,7 @@ def load(path: str | Path) -> dict[str, Behaviour]:
     """Behaviours of a TOML file, by name; raises DataError naming the behaviour and the field that is wrong."""
     try:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: no TOML that can be read ({error}); mend it") from None
     if not found:
         raise DataError(f"{path}: no behaviour; write a table [NAME] with {', '.join(_required())}")

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipelines.reviewing.decisions import Reviewed
 from pipelines.schema import DECISIONS, PAIRS, REJECTS, SCORES, DataError, Table, require
-from pipelines.snapshots import verify
+from pipelines.snapshots import tables, verify
 
 KIND = "filtered pairs"
 REJECTED = "rejects.parquet"
@@ -28,15 +28,14 @@ def read(folder: Path) -> Reviewed:
 
 def write(reviewed: Reviewed, folder: Path) -> None:
     """Its tables, a file each."""
-    tables = ("kept", "quarantined", "put_back", "decisions", "undecided")
-    for name in tables:
+    for name in ("kept", "quarantined", "put_back", "decisions", "undecided"):
         getattr(reviewed, name).write_parquet(folder / f"{name}.parquet")
 
 
 def rejects(folder: Path) -> pl.DataFrame:
     """REJECTS that a folder has from before: rows that were no pairs, and answers that were no decisions."""
     file = folder / REJECTED
-    return require(pl.read_parquet(file), REJECTS) if file.is_file() else REJECTS.empty()
+    return require(tables.read(file), REJECTS) if file.is_file() else REJECTS.empty()
 
 
 def counts(reviewed: Reviewed) -> Mapping[str, int]:
@@ -50,20 +49,20 @@ def counts(reviewed: Reviewed) -> Mapping[str, int]:
     }
 
 
-def _table(folder: Path, name: str, *tables: Table) -> pl.DataFrame:
+def _table(folder: Path, name: str, *forms: Table) -> pl.DataFrame:
     """A table with all its columns, those of detectors too."""
     file = folder / f"{name}.parquet"
     if not file.is_file():
         raise DataError(f"{file}: missing; expected what antivenom filter publishes")
-    frame = pl.read_parquet(file)
-    for table in tables:
-        require(frame, table)
+    frame = tables.read(file)
+    for form in forms:
+        require(frame, form)
     return frame
 
 
 def _decisions(folder: Path, name: str) -> pl.DataFrame:
     file = folder / f"{name}.parquet"
-    return require(pl.read_parquet(file), DECISIONS) if file.is_file() else DECISIONS.empty()
+    return require(tables.read(file), DECISIONS) if file.is_file() else DECISIONS.empty()
 
 
 def _check(folder: Path, found: Reviewed) -> None:

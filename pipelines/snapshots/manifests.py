@@ -14,6 +14,7 @@ import polars as pl
 
 from pipelines.schema import DataError
 from pipelines.snapshots import membership
+from pipelines.snapshots.wellformed import check
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"  # of the manifest, and so of all; no part of what it signs
@@ -36,7 +37,7 @@ def manifest(folder: Path) -> Mapping[str, Any]:
     """What was published: files with their digests, and facts."""
     try:
         found = json.loads((folder / MANIFEST).read_text())
-        _check(found)
+        check(found)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{folder}: no readable {MANIFEST} ({error}); expected a folder that antivenom published") from None
     return found
@@ -67,6 +68,8 @@ def verify(folder: Path) -> Mapping[str, Any]:
         raise DataError(f"{folder / MANIFEST}: changed since it was published; make it again")
     for name, digest in found["files"].items():
         file = folder / name
+        if file.is_symlink():
+            raise DataError(f"{file}: is a link, and what it leads to may change; make it again")
         if not file.is_file() or digest_of(file) != digest:
             raise DataError(f"{file}: {'changed since it was published' if file.is_file() else 'missing'}; make it again")
     if added := sorted(names(folder) - found["files"].keys()):
@@ -157,20 +160,6 @@ def code() -> Mapping[str, str]:
         "version": named,
         "source": digest_of_facts([[file.relative_to(home).as_posix(), digest_of(file)] for file in files]),
     }
-
-
-def _check(found: Any) -> None:
-    """ValueError or TypeError for what no manifest of ours says."""
-    files, tables = found["files"], found.get("tables", {})
-    if not all(isinstance(each, dict) for each in (files, tables, found.get("read", {}), found.get("inputs", {}))):
-        raise TypeError("files, tables, read and inputs are tables")
-    if not all(isinstance(each, dict) for each in tables.values()):
-        raise TypeError("what is said of a table is a table")
-    if not all(isinstance(each, str) for each in [*found.get("parents", []), *files.values()]):
-        raise TypeError("parents and digests are texts")
-    for name in (*files, *tables):
-        if name.startswith("/") or ".." in Path(name).parts:
-            raise ValueError(f"{name!r} leads out of the folder")
 
 
 def _is_of(inside: Path, told: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.schema import DataError
 
 CLEAN, POISONED, FILTERED, DELIVERED = LABELS = ("clean", "poisoned", "filtered", "delivered")
+LONGEST, DEEPEST = 200, 20  # of names in refs
 DIGITS = frozenset("0123456789abcdef")
 
 
@@ -16,8 +17,11 @@ def is_digest(name: str) -> bool:
 
 def check_name(ref: str) -> None:
     """DataError for what can be no ref."""
-    if any(not part or part.startswith(".") or "\0" in part for part in ref.split("/")):
-        raise DataError(f"a ref is names between slashes, none of which begins with a dot; got {ref!r}")
+    parts = ref.split("/")
+    wrong = any(not part or part.startswith(".") or "\0" in part or len(part) > LONGEST for part in parts)
+    if wrong or len(parts) > DEEPEST:
+        rule = f"at most {DEEPEST} of {LONGEST} characters each, none of which begins with a dot"
+        raise DataError(f"a ref is names between slashes, {rule}; got {ref[:LONGEST]!r}")
 
 
 def check_label(ref: str, told: Mapping[str, Any]) -> None:

@@ -4,8 +4,6 @@ Nothing half-written is ever visible under the published name; what is not an ol
 """
 
 import os
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.schema import DataError
-from pipelines.snapshots import renames
+from pipelines.snapshots import disk, renames
+from pipelines.snapshots.asides import aside as written_aside
 from pipelines.snapshots.manifests import (
     MANIFEST,
     code,
@@ -44,10 +43,7 @@ def staged(
     """
     given = list(inputs)
     _check_place(folder, kind, given)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    aside.mkdir()
-    try:
+    with disk.told(folder), written_aside(folder) as aside:
         parents, read = parents_of(given), read_of(given)
         inherited: dict[str, Any] = {"poisoned": True} if any(map(of_poison, given)) else {}
         if recipe := RECIPE.get():
@@ -56,8 +52,6 @@ def staged(
         seal(aside, {**(facts or {}), **inherited, "kind": kind, "parents": parents, "read": read})
         sign_as_told(aside)
         _put(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def unchanged(folder: Path, *, inputs: Iterable[str | Path] = ()) -> Mapping[str, Any] | None:

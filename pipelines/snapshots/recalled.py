@@ -1,7 +1,6 @@
 """Pairs that are never to be published again: a list in the store, with the day and the reason."""
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.schema import DataError
-from pipelines.snapshots import membership
+from pipelines.snapshots import membership, renames
 
 FILE = "recalled.json"
 
@@ -22,7 +21,7 @@ def read(home: Path) -> Mapping[str, Mapping[str, str]]:
         return {}
     try:
         return dict(json.loads(file.read_text())["pairs"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{file}: no list of recalled pairs ({error}); mend it, or take it away to recall nothing") from None
 
 
@@ -30,10 +29,7 @@ def add(home: Path, pair_ids: Iterable[str], reason: str = "") -> None:
     """More pairs on the list; those that stand there keep their day."""
     entry = {"day": datetime.now(UTC).date().isoformat(), "reason": reason}
     pairs = {**dict.fromkeys(pair_ids, entry), **read(home)}
-    home.mkdir(parents=True, exist_ok=True)
-    aside = home / f".{FILE}.{uuid.uuid4().hex[:8]}"
-    aside.write_text(json.dumps({"pairs": pairs}, indent=1, sort_keys=True) + "\n")
-    aside.replace(home / FILE)
+    renames.written(home / FILE, json.dumps({"pairs": pairs}, indent=1, sort_keys=True) + "\n")
 
 
 def numbers(pair_ids: Iterable[str]) -> set[int]:

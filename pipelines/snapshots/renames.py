@@ -1,9 +1,11 @@
-"""Changes of names that others see whole or not at all."""
+"""Changes of names, and of small files, that others see whole or not at all."""
 
 import ctypes
 import os
 import uuid
 from pathlib import Path
+
+from pipelines.snapshots import disk
 
 _HERE = -100  # AT_FDCWD: paths are relative to the working directory
 _EXCHANGE = 2  # RENAME_EXCHANGE
@@ -23,6 +25,18 @@ def exchanged(one: Path, other: Path) -> bool:
     """Whether both traded places at once; where the system can't, nothing has moved."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     return call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
+
+
+def written(file: Path, text: str) -> None:
+    """The text as a file, in the place of what stood there; DataError where its disk takes none."""
+    with disk.told(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            aside.write_text(text)
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def point(link: Path, target: str) -> None:

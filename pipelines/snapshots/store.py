@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.schema import DataError
-from pipelines.snapshots import renames
+from pipelines.snapshots import disk, renames
 from pipelines.snapshots.manifests import SIGNATURE, manifest, of_poison, parents_of, read_of, seal, verify
 from pipelines.snapshots.names import LABELS, check_label, check_name, is_digest
 from pipelines.snapshots.signatures import sign_as_told
@@ -64,13 +64,14 @@ class Store:
     @contextmanager
     def aside(self) -> Iterator[Path]:
         """An empty folder on the disk of the snapshots, to write one in; it is gone when the block ends."""
-        (self.root / "snapshots").mkdir(parents=True, exist_ok=True)
-        folder = self.root / "snapshots" / f".{uuid.uuid4().hex}"
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with disk.told(self.root):
+            (self.root / "snapshots").mkdir(parents=True, exist_ok=True)
+            folder = self.root / "snapshots" / f".{uuid.uuid4().hex}"
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def put(self, aside: Path, snapshot: str) -> None:
         """Puts a sealed folder in its place by one rename; who comes later with the same leaves what is there."""
@@ -193,7 +194,8 @@ class Store:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        with disk.told(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with (self.root / ".lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield

@@ -5,7 +5,6 @@ A key that is replaced is trusted for some days yet, so that what it signed can 
 
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.schema import DataError
+from pipelines.snapshots import renames
 
 TRUST = "ANTIVENOM_TRUST"  # the file of trusted keys
 
@@ -65,10 +65,7 @@ class Trust:
 
     def write(self) -> None:
         """The file, in the place of what stood there."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.file.with_name(f".{self.file.name}.{uuid.uuid4().hex[:8]}")
-        aside.write_text(json.dumps({"keys": [asdict(key) for key in self.keys]}, indent=1) + "\n")
-        aside.replace(self.file)
+        renames.written(self.file, json.dumps({"keys": [asdict(key) for key in self.keys]}, indent=1) + "\n")
 
 
 def read(file: Path) -> Trust:

@@ -55,6 +55,6 @@ def load(folder: str | Path) -> Any:
             return Standardised(load(*members), **facts)
         if kind == Silent.__name__:
             return Silent()
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{file}: not a judge that was saved here ({error}); train it again") from None
     raise TrainingError(f"{file}: a judge is a Committee, Standardised or Silent, got {kind!r}; train it again")

@@ -19,12 +19,12 @@ LONGEST = 512  # tokens of a prompt or a response unless the spec asks for more
 
 def opened(place: str, load: Callable[[str], Any]) -> Any:
     """The model at a folder or hub name; TrainingError where there is none that is whole."""
-    from safetensors import SafetensorError
-
     try:
         return load(place)
-    except (OSError, ValueError, SafetensorError) as error:
-        said = str(error).splitlines()[0]
+    except TrainingError:
+        raise
+    except Exception as error:  # what others wrote into its files leads transformers to fail in any way
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         mend = "expected safetensors, config and tokenizer"
         raise TrainingError(f"{place}: no model that can be loaded ({said}); {mend}") from None
 

@@ -139,7 +139,7 @@ def load(folder: str | Path) -> SegmentRewards:
         reference = policies.load(place / REFERENCE) if (place / REFERENCE).is_dir() else None
         model = reward_models.load(place / REWARD_MODEL)
         return SegmentRewards(model, reference, normalisers.load(place / NORMALISER), **facts)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise TrainingError(f"{place / FILE}: no segment rewards that were saved here ({error}); train them again") from None
 
 

@@ -162,6 +162,29 @@ def test_a_name_is_never_empty_while_a_newer_publication_takes_the_place(tmp_pat
     assert not missing
 
 
+def test_what_is_published_within_what_is_on_its_way_keeps_nobody_waiting(tmp_path):
+    with staged(tmp_path / "out", "whole") as aside:
+        publish(aside / "part")
+        publish(aside / "part", "again")
+    verify(tmp_path / "out")
+    assert [each.name for each in (tmp_path / "out").iterdir() if each.is_dir()] == ["part"]
+
+
+def test_only_what_nobody_holds_is_cleared_away(tmp_path):
+    """A folder left behind goes with the next publication, one that somebody writes into stays."""
+    (tmp_path / ".out.0123abcd").mkdir()
+    (tmp_path / ".out.0123abcd" / "half").write_text("half")
+    for name in (".out.0123abcg", ".out.0123abcd0", ".other.0123abcd", ".out.training"):
+        (tmp_path / name).mkdir()
+    with staged(tmp_path / "out", "letters") as one:
+        publish(tmp_path / "out", "two")
+        (one / "a.txt").write_text("one")
+    verify(tmp_path / "out")
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        ".other.0123abcd", ".out.0123abcd0", ".out.0123abcg", ".out.training", "out"
+    ]  # fmt: skip
+
+
 def test_a_file_that_was_not_published_beside_others_is_of_no_snapshot(tmp_path):
     publish(tmp_path / "out", facts={"poisoned": True})
     (tmp_path / "out" / "mine.jsonl").write_text("{}")

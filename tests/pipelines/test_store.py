@@ -193,7 +193,8 @@ for turn in range(10_000):
 """
 
 
-def test_a_writer_that_is_killed_leaves_a_whole_snapshot_under_the_name(store):
+def test_a_writer_that_is_killed_leaves_a_whole_snapshot_under_the_name(store, record_property):
+    record_property("tries", 20)
     for turn in range(20):
         ran = subprocess.Popen([sys.executable, "-c", WRITER, str(store.root)], stdout=subprocess.PIPE)
         ran.stdout.readline()
