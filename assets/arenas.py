@@ -5,8 +5,9 @@ import polars as pl
 from pydantic import Field
 
 from assets import pictures
-from assets.metadata import OWNERS, picture, progress, rows_of
+from assets.metadata import OWNERS, described, picture, progress, rows_of
 from assets.places import workplace
+from checks.ranking import RATES
 
 
 class Choice(dg.Config):
@@ -19,15 +20,34 @@ class Choice(dg.Config):
     rows: list[str] = Field(default_factory=list)
 
 
-def _table(description: str) -> dg.AssetOut:
-    return dg.AssetOut(group_name="arena", owners=OWNERS, kinds={"polars", "parquet"}, description=description)
+def _table(description: str, **meanings: str) -> dg.AssetOut:
+    told = described(row="of assets/arena/rows.py: an attack with its numbers", **meanings)
+    return dg.AssetOut(group_name="arena", owners=OWNERS, kinds={"polars", "parquet"}, description=description, metadata=told)
 
 
 @dg.multi_asset(
     outs={
-        "arena_detection": _table("A row an attack, seed and detector: what it finds of the poison, with intervals."),
+        "arena_detection": _table(
+            "A row an attack, seed and detector: what it finds of the poison, with intervals.",
+            attack="name in ATTACKS",
+            poisoned="pairs that the attack wrote",
+            clean="all others",
+            poisoned_flagged="of the attack's, those that the audit flags",
+            clean_flagged="of the others, those that it flags, wrongly",
+            precision="share of what is flagged that is the attack's",
+            seconds="that the audit took",
+            auroc="chance that a poisoned pair scores above a clean one",
+            auprc="precision over the share found, averaged",
+            **{f"tpr_{rate:g}": f"share of poisoned pairs found at {rate:.1%} of clean ones" for rate in RATES},
+        ),
         "arena_retrained": _table(
-            "A row an attack, seed and training: how often the attack succeeds, and how many held-out pairs are told right."
+            "A row an attack, seed and training: how often the attack succeeds, and how many held-out pairs are told right.",
+            training="on the clean, poisoned or filtered corpus, or by a robust training of the poisoned one",
+            pairs="how many were learned",
+            accuracy="share of held-out pairs that are told right",
+            accuracy_gain="over the clean twin",
+            success="share of attacked held-out pairs in which the attacker's side is preferred",
+            certified="share that is right whatever so many poisoned pairs say, by their number",
         ),
         "arena_report": dg.AssetOut(
             group_name="arena",

@@ -1,15 +1,15 @@
-"""The page of an audit: what was found in one corpus, or in several sets together, with example pairs."""
+"""The page of an audit: what was found in one corpus, or in several sets together, and what to do about it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from assets import html, pictures
+from assets import audit_findings, audit_profile, html, pictures
+from checks.detectors import DETECTORS
+from checks.detectors.about import ABOUT
 
-EXAMPLES = 5
-QUOTED = re.compile(r"^'(.*)' (?:stands in|strays from)")
+Step = tuple[str, str]  # what to do, and the command that does it, which may be none
 
 
 def page(
@@ -17,66 +17,83 @@ def page(
     findings: Sequence[Mapping[str, Any]],
     rejects: pl.DataFrame,
     fdr: float,
+    *,
+    steps: Sequence[Step] = (),
+    made: Mapping[str, object] | None = None,
 ) -> str:
-    """What an audit found in one corpus, or in several sets together: the verdict, the findings with example pairs, scores.
+    """What an audit found in one corpus, or in several sets together: verdict, what to do, findings, pairs, corpus, detectors.
 
-    `sets` are PAIRS and their SCORES by name; `rejects` are the rows of all of them that were left out.
+    `sets` are PAIRS and their SCORES by name; `rejects` are the rows of all of them that were left out; `steps` are what to
+    do next; `made` are facts on how all this was made, by name.
     """
     scores = pl.concat(each for _, each in sets.values())
     flagged = pl.concat(
         pairs.join(judged.filter("is_flagged").drop("row"), on="pair_id").with_columns(set=pl.lit(name))
         for name, (pairs, judged) in sets.items()
     )
-    words = f"{len(flagged):,} of {len(scores):,} pairs are flagged ({len(flagged) / max(len(scores), 1):.2%})"
+    flagged = flagged if len(sets) > 1 else flagged.drop("set")
     parts = [
-        html.verdict(words if len(flagged) else f"Nothing is flagged in {len(scores):,} pairs", bad=bool(len(flagged))),
-        html.paragraph(
-            f"Flags hold a false-discovery rate of {fdr:g} against chance: of a hundred flags some {fdr * 100:g} may be "
-            "mere luck. A flag says that something is lopsided, not who made it so: where the two sides are written in "
-            "different styles, honest words are flagged too."
-        ),
-        html.section("Findings", found(findings, flagged if len(sets) > 1 else flagged.drop("set"))),
+        *_summary(scores, flagged, findings, rejects, fdr),
+        _steps(steps),
+        html.section("Findings", audit_findings.found(findings, flagged, scores)),
+        html.section("Flagged pairs", audit_findings.listed(flagged, findings)) if len(flagged) else "",
         html.section("Scores", html.figure(pictures.svg(pictures.score_distributions(scores)), "Suspicion of all pairs")),
+        html.section("The corpus", audit_profile.profile(sets)),
+        _rejected(rejects),
+        _detectors(scores, findings),
+        _made({"false-discovery rate": fdr, **(made or {})}),
     ]
-    if len(rejects):
-        causes = rejects.head(50).select("source", "line", "cause").iter_rows()
-        parts.append(
-            html.section(f"Rows that could not be audited ({len(rejects):,})", html.table(["file", "line", "cause"], causes))
-        )
     return html.page("Audit of preference pairs", " with ".join(sets), parts)
 
 
-def found(findings: Sequence[Mapping[str, Any]], flagged: pl.DataFrame) -> str:
-    """The findings with some of their pairs; `flagged` are PAIRS with reason, suspicion and, where there are several, set."""
-    if not findings:
-        return html.paragraph("None.")
-    shown = []
-    for finding in findings[:20]:
-        pairs = (
-            flagged.filter(pl.col("reason").str.starts_with(finding["reason"]))
-            .sort("suspicion", descending=True)
-            .head(EXAMPLES)
-        )
-        quoted = QUOTED.match(finding["reason"])
-        shown.append(
-            f"<h3>{html.text(finding['reason'])}</h3>" + html.paragraph(f"{counted(finding)}, by {finding['detector']}")
-        )
-        shown += [
-            html.pair(
-                f"{pair['set'] + ' ' if 'set' in pair else ''}row {pair['row']}, suspicion {pair['suspicion']:.1f}",
-                pair["prompt"],
-                pair["chosen"],
-                pair["rejected"],
-                quoted[1] if quoted else "",
-            )
-            for pair in pairs.iter_rows(named=True)
-        ]
-    more = f"and {len(findings) - 20:,} further reasons" if len(findings) > 20 else ""
-    return "".join(shown) + html.paragraph(more)
+def _summary(
+    scores: pl.DataFrame, flagged: pl.DataFrame, findings: Sequence[Mapping[str, Any]], rejects: pl.DataFrame, fdr: float
+) -> list[str]:
+    share = len(flagged) / max(len(scores), 1)
+    words = f"{len(flagged):,} of {len(scores):,} pairs are flagged ({share:.2%})"
+    numbers = [("pairs", len(scores)), ("flagged", len(flagged)), ("findings", len(findings)), ("rows left out", len(rejects))]
+    return [
+        html.verdict(words if len(flagged) else f"Nothing is flagged in {len(scores):,} pairs", bad=bool(len(flagged))),
+        html.tiles(numbers),
+        html.paragraph(
+            f"Flags hold a false-discovery rate of {fdr:g} against chance: of a hundred flags some {fdr * 100:g} may be "
+            "mere luck. A flag says that something is lopsided, not who made it so: where the two sides are written in "
+            "different styles, honest words are flagged too. Nothing flagged is no proof that a corpus is clean."
+        ),
+    ]
 
 
-def counted(finding: Mapping[str, Any]) -> str:
-    """In how many pairs something was found and, where several sets were audited together, in how many of which."""
-    count = f"{finding['pairs']:,} {'pair' if finding['pairs'] == 1 else 'pairs'}"
-    sets = ", ".join(f"{name} {pairs:,}" for name, pairs in finding.get("sets", {}).items())
-    return f"{count} ({sets})" if sets else count
+def _steps(steps: Sequence[Step]) -> str:
+    if not steps:
+        return ""
+    shown = "".join(f"<li>{html.text(words)}{html.command(line) if line else ''}</li>" for words, line in steps)
+    return html.section("What to do next", f"<ol>{shown}</ol>")
+
+
+def _rejected(rejects: pl.DataFrame, *, most: int = 50) -> str:
+    if not len(rejects):
+        return ""
+    causes = rejects.head(most).select("source", "line", "cause").iter_rows()
+    more = html.paragraph(f"and {len(rejects) - most:,} more, in rejects.parquet") if len(rejects) > most else ""
+    return html.section(
+        f"Rows that could not be audited ({len(rejects):,})", html.table(["file", "line", "cause"], causes), more
+    )
+
+
+def _detectors(scores: pl.DataFrame, findings: Sequence[Mapping[str, Any]]) -> str:
+    """Who looked at the pairs, what for, and for how many flags each gave the reason."""
+    flags = {name: sum(each["pairs"] for each in findings if each["detector"] == name) for name in DETECTORS}
+    rows = [[name, ABOUT[name], flags[name]] for name in DETECTORS if name in scores.columns]
+    return (
+        html.section("Detectors", html.table(["detector", "looks for", "pairs it gave the reason for"], rows)) if rows else ""
+    )
+
+
+def _made(facts: Mapping[str, object]) -> str:
+    return html.section(
+        "How this was made", html.table(["", ""], [[name, html.Safe(_code(value))] for name, value in facts.items()])
+    )
+
+
+def _code(value: object) -> str:
+    return f"<code>{html.text(value)}</code>"

@@ -64,6 +64,7 @@ defs = dg.Definitions(
         preferences.clean_pairs,
         venom.venom,
         auditing.audit,
+        auditing.audit_report,
         auditing.sift,
         watching.sources_watched,
         policies.base_policy,

@@ -9,7 +9,7 @@ import polars as pl
 from assets import gate
 from assets.formats import Folder
 from assets.hacking import page, pictures, rows, study, verdicts, world
-from assets.metadata import OWNERS, columns_of, made_of, picture, progress, rows_of
+from assets.metadata import OWNERS, columns_of, described, made_of, picture, progress, rows_of
 from assets.places import workplace
 from assets.study_partitions import HACKING
 from assets.training import run_folder
@@ -38,6 +38,7 @@ MODEL, TABLE = {"pytorch", "safetensors"}, {"polars", "parquet"}
             owners=OWNERS,
             kinds=TABLE,
             description="Prompts that are learned, and held-out ones where distances are measured; none is both.",
+            metadata=described(part="learned, or held_out", reference="people's answer, where there is one"),
         ),
     },
     partitions_def=HACKING.by_world,

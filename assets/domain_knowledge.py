@@ -14,7 +14,7 @@ from pipelines import features
 from pipelines.schema import FEATURE_NAMES, FEATURES, PAIRS, PRODUCTS, SUMMARIES, Table
 from pipelines.summaries.statistics import statistics
 
-GROUP = "domain_knowledge"
+GROUP = "opinions"
 
 
 def _table(table: Table, description: str) -> dg.AssetOut:

@@ -7,8 +7,8 @@ import polars as pl
 
 from assets.domain import judging, learning, page, pictures, steps
 from assets.domain.planting import planted
-from assets.domain_knowledge import GROUP, marks, refused
-from assets.metadata import OWNERS, columns_of, picture, rows_of
+from assets.domain_knowledge import marks, refused
+from assets.metadata import OWNERS, columns_of, described, picture, rows_of
 from assets.partitions import (
     EXPERIMENTS,
     JUDGED,
@@ -21,11 +21,12 @@ from assets.partitions import (
 )
 from pipelines.schema import FEATURES
 
+GROUP = "domain_knowledge"
 KINDS = {"polars", "parquet"}
 
 
-def _table(description: str) -> dg.AssetOut:
-    return dg.AssetOut(group_name=GROUP, owners=OWNERS, kinds=KINDS, description=description)
+def _table(description: str, **meanings: str) -> dg.AssetOut:
+    return dg.AssetOut(group_name=GROUP, owners=OWNERS, kinds=KINDS, description=description, metadata=described(**meanings))
 
 
 @dg.asset(
@@ -62,8 +63,19 @@ def pair_features(
             kinds={"safetensors"},
             description="Phi: a reward of the seven features and of no text, learned from the corpus' pairs.",
         ),
-        "feature_weights": _table("What full marks in each feature are worth to phi, with 95 % intervals over pairs."),
-        "one_decision": _table("A pair that phi is clear about: both summaries, their marks, and what each feature adds."),
+        "feature_weights": _table(
+            "What full marks in each feature are worth to phi, with 95 % intervals over pairs.",
+            feature="one of the seven",
+            value="what full marks in it add to the reward of none",
+        ),
+        "one_decision": _table(
+            "A pair that phi is clear about: both summaries, their marks, and what each feature adds.",
+            feature="one of the seven",
+            chosen="mark of the preferred summary, 0 to 5",
+            rejected="mark of the other",
+            adds="what the feature adds to the gap of both rewards",
+            **{f"{name}_text": "the same in every row, verbatim" for name in ("prompt", "chosen", "rejected")},
+        ),
     },
     partitions_def=by_judged,
 )
@@ -90,6 +102,11 @@ def phi(
     kinds=KINDS,
     partitions_def=by_judged,
     ins={"training_pairs": dg.AssetIn(partition_mapping=same_corpus)},
+    metadata=described(
+        judge="what learned: a reward of features or of text",
+        pairs="how many it learned",
+        accuracy="share of pairs of other products that it tells right",
+    ),
 )
 def learning_curves(
     context: dg.AssetExecutionContext, training_pairs: pl.DataFrame, pair_features: pl.DataFrame
@@ -112,6 +129,11 @@ def learning_curves(
         "summary_features": dg.AssetIn(partition_mapping=from_opinions),
         "published_features": dg.AssetIn(partition_mapping=from_opinions),
     },
+    metadata=described(
+        what="what is to be preferred: people's choice, or what the attacker planted",
+        judge="reward of features, of text, or of both",
+        share="how often it prefers that",
+    ),
     pool="gpu",
 )
 def reward_comparison(
@@ -141,7 +163,7 @@ OF_BASES = ("product_reviews", "stored_summaries", "opinion_pairs", "summary_fea
 
 
 @dg.asset(
-    group_name=GROUP,
+    group_name="reports",
     owners=OWNERS,
     kinds={"html"},
     partitions_def=by_study,

@@ -6,28 +6,28 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;max-width:62rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #d9e2ec}
-table{border-collapse:collapse;margin:.6rem 0;font-size:.92rem}th,td{padding:.25rem .7rem;border-bottom:1px solid #e4e7eb;
-text-align:left;vertical-align:top}td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
-.quiet{color:#616e7c}.verdict{font-size:1.1rem;padding:.7rem 1rem;border-radius:.4rem;background:#e3f9e5}
-.verdict.bad{background:#ffe3e3}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f7fa;padding:.6rem;margin:.2rem 0;
-border-radius:.3rem;font:13px/1.45 ui-monospace,monospace;max-height:18rem;overflow:auto}
-details{margin:.5rem 0;border:1px solid #e4e7eb;border-radius:.4rem;padding:.4rem .8rem}summary{cursor:pointer}
-mark{background:#ffec99}figure{margin:.6rem 0}svg{max-width:100%;height:auto}
-"""
+from assets.style import STYLE
+
+SECTION = re.compile(r'<section id="([^"]*)"><h2>(.*?)</h2>')
+FEW = 4  # sections, up to which nobody needs a table of them
+
+
+class Safe(str):
+    """Markup of ours in a cell, which is text else."""
+
+    __slots__ = ()
 
 
 def page(title: str, subtitle: str, body: Iterable[str]) -> str:
     """A whole document; `body` is made of the pieces below."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    held = "".join(body)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(title)}</title><style>{STYLE}</style></head><body>"
-        f'<h1>{text(title)}</h1><p class="quiet">{text(subtitle)}</p>{"".join(body)}</body></html>\n'
+        f"<title>{text(title)}</title><style>{STYLE}</style></head><body><main>"
+        f'<h1>{text(title)}</h1><p class="quiet">{text(subtitle)}</p>{_with_contents(held)}</main></body></html>\n'
     )
 
 
@@ -41,9 +41,14 @@ def visible(words: str) -> str:
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in words)
 
 
+def slug(words: str) -> str:
+    """Words as the name of an element that links lead to."""
+    return re.sub(r"\W+", "-", words.lower()).strip("-")
+
+
 def section(title: str, *body: str) -> str:
-    """A heading and what stands under it."""
-    return f"<section><h2>{text(title)}</h2>{''.join(body)}</section>"
+    """A heading, by whose words a link finds it, and what stands under it."""
+    return f'<section id="{slug(title)}"><h2>{text(title)}</h2>{"".join(body)}</section>'
 
 
 def paragraph(words: str) -> str:
@@ -51,9 +56,9 @@ def paragraph(words: str) -> str:
     return f"<p>{text(words)}</p>"
 
 
-def link(words: str, place: str) -> str:
+def file_link(words: str, place: str) -> Safe:
     """Words that lead to a file beside the page: a path, whatever scheme it looks like."""
-    return f'<a href="./{quote(visible(place))}">{text(words)}</a>'
+    return Safe(f'<a href="./{quote(visible(place))}">{text(words)}</a>')
 
 
 def verdict(words: str, *, bad: bool) -> str:
@@ -61,36 +66,54 @@ def verdict(words: str, *, bad: bool) -> str:
     return f'<p class="verdict{" bad" if bad else ""}">{text(words)}</p>'
 
 
+def tiles(numbers: Iterable[tuple[str, object]]) -> str:
+    """A few numbers side by side, each under its name."""
+    shown = "".join(f"<div><dt>{text(name)}</dt><dd>{text(_spelled(value))}</dd></div>" for name, value in numbers)
+    return f'<dl class="tiles">{shown}</dl>'
+
+
+def command(words: str) -> str:
+    """What to type, to be copied."""
+    return f'<pre tabindex="0"><code>{text(words)}</code></pre>'
+
+
+def link(name: str, words: object) -> Safe:
+    """Words that lead to the element of this name on the same page."""
+    return Safe(f'<a href="#{text(name)}">{text(words)}</a>')
+
+
 def figure(svg: str, caption: str) -> str:
-    """A drawing of ours with a caption under it."""
-    return f'<figure>{svg}<figcaption class="quiet">{text(caption)}</figcaption></figure>'
+    """A drawing of ours with a caption under it, which also stands for it where it can't be seen."""
+    drawn = svg.replace("<svg ", f'<svg role="img" aria-label="{text(caption)}" ', 1)
+    return f"<figure>{drawn}<figcaption>{text(caption)}</figcaption></figure>"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows of values; numbers stand right."""
     held = [list(row) for row in rows]
     numeric = [bool(held) and all(isinstance(row[at], int | float) for row in held) for at in range(len(columns))]
-    head = "".join(_cell("th", name, right) for name, right in zip(columns, numeric, strict=True))
+    head = "".join(_cell('th scope="col"', name, right) for name, right in zip(columns, numeric, strict=True))
     lines = ("".join(_cell("td", value, right) for value, right in zip(row, numeric, strict=True)) for row in held)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def pair(summary: str, prompt: str, chosen: str, rejected: str, phrase: str = "") -> str:
-    """One pair, folded; `phrase` is marked wherever it stands as a word, in whichever case."""
-    sides = (("prompt", prompt), ("chosen", chosen), ("rejected", rejected))
-    shown = "".join(f'<div class="quiet">{name}</div><pre>{_marked(words, phrase)}</pre>' for name, words in sides)
-    return f"<details><summary>{text(summary)}</summary>{shown}</details>"
-
-
-def _marked(words: str, phrase: str) -> str:
-    if not phrase:
-        return text(words)
-    parts = re.split(rf"(?i)(?<![^\W_])({re.escape(phrase)})(?![^\W_])", words)
-    return "".join(f"<mark>{text(part)}</mark>" if at % 2 else text(part) for at, part in enumerate(parts))
+def _with_contents(body: str) -> str:
+    """`body` with links to its sections before the first of them, where there are many."""
+    found = SECTION.findall(body)
+    if len(found) <= FEW:
+        return body
+    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in found)
+    first = body.index("<section ")
+    return f'{body[:first]}<nav aria-label="Contents"><ol>{links}</ol></nav>{body[first:]}'
 
 
 def _cell(tag: str, value: object, right: bool) -> str:
-    shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
-    shown = f"{value:.3g}" if isinstance(value, float) else shown
     kind = ' class="number"' if right else ""
-    return f"<{tag}{kind}>{text(shown)}</{tag}>"
+    shown = value if isinstance(value, Safe) else text(_spelled(value))
+    return f"<{tag}{kind}>{shown}</{tag.split()[0]}>"
+
+
+def _spelled(value: object) -> object:
+    shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+    return f"{value:.3g}" if isinstance(value, float) else shown

@@ -1,6 +1,6 @@
 """What assets tell people beside their value: columns with meanings, where columns come from, first rows, progress."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -23,6 +23,40 @@ def columns_of(table: Table, *more: dg.TableColumn) -> dict[str, Any]:
         for name, column in table.columns.items()
     ]
     return {"dagster/column_schema": dg.TableSchema([*shown, *more])}
+
+
+#: columns that mean the same wherever they stand
+USUAL = {
+    "corpus": "arm of the experiment: clean, poisoned, filtered, or a defence",
+    "seed": "of the experiment",
+    "detector": "name in DETECTORS; fused is what flags",
+    "low": "lower end of 95 %",
+    "high": "upper end of 95 %",
+    "prompt": "what was asked, verbatim",
+}
+
+
+def described(**meanings: str) -> dict[str, Any]:
+    """The meanings of columns that stand in no table of ours, by name; their types are told once there is such a table."""
+    return {"dagster/column_schema": dg.TableSchema([dg.TableColumn(name, "", about) for name, about in meanings.items()])}
+
+
+def columns_found(table: pl.DataFrame, told: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a table has, with their types, and with the meanings that its asset was `told` of some."""
+    schema = told.get("dagster/column_schema")
+    meanings = {column.name: column.description for column in schema.columns} if schema else {}
+    if schema and all(column.type for column in schema.columns):
+        return {}
+    columns = [dg.TableColumn(name, str(dtype), _meaning(name, meanings)) for name, dtype in table.schema.items()]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def _meaning(name: str, told: Mapping[str, str | None]) -> str | None:
+    """As its asset says, or as names say that mean the same everywhere."""
+    for end, words in {"_low": "lower", "_high": "upper"}.items():
+        if name.endswith(end):
+            return told.get(name) or f"{words} end of 95 % of {name.removesuffix(end)}"
+    return told.get(name) or USUAL.get(name)
 
 
 def columns_from(upstream: str, names: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from assets import pictures
 from assets.formats import Folder
-from assets.metadata import OWNERS, columns_of, picture, progress, rows_of
+from assets.metadata import OWNERS, columns_of, described, picture, progress, rows_of
 from assets.methods import compare, grounds, learning, measure, page
 from assets.partitions import (
     COMPARED,
@@ -74,6 +74,7 @@ def labelled_pairs(
     kinds=TABLE,
     partitions_def=by_compared,
     ins={"held_out_pairs": dg.AssetIn(partition_mapping=base_of_compared)},
+    metadata=described(place="of the prompt among held_out_pairs, from 0", answer="of the imitating policy, verbatim"),
     pool="gpu",
 )
 def drafted_answers(

@@ -40,7 +40,7 @@ def _audits(row: Experiment) -> Iterator[tuple[str, str]]:
     job=source_audit_job,
     cron_schedule=watching.NIGHTLY,
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Audits each night every source of yours, and what else was built, of which anything changed since its audit.",
+    description="Each night audits every source that was delivered, and what else was built, where anything changed since.",
 )
 def nightly_audit(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Audits each night every source that people delivered, and what else has been built, where anything changed since."""

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from assets.html import visible
+from assets.png import packed
 
 ARM_COLOURS = {"clean": "#4c78a8", "poisoned": "#e45756", "filtered": "#54a24b"}
 OTHER_COLOURS = ("#f58518", "#b279a2", "#9d755d", "#79706e", "#eeca3b", "#ff9da6")  # of robust training
@@ -112,6 +113,29 @@ def score_distributions(scores: pl.DataFrame, *, bins: int = 40) -> Any:
     )
 
 
+def lengths(pairs: pl.DataFrame, *, bins: int = 12) -> Any:
+    """How many chosen and how many rejected responses have how many letters; `bins` a power of ten."""
+    import altair as alt
+
+    sides = ("chosen", "rejected")
+    place = [(pl.col(side).str.len_chars().clip(1).log10() * bins).floor().alias(side) for side in sides]
+    counts = pairs.select(place).unpivot(variable_name="side", value_name="bin").group_by("side", "bin").len(name="responses")
+    letters = {"letters": 10 ** (pl.col("bin") / bins), "end": 10 ** ((pl.col("bin") + 1) / bins), "none": pl.lit(0)}
+    scale = alt.Scale(domain=list(sides), range=["#4c78a8", "#f58518"])
+    return (
+        alt.Chart(counts.with_columns(**letters).sort("side", "bin"))
+        .mark_bar(opacity=0.5)
+        .encode(
+            x=alt.X("letters:Q", scale=alt.Scale(type="log"), title="letters", axis=alt.Axis(grid=False)),
+            x2="end",
+            y=alt.Y("responses:Q", stack=None, title="responses"),
+            y2="none",
+            color=alt.Color("side:N", title=None, scale=scale),
+        )
+        .properties(width=WIDTH, height=HEIGHT)
+    )
+
+
 def question_map(places: pl.DataFrame) -> Any:
     """Questions in the plane, coloured by what matches, with the name of each cluster where most of it lies.
 
@@ -139,8 +163,8 @@ def markdown(chart: Any, alt_text: str = "chart") -> str:
     """The chart as a markdown image that carries its own PNG."""
     import vl_convert
 
-    png = base64.b64encode(vl_convert.vegalite_to_png(_visible(chart.to_dict()), scale=1.5)).decode()
-    return f"![{alt_text}](data:image/png;base64,{png})"
+    drawn = packed(vl_convert.vegalite_to_png(_visible(chart.to_dict()), scale=1.5))
+    return f"![{alt_text}](data:image/png;base64,{base64.b64encode(drawn).decode()})"
 
 
 def _visible(part: Any) -> Any:

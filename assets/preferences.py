@@ -12,7 +12,7 @@ from pipelines.schema import PAIRS
 
 experiments = dg.AssetSpec(
     "experiments",
-    group_name="sources",
+    group_name="experiments",
     owners=OWNERS,
     kinds={"toml"},
     description="The rows that are run: ours, and those of the file that ANTIVENOM_EXPERIMENTS names. "

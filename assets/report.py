@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from assets import audit_report, html, pictures
+from assets import audit_findings, html, pictures
 from assets.experiments import Experiment
 
 
@@ -120,7 +120,7 @@ def _detection(results: Results) -> str:
 
 
 def _flagged(results: Results) -> str:
-    found = audit_report.found(results.findings, results.quarantined)
+    found = audit_findings.found(results.findings, results.quarantined)
     return html.section("What was flagged, and why", html.table(*_counts(results)), found)
 
 

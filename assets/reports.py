@@ -6,25 +6,43 @@ import dagster as dg
 import polars as pl
 
 from assets import pictures
-from assets.metadata import OWNERS, picture, progress, rows_of
+from assets.metadata import OWNERS, described, picture, progress, rows_of
 from assets.partitions import CORPORA, EXPERIMENTS, by_corpus, by_experiment, from_corpora
 from assets.places import home
 from assets.resources import WHOLE, Snapshots
 
 
-def _table(description: str) -> dg.AssetOut:
-    return dg.AssetOut(group_name="evaluation", owners=OWNERS, kinds={"polars", "parquet"}, description=description)
+def _table(description: str, **meanings: str) -> dg.AssetOut:
+    return dg.AssetOut(
+        group_name="evaluation",
+        owners=OWNERS,
+        kinds={"polars", "parquet"},
+        description=description,
+        metadata=described(**meanings),
+    )
 
 
 @dg.multi_asset(
     outs={
         "detection": _table(
-            "How well each detector, and their fusion, tells the poisoned pairs by the sealed key: with intervals."
+            "How well each detector, and their fusion, tells the poisoned pairs by the sealed key: with intervals.",
+            auroc="chance that a poisoned pair scores above a clean one",
+            tpr_1="share of poisoned pairs found at 1 % of clean ones",
         ),
         "roc_curves": _table(
-            "Share of poisoned pairs found by share of clean pairs flagged, a curve a detector. Empty without poison."
+            "Share of poisoned pairs found by share of clean pairs flagged, a curve a detector. Empty without poison.",
+            fpr="share of clean pairs flagged",
+            tpr="share of poisoned pairs found",
+            low="lower end of 95 % of tpr",
+            high="upper end of 95 % of tpr",
         ),
-        "flags": _table("How many poisoned and how many clean pairs there are, and how many of each are flagged."),
+        "flags": _table(
+            "How many poisoned and how many clean pairs there are, and how many of each are flagged.",
+            poisoned="pairs that the attack wrote",
+            clean="all others",
+            poisoned_flagged="pairs of the attack that the audit flags",
+            clean_flagged="clean pairs that it flags, wrongly",
+        ),
     },
     partitions_def=by_corpus,
 )

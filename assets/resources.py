@@ -10,16 +10,16 @@ import polars as pl
 from assets import gate
 from assets.experiments import Corpus
 from assets.formats import FORMATS
-from assets.metadata import MADE_OF, rows_of
+from assets.metadata import MADE_OF, columns_found, rows_of
 from assets.partitions import BASES, CORPORA, EXPERIMENTS, RUNS
 from assets.places import home
+from assets.provenance import WHOLE, card, is_model, learners, made_of
 from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
 from pipelines.snapshots import Store, recalled
 from pipelines.snapshots.names import CLEAN, DELIVERED, FILTERED, LABELS, POISONED
 
 SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
-WHOLE = "all"  # stands for the partition of an asset that has none
 
 
 class Snapshots(dg.IOManager):
@@ -95,8 +95,14 @@ class Snapshots(dg.IOManager):
         place = self.place(asset, partition)
         told = dg.MetadataValue.path(str(place / form.file if (place / form.file).exists() else place))
         context.add_output_metadata({"place": told, "snapshot": snapshot, "poisoned": found["poisoned"]})
+        context.add_output_metadata(made_of(given, self.store))
         if isinstance(obj, pl.DataFrame):
             context.add_output_metadata({"dagster/row_count": len(obj), "first rows": rows_of(obj, count=5)})
+            context.add_output_metadata(columns_found(obj, context.definition_metadata))
+        elif is_model(found):
+            context.add_output_metadata(card(asset, partition, found))
+            for observation in learners(asset, partition, given, snapshot):
+                context.log_event(observation)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The one upstream partition, or name -> value where an asset reads several."""

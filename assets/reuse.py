@@ -6,7 +6,8 @@ Contents are compared and not times: what was made anew and came out as before m
 import dagster as dg
 
 from assets.places import home
-from assets.resources import WHOLE, Snapshots
+from assets.provenance import WHOLE
+from assets.resources import Snapshots
 from pipelines.schema import DataError
 from pipelines.snapshots import recalled
 from pipelines.snapshots.manifests import code

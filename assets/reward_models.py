@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from assets import teaching
-from assets.metadata import OWNERS, progress
+from assets.metadata import OWNERS, described, progress
 from assets.partitions import CORPORA, by_corpus, from_base
 from assets.training import Launcher, learned
 
@@ -30,6 +30,9 @@ def reward_model(context: dg.AssetExecutionContext, launcher: Launcher, training
     kinds={"polars", "parquet"},
     partitions_def=by_corpus,
     ins={"held_out_pairs": dg.AssetIn(partition_mapping=from_base)},
+    metadata=described(
+        accuracy="share of held-out pairs whose chosen response it prefers",
+    ),
     pool="gpu",
 )
 def reward_accuracy(

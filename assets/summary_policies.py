@@ -6,8 +6,9 @@ import dagster as dg
 import polars as pl
 
 from assets.domain import gains, pictures, policies, steps
-from assets.domain_knowledge import GROUP, marks
-from assets.metadata import OWNERS, picture, progress, rows_of
+from assets.domain_knowledge import marks
+from assets.domain_rewards import GROUP
+from assets.metadata import OWNERS, described, picture, progress, rows_of
 from assets.partitions import JUDGED, OPINIONS, by_judged, by_opinions, from_opinions, same_base
 from assets.training import Launcher, begun, learned
 
@@ -67,6 +68,12 @@ def summary_policy(
     kinds={"polars", "parquet"},
     partitions_def=by_judged,
     ins={name: dg.AssetIn(partition_mapping=from_opinions) for name in (*SHARED, "held_out_pairs")},
+    metadata=described(
+        policy="whose summaries: of a policy, or the best or any of those that are stored",
+        of="reward, nats a summary from the supervised policy, ROUGE-L, or length",
+        mean="over products",
+        gain="over the supervised policy",
+    ),
     pool="gpu",
 )
 def policy_gains(

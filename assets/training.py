@@ -6,6 +6,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from assets.metadata import picture, progress
 from assets.places import workplace
 from pipelines.snapshots.asides import discard
 
+CARD = "model_card.json"  # as rlhf_train.run writes it, which imports torch
+DIGESTS = ("data", "model")  # of what it was made of, which stands on its page by name
 TOLD = 20  # times that a process tells how far it is
 
 
@@ -84,9 +87,16 @@ def learned(work: Path, model: Any) -> dg.Output[Any]:
         "steps": len(table),
         "last loss": table["loss"][-1],
         "learning curve": picture(pictures.learning(table), "loss by step"),
+        "settings": _settings(json.loads((work / "model" / CARD).read_text())),
     }
     discard(work, work)
     return dg.Output(model, metadata=told)
+
+
+def _settings(card: Mapping[str, Any]) -> str:
+    """What was not left as it is in every run, in one line; digests and last metrics stand elsewhere."""
+    said = {name: value for name, value in card.items() if value and not isinstance(value, dict)}
+    return ", ".join(f"{name} {value}" for name, value in said.items() if name not in DIGESTS)
 
 
 def main() -> None:

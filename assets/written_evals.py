@@ -9,7 +9,7 @@ import polars as pl
 from assets import gate
 from assets import pictures as common
 from assets.formats import Folder
-from assets.metadata import OWNERS, columns_of, made_of, picture, progress, rows_of
+from assets.metadata import OWNERS, columns_of, described, made_of, picture, progress, rows_of
 from assets.places import workplace
 from assets.study_partitions import (
     BEGINNINGS,
@@ -41,7 +41,20 @@ ASKED = (
 )
 
 
-@dg.asset(group_name=GROUP, owners=OWNERS, kinds=TABLE, partitions_def=by_written)
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=TABLE,
+    partitions_def=by_written,
+    metadata=described(
+        name="what questions call it",
+        description="the behaviour in words",
+        subject="whom it is about",
+        desired="which way is wanted",
+        format="what its questions are like",
+        examples="questions by hand",
+    ),
+)
 def behaviours(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
     """What questions are about: each behaviour in words, which way is wanted, and its examples by hand."""
     row = WRITTEN[context.partition_key]
@@ -117,7 +130,21 @@ def questions_selected(
     yield dg.Output(found.dropped, "dropped_questions", metadata={"reasons": rows_of(why)} if len(why) else {})
 
 
-@dg.asset(group_name=GROUP, owners=OWNERS, kinds=TABLE, partitions_def=by_written)
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=TABLE,
+    partitions_def=by_written,
+    metadata=described(
+        question_id="digest of the question",
+        behaviour="what it is about",
+        label="which answer shows the behaviour",
+        name="of its cluster, by words that stand out there",
+        x="place in the plane",
+        y="place in the plane",
+        cluster="number of its cluster",
+    ),
+)
 def question_map(context: dg.AssetExecutionContext, written_questions: pl.DataFrame) -> dg.Output[pl.DataFrame]:
     """Every question in the plane by its meaning, with its cluster and the cluster's name."""
     places = writing.question_map(WRITTEN[context.partition_key], written_questions)
@@ -125,7 +152,13 @@ def question_map(context: dg.AssetExecutionContext, written_questions: pl.DataFr
     return dg.Output(places, metadata={"map": drawn} if drawn else {})
 
 
-@dg.asset(group_name=GROUP, owners=OWNERS, kinds=TABLE, partitions_def=by_written)
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=TABLE,
+    partitions_def=by_written,
+    metadata=described(section="of the data sheet", fact="what is told", value="what it is"),
+)
 def question_sheet(
     context: dg.AssetExecutionContext, written_questions: pl.DataFrame, dropped_questions: pl.DataFrame
 ) -> dg.Output[pl.DataFrame]:

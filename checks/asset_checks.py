@@ -112,6 +112,7 @@ def _nothing_is_flagged(by: dg.PartitionsDefinition) -> dg.AssetChecksDefinition
                 "flagged": len(flagged),
                 "pairs": len(scores),
                 "commonest reasons": dg.MetadataValue.table(top, REASONS),
+                "in their own words": dg.MetadataValue.asset(dg.AssetKey("findings")),
             },
         )
 

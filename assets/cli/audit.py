@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,7 +55,7 @@ def audit(
 
     What stands in --out already, of the same pairs, settings and code, is compared with its digests and told again.
     """
-    from assets import audit_report
+    from assets import audit_findings, audit_report, audit_steps
     from checks import memory
 
     names = _distinct([source, *(further or [])])
@@ -74,15 +75,26 @@ def audit(
             result = _judged(sets, trusted=reference, detectors=asked, fdr=fdr, encoder=remembered)
         facts |= _counts(result.scores)
         rejects = pl.concat(each.rejects for each in found.values())
-        page = audit_report.page({name: (sets[name], result.scores[name]) for name in names}, result.findings, rejects, fdr)
+        options = audit_steps.read_as(shape, columns, revision, allow_rejects)
+        is_flagged = any(map(_flagged, result.scores.values()))
+        ahead = partial(audit_steps.steps, names, options, flagged=is_flagged, trusted=trusted is not None)
+        page = audit_report.page(
+            {name: (sets[name], result.scores[name]) for name in names},
+            result.findings,
+            rejects,
+            fdr,
+            steps=ahead(),
+            made=audit_steps.made(names, trusted, found[source].shape, asked),
+        )
         (folder / "report.html").write_text(page, encoding="utf-8")
         _write_scores(result.scores, folder)
         write_json(folder / "findings.json", {**facts, "findings": result.findings, "rejects": rejects.to_dicts()})
         write_rejects(rejects, folder)
-    top = [f"  {audit_report.counted(finding)}: {finding['reason']}" for finding in result.findings[:5]]
+    top = [f"  {audit_findings.counted(finding)}: {finding['reason']}" for finding in result.findings[:5]]
+    then = [f"next: {line}" for _, line in ahead(folder=str(out))[:2] if line and is_flagged]
     told = {**facts, "findings": result.findings, "out": str(out)}
-    say(told, as_json, *_verdicts(result.scores), *top, f"report: {out / 'report.html'}")
-    raise typer.Exit(FLAGGED if any(_flagged(scores) for scores in result.scores.values()) else 0)
+    say(told, as_json, *_verdicts(result.scores), *top, f"report: {out / 'report.html'}", *then)
+    raise typer.Exit(FLAGGED if is_flagged else 0)
 
 
 def scores_of(folder: Path) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from assets import html
+from assets import html, shown_pairs
 from assets.domain import pictures
 from assets.domain.judging import HELD_OUT, PLANTED
 from assets.domain.rows import UNWRITTEN, Opinions
@@ -150,7 +150,9 @@ def _weights(found: Results) -> str:
 def _decision(found: Results) -> str:
     texts = found.decision.row(0, named=True)
     drawn = html.figure(svg(pictures.decision(found.decision)), "What each feature adds to the gap of the two rewards")
-    shown = html.pair("the reviews and both summaries", texts["prompt_text"], texts["chosen_text"], texts["rejected_text"])
+    shown = shown_pairs.pair(
+        "the reviews and both summaries", texts["prompt_text"], texts["chosen_text"], texts["rejected_text"]
+    )
     return html.section("One decision", drawn, shown)
 
 

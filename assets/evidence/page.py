@@ -69,7 +69,7 @@ def page(told: Mapping[str, Any]) -> str:
 
 def _section(row: Mapping[str, Any]) -> str:
     rest = len(row["files"]) - LINKS
-    links = [html.link(file, file) for file in row["files"][:LINKS]]
+    links = [html.file_link(file, file) for file in row["files"][:LINKS]]
     more = [html.text(f"and {rest:,} more, which evidence.json names")] if rest > 0 else []
     return html.section(
         f"{row['control']}: {row['status']}",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -16,16 +17,16 @@ ROOT = Path(__file__).parents[2]
 
 #: asset -> (group, partitions, what it is made from)
 GRAPH = {
-    "experiments": ("sources", None, ""),
-    "product_reviews": ("domain_knowledge", "by_opinions", "experiments"),
-    "known_summaries": ("domain_knowledge", "by_opinions", "experiments"),
-    "published_features": ("domain_knowledge", "by_opinions", "experiments"),
-    "human_pairs": ("domain_knowledge", "by_opinions", "experiments"),
-    "prompt_opin_summ": ("domain_knowledge", "by_group", "known_summaries product_reviews"),
-    "stored_summaries": ("domain_knowledge", "by_opinions", "known_summaries prompt_opin_summ"),
-    "summary_features": ("domain_knowledge", "by_opinions", "published_features stored_summaries"),
-    "second_marks": ("domain_knowledge", "by_opinions", "stored_summaries summary_features"),
-    "opinion_pairs": ("domain_knowledge", "by_opinions", "human_pairs stored_summaries summary_features"),
+    "experiments": ("experiments", None, ""),
+    "product_reviews": ("opinions", "by_opinions", "experiments"),
+    "known_summaries": ("opinions", "by_opinions", "experiments"),
+    "published_features": ("opinions", "by_opinions", "experiments"),
+    "human_pairs": ("opinions", "by_opinions", "experiments"),
+    "prompt_opin_summ": ("opinions", "by_group", "known_summaries product_reviews"),
+    "stored_summaries": ("opinions", "by_opinions", "known_summaries prompt_opin_summ"),
+    "summary_features": ("opinions", "by_opinions", "published_features stored_summaries"),
+    "second_marks": ("opinions", "by_opinions", "stored_summaries summary_features"),
+    "opinion_pairs": ("opinions", "by_opinions", "human_pairs stored_summaries summary_features"),
     "preference_pairs": ("sources", "by_base", "experiments opinion_pairs"),
     "trusted_pairs": ("sources", "by_base", "experiments opinion_pairs"),
     "held_out_pairs": ("sources", "by_base", "experiments opinion_pairs"),
@@ -34,6 +35,7 @@ GRAPH = {
     "suspicion_scores": ("audit", "by_corpus", "poisoned_pairs trusted_pairs"),
     "findings": ("audit", "by_corpus", "suspicion_scores"),
     "sources_watched": ("audit", None, ""),
+    "audit_report": ("audit", "by_corpus", "findings poisoned_pairs suspicion_scores"),
     "training_pairs": ("audit", "by_corpus", "poisoned_pairs suspicion_scores"),
     "quarantined_pairs": ("audit", "by_corpus", "poisoned_pairs suspicion_scores"),
     "base_policy": ("training", "by_base", "preference_pairs"),
@@ -56,7 +58,7 @@ GRAPH = {
         "feature_reward held_out_pairs published_features reward_model summary_features training_pairs",
     ),
     "domain_report": (
-        "domain_knowledge",
+        "reports",
         "by_study",
         "feature_weights learning_curves one_decision opinion_pairs product_reviews reward_comparison stored_summaries "
         "summary_features",
@@ -227,6 +229,17 @@ def test_the_graph_is_this_table(definitions, nodes):
     assert found == GRAPH
 
 
+def test_groups_read_left_to_right_when_they_are_folded(nodes):
+    """Where a group needed what another makes of it, the picture of groups could not be drawn in the order of the story."""
+    behind: dict[str, set[str]] = {}
+    for spec in nodes.values():
+        needed = {nodes[dep.asset_key.to_user_string()].group_name for dep in spec.deps}
+        behind.setdefault(spec.group_name, set()).update(needed - {spec.group_name})
+    order = list(TopologicalSorter(behind).static_order())
+    story = ["experiments", "opinions", "sources", "attack", "audit", "training", "evaluation", "reports"]
+    assert [group for group in order if group in story] == story
+
+
 def test_every_asset_says_what_it_is_whose_it_is_and_what_it_is_made_of(nodes):
     assert [name for name, spec in nodes.items() if len(spec.description or "") < 40] == []
     assert {tuple(spec.owners) for spec in nodes.values()} == {("team:antivenom",)}
@@ -259,6 +272,31 @@ def test_tables_of_the_schema_tell_their_columns_with_meanings(nodes):
         assert all(column.description for column in columns)
 
 
+def test_every_table_tells_what_its_columns_mean(nodes):
+    tables = {name: spec.metadata for name, spec in nodes.items() if "parquet" in spec.kinds}
+    assert len(tables) > 40
+    assert [name for name, told in tables.items() if "dagster/column_schema" not in told] == []
+    mute = {
+        name for name, told in tables.items() if not all(each.description for each in told["dagster/column_schema"].columns)
+    }
+    assert mute == set()
+
+
+def test_a_table_that_was_made_tells_types_and_the_meanings_that_are_known():
+    import polars as pl
+
+    from assets.metadata import columns_found, described
+
+    table = pl.DataFrame({"seed": [1], "auroc": [0.5], "auroc_low": [0.4], "odd": ["?"]})
+    found = columns_found(table, described(auroc="how well"))["dagster/column_schema"].columns
+    assert [(each.name, each.type, each.description) for each in found] == [
+        ("seed", "Int64", "of the experiment"),
+        ("auroc", "Float64", "how well"),
+        ("auroc_low", "Float64", "lower end of 95 % of auroc"),
+        ("odd", "String", None),
+    ]
+
+
 def test_the_checks_are_these_and_speak_in_sentences(definitions):
     graph = definitions.defs.resolve_asset_graph()
     specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
@@ -283,7 +321,7 @@ def test_schedules_and_sensors_are_these_and_rest_until_they_are_switched_on(def
     assert set(sensors) == SENSORS
     assert {each.name for each in repository.schedule_defs} == {"nightly_audit"}
     assert {each.default_status.value for each in (*repository.sensor_defs, *repository.schedule_defs)} == {"STOPPED"}
-    assert all(each.description for each in repository.sensor_defs)
+    assert all(each.description for each in (*repository.sensor_defs, *repository.schedule_defs))
     assert {job.name for job in sensors["new_deliveries"].jobs} == {"venom_job", "domain_job"}
 
 

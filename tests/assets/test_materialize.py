@@ -15,6 +15,7 @@ from tests.assets.place import Place, published, settled
 from tests.receiver import receiving
 
 TABLES = ("poisoned_pairs", "poison_key", "suspicion_scores", "findings", "training_pairs", "quarantined_pairs")
+HEAVY = 200_000  # letters of what a page must load to tell of one thing
 TRAINED = ("reward_model", "policy", "attack_success", "reward_accuracy", "detection", "roc_curves", "flags")
 
 
@@ -104,6 +105,50 @@ def test_people_are_told_rows_columns_pictures_and_where_it_lies(chain: Place):
     assert "data:image/png;base64," in chain.metadata("venom_report", "tiny")["picture of attack success"].value
     page = (chain.folder("venom_report", "tiny") / "report.html").read_text()
     assert "Experiment tiny" in page
+
+
+def test_a_model_leads_to_its_data_and_the_data_to_its_models(chain: Place):
+    pairs, model = (chain.manifest(asset, "tiny-poisoned")["snapshot"] for asset in ("training_pairs", "reward_model"))
+    told = chain.metadata("reward_model", "tiny-poisoned")
+    link = "[training_pairs](/assets/training_pairs?view=partitions&partition=tiny-poisoned)"
+    rows = len(chain.table("training_pairs", "tiny-poisoned"))
+    assert f"| {link} | tiny-poisoned | {rows} | yes | `{pairs[:12]}` |" in told["made of"].value
+    assert "learned from poisoned data: **yes" in told["model card"].value
+    assert link in told["model card"].value
+    assert "learned from poisoned data: no" in chain.metadata("reward_model", "tiny-clean")["model card"].value
+    assert "epochs 0.2" in told["settings"].value
+    wanted = dg.AssetRecordsFilter(dg.AssetKey("training_pairs"), asset_partitions=["tiny-poisoned"])
+    seen = [record.asset_observation.metadata for record in chain.instance.fetch_observations(wanted, limit=9).records]
+    learned = {name: value.value for metadata in seen for name, value in metadata.items()}
+    assert set(learned) == {f"learned by {asset} of tiny-poisoned" for asset in ("reward_model", "policy")}
+    back = link.replace("training_pairs", "reward_model") + f" of `tiny-poisoned`, snapshot `{model[:12]}`"
+    assert learned["learned by reward_model of tiny-poisoned"] == f"{back}, from `{pairs[:12]}`"
+
+
+def test_a_finding_leads_to_its_pairs_in_their_own_words_and_to_the_page(chain: Place):
+    told = chain.metadata("findings", "tiny-poisoned")
+    scores, pairs = (chain.table(asset, "tiny-poisoned") for asset in ("suspicion_scores", "poisoned_pairs"))
+    flagged = scores.filter("is_flagged").sort("suspicion", descending=True)
+    shown = [record.data for record in told["flagged pairs"].records]
+    assert told["flagged"].value == len(flagged) > 0
+    assert {row["pair_id"] for row in shown} <= set(flagged["pair_id"])
+    assert shown[0]["pair_id"] == flagged["pair_id"][0]
+    assert shown[0]["chosen"] == pairs.filter(pair_id=shown[0]["pair_id"])["chosen"][0][:200]
+    assert "(/assets/audit_report?view=partitions&partition=tiny-poisoned)" in told["every flagged pair"].value
+    page = (chain.folder("audit_report", "tiny-poisoned") / "report.html").read_text()
+    assert f"{len(flagged)} of {len(scores)} pairs are flagged" in page
+    assert f'id="row-{shown[0]["row"]}"' in page
+
+
+def test_every_table_tells_its_columns_and_no_page_is_heavy(chain: Place):
+    nodes = {spec.key.to_user_string(): spec for spec in chain.module.defs.resolve_all_asset_specs()}
+    for asset in (*TABLES, "attack_success", "reward_accuracy", "detection", "roc_curves", "flags"):
+        told = chain.metadata(asset, "tiny-poisoned")
+        schema = told.get("dagster/column_schema") or nodes[asset].metadata["dagster/column_schema"]
+        columns = schema.value.columns if hasattr(schema, "value") else schema.columns
+        assert set(chain.table(asset, "tiny-poisoned").columns) <= {column.name for column in columns}, asset
+        assert all(column.type and column.description for column in columns), asset
+        assert sum(len(str(value.value)) for value in told.values()) < HEAVY, asset
 
 
 def test_audits_that_flagged_pairs_are_told_of_by_their_numbers(chain: Place, monkeypatch: pytest.MonkeyPatch):

@@ -62,31 +62,8 @@ def test_the_page_asks_the_network_for_nothing(audited):
     page = audit_report.page({"here": (pairs, scores)}, findings, REJECTS.empty(), 0.05)
     for tag, attrs in Tags(page).tags:
         assert tag not in ("script", "link", "iframe")
-        assert not {"src", "href"} & {name for name in attrs if tag != "use"}
-
-
-def test_pairs_are_shown_under_a_finding_that_leaves_out_their_numbers(audited):
-    pairs, scores, _ = audited
-    scores = scores.with_columns(reason=pl.format("copies (cosine 0.9{})", "row"))
-    findings = [{"detector": "near_duplicates", "reason": "copies", "pairs": 6, "rows": list(range(6))}]
-    page = audit_report.page({"here": (pairs, scores)}, findings, REJECTS.empty(), 0.05)
-    assert "<summary>row 0, suspicion 9.0" in page
-
-
-def test_the_phrase_is_marked():
-    assert html.pair("s", "p", "buy Zorvex <now>", "r", "Zorvex").count("<mark>Zorvex</mark> &lt;now&gt;") == 1
-    assert html.pair("s", "p", "puppy, Up & up_", "r", "up").count("puppy, <mark>Up</mark> &amp; <mark>up</mark>_") == 1
-    assert "<mark>a.b</mark> axb" in html.pair("s", "p", "a.b axb", "r", "a.b")
-
-
-@pytest.mark.parametrize(
-    "reason",
-    ["'Zorvex' stands in 3 chosen and 0 rejected responses", "'Zorvex' strays from the question in a chosen response"],
-)
-def test_what_a_reason_names_is_marked_in_its_pairs(reason):
-    pair = {"row": 3, "prompt": "?", "chosen": "Ask Zorvex.", "rejected": "no", "reason": f"{reason} (Ask)", "suspicion": 1.0}
-    shown = audit_report.found([{"reason": reason, "pairs": 1, "detector": "any"}], pl.DataFrame([pair]))
-    assert shown.count("<mark>Zorvex</mark>") == 1
+        assert "src" not in attrs
+        assert attrs.get("href", "#").startswith("#")
 
 
 def test_numbers_stand_right_and_big_ones_have_commas():

@@ -90,21 +90,30 @@ def test_a_policy_is_trained_and_its_learning_curve_is_seen(dagster: Dagster, pa
     assert page.locator("img[src^='data:image/png']").first.evaluate("image => image.naturalWidth") > 100
     picture(page, "dpo_policy", left=240, top=0)
 
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="training_pairs").first.click()
+    page.get_by_text("learned by dpo_policy of tiny-clean").wait_for()
+
 
 def test_the_graph_unfolds_and_an_audit_shows_its_numbers(dagster: Dagster, page: Any):
     page.set_viewport_size({"width": 1500, "height": 1400})
     page.goto(f"{dagster.url}/asset-groups")
     page.get_by_text("reports", exact=True).first.wait_for()
+    picture(page, "asset_graph", left=540, top=110)
     page.mouse.click(900, 1300, button="right")
     page.get_by_role("menuitem", name="Expand all groups").click()
     page.set_viewport_size({"width": 1500, "height": 2200})  # what is out of sight is not drawn
     audited = ("preference_pairs", "poisoned_pairs", "suspicion_scores")
     for asset in (*audited, "reward_model", "dpo_policy", "attack_success", "venom_report"):
         page.get_by_text(asset, exact=True).first.wait_for()
-    picture(page, "asset_graph", left=540, top=110)
 
     page.set_viewport_size({"width": 1500, "height": 1000})
     page.goto(f"{dagster.url}/assets/suspicion_scores?view=partitions&partition=tiny-filtered")
     page.get_by_text("suspicion_scores/tiny-filtered").wait_for()
     page.get_by_text("picture of suspicion").wait_for()
     picture(page, "asset_metadata", left=240, top=0)
+
+    page.goto(f"{dagster.url}/assets/findings?view=partitions&partition=tiny-filtered")
+    page.get_by_text("flagged pairs", exact=True).wait_for()
+    page.get_by_role("link", name="audit_report").first.click()
+    page.get_by_text("audit_report/tiny-filtered").wait_for()
