@@ -36,7 +36,7 @@ def inventory(seen: Seen) -> Answer:
     signed = sum(node.snapshot in seen.signed for node in sources)
     said = f"{_corpora(sources)} came in: manifests have digests or names of what they were made of, command and settings"
     poisoned = sum(bool(node.told.get("poisoned")) for node in sources)
-    told = f"signatures say who answers for {signed:,} of them, and {poisoned:,} labelled as poisoned"
+    told = f"signatures say who answers for {signed:,} of them; {poisoned:,} of them labelled as poisoned"
     return partly(f"{said}; {told}; licence, way of collecting and limits of use are not asked for", sources)
 
 
@@ -53,7 +53,7 @@ def monitoring(seen: Seen) -> Answer:
     if not seen.whole and not seen.broken:
         return none(NOTHING)
     changed = f"{counted(len(seen.broken), 'folder', 'folders')} changed" if seen.broken else "none changed"
-    said = f"{_folders(seen)} compared with the digests in manifests now, and {changed}; so does all that reads one"
+    said = f"{_folders(seen)} compared with the digests in manifests now, and {changed}; whatever reads one compares it too"
     return partly(f"{said}; {_watches(seen)}", seen.whole, MANIFEST)
 
 

@@ -60,7 +60,7 @@ def page(told: Mapping[str, Any]) -> str:
         "Evidence on training data",
         f"{STANDARD}. {len(told['folders']):,} published folders were looked at.",
         [
-            html.verdict(f"{len(told['controls'])} requirements: {words}. {JUDGED}", bad=False),
+            html.paragraph(f"{len(told['controls'])} requirements: {words}. {JUDGED}"),
             *changed,
             *(_section(row) for row in told["controls"]),
         ],

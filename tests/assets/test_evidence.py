@@ -80,7 +80,7 @@ def test_a_corpus_and_its_audit_speak_to_some_and_prove_nothing(store):
     scores = audit(store, [clean], "label_doubt", "phrase_lift")
     corpus(store, [clean, scores], LETTERS[1:])
     found = answers(store)
-    assert "0 labelled as poisoned" in found["v1.0-C1.1.2"].said
+    assert "0 of them labelled as poisoned" in found["v1.0-C1.1.2"].said
     assert {name for name, answer in found.items() if answer.status == Status.PARTLY} == {
         f"v1.0-C1.{each}" for each in ("1.1", "1.2", "1.3", "1.4", "2.2", "3.1", "3.2")
     }
@@ -96,7 +96,7 @@ def test_a_corpus_and_its_audit_speak_to_some_and_prove_nothing(store):
 
 def test_poison_stays_labelled(store):
     store.publish("pairs", lambda folder: LETTERS.write_parquet(folder / "t.parquet"), {"poisoned": True})
-    assert "1 labelled as poisoned" in answers(store)["v1.0-C1.1.2"].said
+    assert "1 of them labelled as poisoned" in answers(store)["v1.0-C1.1.2"].said
 
 
 def test_columns_of_others_are_no_evidence_of_few_fields(store):
