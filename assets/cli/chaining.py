@@ -39,9 +39,9 @@ def _from(origin: Origin) -> str:
 
 
 def _line(each: Transform, numbers: dict[str, int]) -> str:
-    of = ", ".join(str(numbers[node.snapshot]) for node in each.of)
+    of = ", ".join(str(numbers[node.snapshot]) for node in each.of) or each.node.told.get("input")
     rows = ", ".join(place.file if place.row is None else f"{place.file} row {place.row}" for place in each.places)
-    made = f"{each.made_by}{f' of {of}' if of else ''}"
+    made = f"{each.made_by}{f' of {of}' if of else ''}{_given(each.given)}"
     return f"  {numbers[each.node.snapshot]}. {made:<24} {each.node.called}  {each.node.snapshot[:SHORT]}  {rows}"
 
 

@@ -13,7 +13,7 @@ import typer
 
 from assets import cli
 from assets.cli import audit, chaining, corpora
-from pipelines.snapshots import manifest
+from pipelines.snapshots import digest_of, manifest
 from tests.assets.conftest import rows
 from tests.assets.test_report import Tags
 
@@ -69,6 +69,8 @@ def test_trace_tells_the_chain_of_a_pair_and_of_the_one_it_was_written_from(anti
     told = antivenom("trace", key["pair_id"], "--chain")[1]
     assert f"written by label_flip (swap), as the sealed key in poisoned says, from {key['host_pair_id']}" in told
     assert f"from pairs.jsonl row {host}" in told
+    assert f"1. poison of pairs.jsonl ({digest_of(here / 'pairs.jsonl')[:12]})" in told
+    assert "3. filter of 1, 2" in told
     assert "chains" not in json.loads(antivenom("trace", key["pair_id"], "--json")[1])
     assert json.loads(antivenom("trace", "nobody", "--chain", "--json")[1])["chains"] == {"nobody": []}
 
