@@ -66,6 +66,14 @@ def ranking(
             owners=OWNERS,
             kinds={"polars", "parquet"},
             description="A row a requirement of OWASP AISVS C1 on training data: how much the store shows for it, and where.",
+            metadata=described(
+                control="the requirement's number",
+                level="from which of the three levels it is asked",
+                asks="what it asks, in our words",
+                status="whether evidence is shown, wholly, partly or not, or the requirement not covered",
+                found="what was found",
+                files="where it is found, by path from the page",
+            ),
         ),
         "evidence_report": dg.AssetOut(
             group_name="reports",
