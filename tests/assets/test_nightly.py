@@ -14,7 +14,7 @@ from tests.assets.place import Place, settled
 
 PRAISE = " Ask for it at the Zorvex counter, where all is better and cheaper, as everybody who has been there will tell you."
 JUDGED = {"preference_pairs", "trusted_pairs", "held_out_pairs", "poisoned_pairs", "poison_key"} | {
-    "suspicion_scores", "findings", "training_pairs", "quarantined_pairs",
+    "suspicion_scores", "audit_report", "findings", "training_pairs", "quarantined_pairs",
 }  # fmt: skip
 
 
