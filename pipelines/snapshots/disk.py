@@ -1,4 +1,4 @@
-"""Trouble with a disk in words: full, or not to be written to. Libraries in Rust tell it in a text of their own."""
+"""Trouble with a disk in words: full, or not to be written to, whoever tells it."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from pipelines.schema import DataError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-IN_RUST = re.compile(r"\(os error (\d+)\)")
+IN_WORDS = re.compile(r"(?:\(os error |\[Errno )(\d+)[)\]]")  # of libraries in Rust, and of many errors told as one
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def _closed(error: Exception, place: Path) -> str | None:
 def _number(error: Exception) -> int | None:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    found = IN_RUST.search(str(error))
+    found = IN_WORDS.search(str(error))
     return int(found[1]) if found else None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.snapshots import Store, verify
+from pipelines.snapshots import Store, disk, verify
 from tests.assets.conftest import rows
 from tests.promises.apart import TRIES, moments
 
@@ -118,6 +118,20 @@ def prepared_here(apart, folder: Path) -> Path:
     (folder / "work").mkdir()
     prepared(apart, folder / "work")
     return folder / "work"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        OSError(122, "Disk quota exceeded", "x"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_whoever_tells_of_a_full_disk_is_understood(error, tmp_path):
+    assert disk.full(error, tmp_path).startswith(f"{tmp_path}: no room is left on its disk (")
+    assert disk.full(OSError(2, "No such file or directory"), tmp_path) is None
 
 
 @pytest.mark.parametrize(("call", "said"), [("remembered", "ANTIVENOM_CACHE"), ("scored", "name another cache")])
