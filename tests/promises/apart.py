@@ -90,7 +90,7 @@ class Apart:
 
     def close(self) -> None:
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 def started(folder: Path) -> Apart:
