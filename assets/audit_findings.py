@@ -60,6 +60,14 @@ def listed(flagged: pl.DataFrame, findings: Sequence[Finding]) -> str:
     return html.paragraph(about) + html.table(["row", "pair", "suspicion", "p", "why"], rows)
 
 
+def examples(findings: Sequence[Finding], scores: pl.DataFrame) -> list[int]:
+    """Places in the SCORES of one corpus of the pairs that a page shows in full."""
+    flagged = scores.with_row_index("place").filter("is_flagged").with_columns(finding=FINDING)
+    held = flagged.sort("suspicion", descending=True, maintain_order=True)
+    shown = [held.filter(pl.col("finding") == finding["reason"])["place"].head(EXAMPLES) for finding in findings[:SHOWN]]
+    return sorted({place for places in shown for place in places})
+
+
 def counted(finding: Finding) -> str:
     """In how many pairs something was found and, where several sets were audited together, in how many of which."""
     count = f"{finding['pairs']:,} {'pair' if finding['pairs'] == 1 else 'pairs'}"

@@ -23,12 +23,16 @@ def page(
 ) -> str:
     """What an audit found in one corpus, or in several sets together: verdict, what to do, findings, pairs, corpus, detectors.
 
-    `sets` are PAIRS and their SCORES by name; `rejects` are the rows of all of them that were left out; `steps` are what to
-    do next; `made` are facts on how all this was made, by name.
+    `sets` are PAIRS (all, or at least those of audit_findings.examples; then nothing is told of the corpus) and their SCORES by
+    name; `rejects` are the rows of all of them that were left out; `steps` are what to do next; `made` are facts on how all
+    this was made, by name.
     """
     scores = pl.concat(each for _, each in sets.values())
+    is_whole = all(len(pairs) == len(judged) for pairs, judged in sets.values())
     flagged = pl.concat(
-        pairs.join(judged.filter("is_flagged").drop("row"), on="pair_id").with_columns(set=pl.lit(name))
+        judged.filter("is_flagged")
+        .join(pairs.drop("row"), on="pair_id", how="left", maintain_order="left")
+        .with_columns(set=pl.lit(name))
         for name, (pairs, judged) in sets.items()
     )
     flagged = flagged if len(sets) > 1 else flagged.drop("set")
@@ -38,7 +42,7 @@ def page(
         html.section("Findings", audit_findings.found(findings, flagged, scores)),
         html.section("Flagged pairs", audit_findings.listed(flagged, findings)) if len(flagged) else "",
         html.section("Scores", html.figure(pictures.svg(pictures.score_distributions(scores)), "Suspicion of all pairs")),
-        html.section("The corpus", audit_profile.profile(sets)),
+        html.section("The corpus", audit_profile.profile(sets)) if is_whole else "",
         _rejected(rejects),
         _detectors(scores, findings),
         _made({"false-discovery rate": fdr, **(made or {})}),

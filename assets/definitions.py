@@ -31,7 +31,7 @@ from assets import (
 from assets.partitions import REFUSED, by_base, by_corpus, by_group, by_judged, by_opinions
 from assets.resources import Snapshots
 from assets.study_partitions import by_written
-from assets.training import Launcher
+from assets.training import launcher
 from checks.asset_checks import all_checks
 
 for line in [*REFUSED, *study_partitions.REFUSED]:
@@ -117,7 +117,7 @@ defs = dg.Definitions(
     jobs=[*automation.JOBS, *domain_jobs.JOBS, *method_jobs.JOBS, *study_jobs.JOBS, nightly.source_audit_job],
     schedules=[nightly.nightly_audit],
     sensors=[*alerts.SENSORS, deliveries.new_deliveries],
-    resources={"io_manager": Snapshots(), "launcher": Launcher()},
+    resources={"io_manager": Snapshots(), "launcher": launcher()},
     # a run is one process: on few cores, importing anew for every step costs more than it isolates
     executor=dg.in_process_executor,
 )

@@ -97,7 +97,7 @@ def score_distributions(scores: pl.DataFrame, *, bins: int = 40) -> Any:
 
     top = max(scores.select(pl.col("suspicion").max().fill_null(0.0)).item(), 1e-9)
     place = (pl.col("suspicion") / top * bins).floor().clip(0, bins - 1) / bins * top
-    counts = scores.group_by(place.alias("suspicion"), "is_flagged").len(name="pairs")
+    counts = scores.group_by(place.alias("suspicion"), "is_flagged").len(name="pairs").sort("suspicion", "is_flagged")
     return (
         alt.Chart(counts.with_columns(end=pl.col("suspicion") + top / bins))
         .mark_bar()

@@ -11,8 +11,8 @@ import polars as pl
 from checks import fusion
 from checks.detectors import DETECTORS
 from checks.encoding import Encoder, encode
+from checks.engines import THREADS
 from checks.evidence import Evidence
-from checks.parts import THREADS
 from pipelines.schema import PAIRS, DataError, require
 
 MIN_PAIRS = 20
@@ -44,7 +44,7 @@ def audit(
     Raises DataError on an unknown detector, an fdr out of range or fewer than MIN_PAIRS pairs.
     """
     names = list(DETECTORS) if detectors is None else list(detectors)
-    _check(pairs, names, fdr)
+    check(len(pairs), names, fdr)
     reference = None if trusted is None else require(trusted, PAIRS)
     evidence = Evidence(require(pairs, PAIRS), reference, encoder, seed)
     return fuse(evidence, _columns(evidence, names), fdr=fdr)
@@ -59,12 +59,16 @@ def _columns(evidence: Evidence, names: list[str]) -> dict[str, np.ndarray]:
 
 def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.05) -> Audit:
     """One p-value, flag and reason a pair from the detectors' `columns`, each [N]."""
-    each = np.stack([_calibrated(name, scores, evidence) for name, scores in columns.items()])
+    return fused(evidence, columns, np.stack([calibrated(name, scores, evidence) for name, scores in columns.items()]), fdr=fdr)
+
+
+def fused(evidence: Evidence, columns: dict[str, np.ndarray], each: np.ndarray, *, fdr: float) -> Audit:
+    """The same where each detector's p-values [detectors, N] are known."""
     asked = [DETECTORS[name] for name in columns]
     weights = np.array([detector.weight for detector in asked])
     graded, clumped = (np.array([getattr(detector, kind) for detector in asked]) for kind in ("is_graded", "is_clumped"))
     p, place = fusion.fuse(each, weights, graded if graded.any() else None, clumped)
-    flagged, speaker = fusion.flags(p, fdr=fdr), np.array(list(columns))[place]
+    flagged, speaker = fusion.flags(p, fdr=fdr), pl.Series("detector", list(columns), dtype=pl.String())[place]
     reasons = _reasons(evidence, flagged, speaker)
     scores = evidence.pairs.select("row", "pair_id").with_columns(
         suspicion=np.abs(np.log10(p)),
@@ -73,19 +77,19 @@ def fuse(evidence: Evidence, columns: dict[str, np.ndarray], *, fdr: float = 0.0
         reason=pl.Series(reasons, dtype=pl.String()),
         **columns,
     )
-    told = pl.Series("detector", speaker, dtype=pl.String())
-    return Audit(scores, findings(scores.with_columns(told)), told)
+    return Audit(scores, findings(scores.with_columns(speaker)), speaker)
 
 
-def _calibrated(name: str, scores: np.ndarray, evidence: Evidence) -> np.ndarray:
+def calibrated(name: str, scores: np.ndarray, evidence: Evidence) -> np.ndarray:
+    """[N] a detector's p-values, of its scores [N]."""
     null = DETECTORS[name].null
     return fusion.bulk_p_values(scores) if null is None else fusion.p_values(scores, null(evidence))
 
 
-def _reasons(evidence: Evidence, flagged: np.ndarray, speaker: np.ndarray) -> list[str]:
+def _reasons(evidence: Evidence, flagged: np.ndarray, speaker: pl.Series) -> list[str]:
     reasons = [""] * len(flagged)
-    for name in np.unique(speaker[flagged]):
-        places = np.flatnonzero(flagged & (speaker == name))
+    for name in speaker.filter(pl.Series(flagged)).unique().sort():
+        places = np.flatnonzero(flagged & (speaker == name).to_numpy())
         for place, reason in zip(places, DETECTORS[name].explain(evidence, places.tolist()), strict=True):
             reasons[place] = reason
     return reasons
@@ -101,11 +105,12 @@ def findings(scores: pl.DataFrame, *by: str) -> list[dict[str, Any]]:
     return found.sort("pairs", descending=True, maintain_order=True).to_dicts()
 
 
-def _check(pairs: pl.DataFrame, names: list[str], fdr: float) -> None:
+def check(count: int, names: list[str], fdr: float) -> None:
+    """Refuses detectors that there are not, a rate out of range and too few pairs."""
     unknown = [name for name in names if name not in DETECTORS]
     if unknown or not names:
         raise DataError(f"detectors are {', '.join(DETECTORS)}, got {unknown[0] if unknown else 'none'!r}")
     if not 0 < fdr < 1:
         raise DataError(f"fdr is a false-discovery rate in (0, 1), got {fdr:g}; 0.05 lets one flag in twenty be wrong")
-    if len(pairs) < MIN_PAIRS:
-        raise DataError(f"an audit compares pairs with one another and needs at least {MIN_PAIRS}, got {len(pairs)}")
+    if count < MIN_PAIRS:
+        raise DataError(f"an audit compares pairs with one another and needs at least {MIN_PAIRS}, got {count}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import betaincinv, expit, logit
 
-from checks.phrases import MIN_RESPONSES, NOWHERE, Phrases
+from checks.phrases import EITHER, MIN_RESPONSES, NOWHERE, Phrases
 
 CONFIDENCE = 0.99  # higher ones let frequent, mildly lopsided honest phrases outrank rare, purely one-sided ones
 COMMON, ENOUGH = 30, 30  # drift is read off phrases in so many responses, given so many of them
@@ -46,10 +46,6 @@ class Contrast:
         bound = logit(betaincinv(here + 0.5, there + 0.5, 1 - CONFIDENCE)) - _log_odds(self.here, self.there)
         lift[common] = bound[where]
         return lift
-
-    def speaks(self, second: np.ndarray) -> np.ndarray:
-        """[K] whether a lift here counts against an occurrence on that side."""
-        return (second == (self.side == "second")) | (self.side == "either")
 
     def apart(self) -> tuple[np.ndarray, np.ndarray]:
         """[phrases] responses here and there whose other side lacks it: only they can go either way (McNemar, 1947)."""
@@ -102,23 +98,23 @@ def contrasts(table: Phrases) -> list[Contrast]:
     Where the table knows what is `asked`, whole pairs against prompts as well: what nobody asks for, honest answers seldom
     bring up.
     """
-    audited, sides = np.searchsorted(table.pair, table.audited), table.sides
-    first, second, both = table.counts(slice(None, audited))
+    sides = table.sides
+    first, second, both = table.of_audited()
     found = [Contrast(first, second, both, "first", sides.forward, sides.drift)]
     if sides.backward:
         found.append(Contrast(second, first, both, "second", sides.backward, sides.drift))
     if table.trusted:
         of = sides.trusted % (f"{table.audited:,}", f"{table.trusted:,}")
-        trusted = table.counts(slice(audited, None))
+        trusted = table.of_trusted()
         none = np.zeros_like(first)
         if sides.backward:
             here, there = (one + other - shared for one, other, shared in ((first, second, both), trusted))
-            found.append(Contrast(here, there, none, "either", of, sides.drift))
+            found.append(Contrast(here, there, none, EITHER, of, sides.drift))
         else:
             found.append(Contrast(first, trusted[0], none, "first", of, sides.drift))
     if table.asked is not None:
         either, none = first + second - both, np.zeros_like(first)
-        found.append(Contrast(either, table.asked, none, "either", "{} pairs and {} prompts", ASKED_DRIFT))
+        found.append(Contrast(either, table.asked, none, EITHER, "{} pairs and {} prompts", ASKED_DRIFT))
     return found
 
 

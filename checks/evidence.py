@@ -25,7 +25,6 @@ from checks.phrases import Phrases
 from checks.preference_model import folds, influence, out_of_fold_margins
 from checks.reference import unreferenced
 from checks.resemblance import Clusters, clusters
-from checks.sentences import Stray
 from checks.tokens import Tokens, responses, word_distances, word_gaps
 from checks.words import Words, words
 
@@ -49,7 +48,7 @@ class Evidence:
         return words(self.pairs, self.trusted)
 
     @kept
-    def strays(self) -> list[Stray]:
+    def strays(self) -> list[sentences.Stray]:
         """Sentences that bring up a name nobody asked about."""
         return sentences.strays(self.pairs, self.words)
 
@@ -118,6 +117,11 @@ class Evidence:
         return form(self.pairs["chosen"]) - form(self.pairs["rejected"])
 
     @kept
+    def form_departures(self) -> np.ndarray:
+        """[N, marks] how far off each pair's are."""
+        return departures(self.form_gaps)
+
+    @kept
     def tokens(self) -> Tokens:
         """Words of the N chosen and the N rejected responses."""
         return responses(self.words)
@@ -140,7 +144,7 @@ class Evidence:
     @kept
     def committee_margins(self) -> np.ndarray:
         """[members, N] margins by heads of different features and halves, none of which saw the pair."""
-        features = {"meaning": self.gaps, "words": self.word_gaps, "form": departures(self.form_gaps)}
+        features = {"meaning": self.gaps, "words": self.word_gaps, "form": self.form_departures}
         return committee_margins(features, self.pairs["prompt"], seed=self.seed)
 
     @kept

@@ -35,6 +35,17 @@ def departures(gaps: np.ndarray) -> np.ndarray:
 
     The spread is the median distance from the middle or, of a mark that most pairs lack, the root of the mean square.
     """
-    off = gaps - np.median(gaps, axis=0)
-    spread = np.maximum(1.4826 * np.median(np.abs(off), axis=0), np.sqrt((off**2).mean(axis=0)))
+    return departed(gaps, *norms(gaps))
+
+
+def norms(gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[marks] the middle and the spread of the corpus."""
+    middle = np.median(gaps, axis=0)
+    off = gaps - middle
+    return middle, np.maximum(1.4826 * np.median(np.abs(off), axis=0), np.sqrt((off**2).mean(axis=0)))
+
+
+def departed(gaps: np.ndarray, middle: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """[N, marks] the same where middle and spread [marks] are known."""
+    off = gaps - middle
     return np.divide(off, spread, out=np.zeros_like(off), where=spread > 0)

@@ -5,6 +5,8 @@ exponential fitted to its tail. Each detector has its share of the false-discove
 and the one that flags a pair at the lowest rate speaks for it.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.stats import norm, t
 
@@ -13,6 +15,7 @@ BULK = 0.9  # the part of an audited corpus that is taken as clean where no null
 SMALLEST = 1e-12
 DOUBT = 6.4  # times that a spread told by a quartile varies more than one told by all deviations (Cramér, 1946, s28.5)
 MUTE = 0.8  # a detector that would rather be wrong than right in flagging a pair has nothing to say of it by itself
+BLOCK = 1 << 18  # pairs that are compared at a time
 CLUMP = 0.05  # the same of a detector whose pairs are all found by one coincidence: no rate asked for is to buy that
 
 
@@ -69,21 +72,35 @@ def fuse(
     MUTE and CLUMP bound a detector's own rate whatever rate `flags` is asked for later: alone and asked for 0.1, a clumped
     detector flags at 0.05.
     """
-    count = len(columns)
+    count, size = columns.shape
     weight = np.ones(count) if weights is None else np.asarray(weights, dtype=float)
     weight = np.where((columns < 1).any(axis=1), weight, 0)
     cost = (np.maximum(weight.sum(), 1e-300) / np.maximum(weight, 1e-300))[:, None]
-    rates = np.array([adjusted(column) for column in columns])
-    is_clumped = np.zeros(count, dtype=bool) if clumped is None else clumped
-    own, rates = columns * cost, np.where(rates > np.where(is_clumped, CLUMP, MUTE)[:, None], 1, rates) * cost
-    speaker = np.lexsort((own, rates), axis=0)[0]
-    best, rate = (np.take_along_axis(each, speaker[None], axis=0)[0] for each in (own, rates))
-    together = columns[np.ones(count, dtype=bool) if graded is None else graded]
-    mute = rate >= cost[speaker, 0]
-    rate, best = np.where(mute, np.inf, rate), np.where(mute, np.log(together).sum(axis=0), best)
-    others = (weight[:, None] * np.log(columns)).sum(axis=0)  # `@` rounds by place, and would tell pairs apart that are alike
+    limit = np.where(np.zeros(count, dtype=bool) if clumped is None else clumped, CLUMP, MUTE)
+    rates = np.empty(columns.shape)
+    for row, column, most in zip(rates, columns, limit, strict=True):
+        row[:] = adjusted(column)
+        row[row > most] = 1
+    told = np.ones(count, dtype=bool) if graded is None else graded
+    edges = np.linspace(0, size, max(size // BLOCK, 1) + 1).astype(int).tolist()
+    parts = [slice(*ends) for ends in pairwise(edges)]
+    found = [_spoken(columns[:, at], rates[:, at] * cost, cost, weight, told) for at in parts]
+    speaker, rate, best, others = (np.concatenate(each) for each in zip(*found, strict=True))
     rank = _ranks(rate, best, others)
     return np.clip(np.minimum(rate, 1) * rank / len(rate), SMALLEST, 1), speaker
+
+
+def _spoken(
+    columns: np.ndarray, rates: np.ndarray, cost: np.ndarray, weight: np.ndarray, graded: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """[N] of a part of the pairs: who speaks, at which rate, how surely, and what the others have to say."""
+    own = columns * cost
+    speaker = np.lexsort((own, rates), axis=0)[0]
+    best, rate = (np.take_along_axis(each, speaker[None], axis=0)[0] for each in (own, rates))
+    mute = rate >= cost[speaker, 0]
+    rate, best = np.where(mute, np.inf, rate), np.where(mute, np.log(columns[graded]).sum(axis=0), best)
+    others = (weight[:, None] * np.log(columns)).sum(axis=0)  # `@` rounds by place, and would tell pairs apart that are alike
+    return speaker, rate, best, others
 
 
 def adjusted(p: np.ndarray) -> np.ndarray:

@@ -36,14 +36,11 @@ class Lifts:
         """[contrasts, phrases] how lopsided each phrase is, in nats; NOWHERE where it is rare or usual."""
         return np.array([self.table.heard(contrast.lift()) for contrast in self.contrasts])
 
-    @cached_property
+    @property
     def most(self) -> np.ndarray:
         """[contrasts, audited] how lopsided the most lopsided phrase of each pair is."""
-        found = []
-        for contrast, lift in zip(self.contrasts, self.lift, strict=True):
-            own = np.where(contrast.speaks(self.table.second), lift[self.table.phrase], NOWHERE)
-            found.append(self.table.most(own, NOWHERE)[: self.table.audited])
-        return np.array(found)
+        told = zip(self.contrasts, self.lift, strict=True)
+        return np.array([self.table.highest(lift[None], NOWHERE, each.side)[0, : self.table.audited] for each, lift in told])
 
     @cached_property
     def null(self) -> np.ndarray:
@@ -67,14 +64,8 @@ class Lifts:
 
         On a tie the first contrast and the first phrase speak: a single word before the word pairs it stands in.
         """
-        at = np.asarray(places, dtype=np.int64)
-        table = self.table.only(np.unique(at))
-        best, speaker, phrase = np.full(len(at), -np.inf), np.full(len(at), -1), np.zeros(len(at), dtype=np.int64)
-        for number, weight in enumerate(self._weights(table)):
-            most = table.most(weight, -np.inf)
-            better = most[at] > best
-            best[better], speaker[better] = most[at][better], number
-            phrase[better] = table.phrase[table.first(weight, most)[at][better]]
+        sides = [contrast.side for contrast in self.contrasts]
+        speaker, phrase = self.table.loudest(self._values, sides, np.asarray(places, dtype=np.int64))
         told = cache(self.told)
         return [told(*each) for each in zip(speaker.tolist(), phrase.tolist(), strict=True)]
 
@@ -83,13 +74,19 @@ class Lifts:
 
         With the places of its `contrast` and `phrase`, for `told`.
         """
-        table, weights = self.table, np.array(self._weights(self.table))
+        table = self.table
+        told = zip(self._values, self.contrasts, strict=True)
+        weights = np.array([table.weights(values, contrast.side) for values, contrast in told])
         at = np.flatnonzero(np.isfinite(weights).any(axis=0) & (table.pair < table.audited))
         speaker = weights[:, at].argmax(axis=0)
         columns = {"pair": table.pair[at], "contrast": speaker, "phrase": table.phrase[at], "surprise": weights[speaker, at]}
         found = pl.DataFrame(columns).with_columns(name=table.words["first"].gather(table.phrase[at]))
         ordered = found.sort("pair", "name", "surprise", "contrast", "phrase", descending=[False, False, True, False, False])
         return ordered.unique(["pair", "name"], keep="first", maintain_order=True)
+
+    def forget(self) -> None:
+        """Drops what is as long as a corpus; whoever asks for it again has it made again."""
+        self.__dict__.pop("null", None)
 
     def told(self, contrast: int, phrase: int) -> tuple[str, str]:
         """The phrase in lower case, and in words where it stands; "" where the contrast is -1."""
@@ -103,15 +100,15 @@ class Lifts:
         """[M] the most lopsided phrase of each pair, deal by deal."""
         spread = max(contrast.drift(), contrast.least)
         deals = -(-self.dealt // (self.table.audited + self.table.trusted))
-        lifts = (self.table.heard(contrast.dealt(random, spread=spread).lift()) for _ in range(deals))
-        return np.concatenate([self.table.most(lift[self.table.phrase], NOWHERE) for lift in lifts])
+        lifts = [self.table.heard(contrast.dealt(random, spread=spread).lift()) for _ in range(deals)]
+        return self.table.highest(np.array(lifts), NOWHERE).ravel()
 
     def _surprise(self, lift: np.ndarray) -> np.ndarray:
         """[contrasts, N] of lifts [contrasts, N]."""
         return -np.log10([fusion.p_values(own, null) for own, null in zip(lift, self.null, strict=True)])
 
-    def _weights(self, table: Phrases) -> list[np.ndarray]:
-        """[contrasts] of [K]: how surprising each occurrence is; -inf where its phrase is too rare or does not speak."""
-        surprise = self._surprise(self.lift) + TIE * self.lift
-        counts = [contrast.speaks(table.second) & (contrast.here >= MIN_RESPONSES)[table.phrase] for contrast in self.contrasts]
-        return [np.where(own, weight[table.phrase], -np.inf) for own, weight in zip(counts, surprise, strict=True)]
+    @property
+    def _values(self) -> np.ndarray:
+        """[contrasts, phrases] how surprising each phrase is; -inf where it is too rare."""
+        enough = np.array([contrast.here >= MIN_RESPONSES for contrast in self.contrasts])
+        return np.where(enough, self._surprise(self.lift) + TIE * self.lift, -np.inf)

@@ -33,11 +33,11 @@ def felt(words: Words) -> Phrases:
 def _mentioned(words: Words, at: np.ndarray, feelings: Sequence[np.ndarray]) -> Phrases:
     """The words of responses `at` these places [M], once with each of the `feelings` [M], less those of their prompts."""
     word, size = words.word[at], len(words.vocabulary)
-    asked = np.flatnonzero((words.kind >= ASKED) & (np.bincount(word, minlength=size) > 0)[words.word])
+    asked = np.flatnonzero((words.kind >= ASKED) & words.somewhere(word)[words.word])
     prompts = np.bincount(distinct(words.prompt[words.pair[asked]], words.word[asked])[1], minlength=size)
     free = ~within((words.pair[at], word), (words.pair[asked], words.word[asked]))
     codes = np.concatenate([4 * word[free] + feeling[free] + 1 for feeling in feelings])
-    single, phrase, where = common(codes, np.tile(words.text[at][free], len(feelings)))
+    single, phrase, where = common(words, codes, np.tile(words.text[at][free], len(feelings)))
     table = pl.DataFrame({"first": words.vocabulary[single // 4], "second": pl.Series([None] * len(single), dtype=pl.String())})
     return Phrases.of(
         words,

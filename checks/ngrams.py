@@ -5,11 +5,13 @@ counts of the other folds: the model never learnt what it judges.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from checks.engines import each
 from checks.keys import differs
-from checks.parts import in_parts
+from checks.parts import blocks
 from checks.tokens import Tokens
 
 BIGRAM = 0.6  # weight of bigrams; the rest is for single words, with one added to every count
@@ -28,16 +30,14 @@ def removals(tokens: Tokens, folds: np.ndarray) -> Removals:
     """Of every text of `tokens`; folds: [texts] int."""
     model, lengths = _Model(tokens, folds), np.bincount(tokens.text, minlength=tokens.texts)
     ends = np.append(0, np.cumsum(lengths))
-
-    def judged(part: slice) -> Removals:
-        return _judged(model, tokens.word[ends[part.start] : ends[part.stop]], lengths[part], folds[part])
-
-    found = in_parts(judged, lengths, BLOCK)
+    parts = [(tokens.word[ends[at.start] : ends[at.stop]], lengths[at], folds[at]) for at in blocks(lengths, BLOCK)]
+    found = list(each(partial(_judged, model), parts))
     return Removals(np.concatenate([each.gain for each in found]), np.concatenate([each.word for each in found]))
 
 
-def _judged(model: "_Model", word: np.ndarray, lengths: np.ndarray, folds: np.ndarray) -> Removals:
-    """Of texts that have these words [K], so many each."""
+def _judged(model: "_Model", part: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Removals:
+    """Of texts that have these words [K], so many each, in these folds."""
+    word, lengths, folds = part
     text, place = np.repeat(np.arange(len(lengths)), lengths), np.arange(len(word))
     fold, starts = folds[text], np.cumsum(lengths) - lengths
     before = _before(word, starts[lengths > 0], model.start)

@@ -1,17 +1,19 @@
 """Phrases of texts that have two sides: which of them stand on which side of which pair, and how many texts hold each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 
-from checks.keys import differs, distinct
+from checks.keys import differs, distinct, located
 from checks.words import Words
 
 MIN_RESPONSES = 3  # a phrase in fewer responses can't be called common
 NOWHERE = -8.0  # lift of a response without any countable phrase
 NEITHER = 2
+EITHER = "either"
 FEELINGS = {0: "", 1: ", in sentences of praise", -1: ", in sentences of blame", NEITHER: ", in sentences of neither"}
 
 
@@ -77,8 +79,7 @@ class Phrases:
             same = np.cumsum(differs(pair, phrase))
             given = np.isin(same, same[side == 2])
             pair, phrase, side = pair[~given], phrase[~given], side[~given]
-        counted = corpus.audited, corpus.trusted
-        return cls(pair, phrase, side == 1, *counted, words, corpus.prompt, sides, asked, is_usual)
+        return cls(pair, phrase, side == 1, corpus.audited, corpus.trusted, words, corpus.prompt, sides, asked, is_usual)
 
     def text(self, phrase: int) -> str:
         """The phrase in lower case."""
@@ -115,6 +116,39 @@ class Phrases:
         at = np.repeat(high - np.cumsum(high - low), high - low) + np.arange((high - low).sum())
         return replace(self, pair=self.pair[at], phrase=self.phrase[at], second=self.second[at])
 
+    def of_audited(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The counts of the audited pairs."""
+        return self.counts(slice(None, np.searchsorted(self.pair, self.audited)))
+
+    def of_trusted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The counts of the trusted pairs."""
+        return self.counts(slice(np.searchsorted(self.pair, self.audited), None))
+
+    def highest(self, values: np.ndarray, nowhere: float, side: str = EITHER) -> np.ndarray:
+        """[rows, pairs] the largest of the `values` [rows, phrases] of those on that side of each pair, or `nowhere`."""
+        return np.array([self.most(self.weights(row, side, nowhere), nowhere) for row in values])
+
+    def weights(self, values: np.ndarray, side: str, nowhere: float = -np.inf) -> np.ndarray:
+        """[K] the `values` [phrases] of what stands on that side of its pair, `nowhere` of what does not."""
+        own = values[self.phrase]
+        return own if side == EITHER else np.where(self.second == (side == "second"), own, nowhere)
+
+    def loudest(self, values: np.ndarray, sides: Sequence[str], pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """[M] of each of the `pairs` [M] in which row its largest of the `values` [rows, phrases] stands, and its phrase.
+
+        Rows are of what stands on one of the `sides` [rows]. -1 and 0 in pairs that hold nothing of a value above -inf; of
+        equal ones the first row and the first phrase.
+        """
+        table = self.only(np.unique(pairs))
+        best, speaker, phrase = np.full(len(pairs), -np.inf), np.full(len(pairs), -1), np.zeros(len(pairs), dtype=np.int64)
+        for row, side in enumerate(sides):
+            weight = table.weights(values[row], side)
+            most = table.most(weight, -np.inf)
+            better = most[pairs] > best
+            best[better], speaker[better] = most[pairs][better], row
+            phrase[better] = table.phrase[table.first(weight, most)[pairs][better]]
+        return speaker, phrase
+
     def most(self, values: np.ndarray, nowhere: float) -> np.ndarray:
         """[pairs] the largest of the `values` [K] in each pair, `nowhere` in pairs that hold no phrase."""
         most = np.full(self.audited + self.trusted, nowhere)
@@ -136,14 +170,11 @@ class Phrases:
         return first
 
 
-def common(code: np.ndarray, text: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def common(corpus: Words, code: np.ndarray, text: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Codes of MIN_RESPONSES texts or more, in order; of each occurrence, its code's place among them and its text."""
     code, text = distinct(code, text)
     starts = np.flatnonzero(differs(code))
     count = np.diff(np.append(starts, len(code)))
-    enough = count >= MIN_RESPONSES
-    return (
-        code[starts[enough]],
-        np.repeat(np.arange(enough.sum(), dtype=np.int32), count[enough]),
-        text[np.repeat(enough, count)],
-    )
+    found = corpus.settled(code[starts], count, MIN_RESPONSES)
+    place, enough = located(code[starts], found)
+    return found, np.repeat(place[enough].astype(np.int32), count[enough]), text[np.repeat(enough, count)]

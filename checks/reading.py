@@ -1,11 +1,13 @@
 """Texts as numbers: what a pattern finds in them, text by text, each spelling by a number of its own."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
 
-from checks.parts import in_parts
+from checks.engines import each
+from checks.parts import blocks
 
 WORD = r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 CHUNK = 1 << 23  # bytes of text read at a time
@@ -31,14 +33,18 @@ class Reading:
 
 def read(texts: pl.Series, pattern: str) -> Reading:
     """All that `pattern` finds in the `texts`."""
+    parts = [texts[place] for place in blocks(texts.str.len_bytes().to_numpy(), CHUNK)]
+    found = list(each(partial(_read, pattern), parts))
+    spelled = pl.concat([part.spelled for part in found]).unique()
+    own = [part.spelled.cast(pl.Enum(spelled)).to_physical().to_numpy() for part in found]
+    token = [number[part.token] for number, part in zip(own, found, strict=True)]
+    return Reading(np.concatenate(token), spelled, np.concatenate([part.lengths for part in found]))
+
+
+def _read(pattern: str, texts: pl.Series) -> Reading:
+    """The same of a part, whose spellings have numbers of their own."""
     spellings = pl.Categorical(pl.Categories.random())
-
-    def part(place: slice) -> tuple[pl.Series, np.ndarray]:
-        lists = texts[place].to_frame("text").select(pl.col("text").str.extract_all(pattern))["text"]
-        return lists.explode(empty_as_null=False, keep_nulls=False).cast(spellings), lists.list.len().to_numpy().astype(
-            np.int64
-        )
-
-    parts, lengths = zip(*in_parts(part, texts.str.len_bytes().to_numpy(), CHUNK), strict=True)
-    found = pl.concat(parts)
-    return Reading(found.to_physical().to_numpy(), spellings.categories.to_series(), np.concatenate(lengths))
+    lists = texts.to_frame("text").select(pl.col("text").str.extract_all(pattern))["text"]
+    found = lists.explode(empty_as_null=False, keep_nulls=False).cast(spellings)
+    lengths = lists.list.len().to_numpy().astype(np.int64)
+    return Reading(found.to_physical().to_numpy(), spellings.categories.to_series(), lengths)

@@ -5,6 +5,7 @@ Texts of which the smallest shingles under random orderings agree (MinHash; Brod
 """
 
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from math import ceil, log
 
@@ -13,7 +14,8 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from checks.parts import in_parts
+from checks.engines import each
+from checks.parts import blocks
 from checks.shingles import Shingles, jaccard, joined, mixed, normalised, shingles
 from pipelines.schema import DataError
 
@@ -62,10 +64,8 @@ def minima(sets: Shingles, orderings: int, *, seed: int = 0) -> np.ndarray:
 
 def _sketched(texts: pl.Series, bands: int, words: int, seed: int) -> tuple[np.ndarray, Shingles, np.ndarray]:
     """Digests [N] of the normalised texts, their shingles, and their numbers [bands, N] in every band."""
-    found = in_parts(
-        lambda part: _sketch(texts[part], bands=bands, words=words, seed=seed), texts.str.len_bytes().to_numpy(), CHUNK
-    )
-    digests, sets, numbers = zip(*found, strict=True)
+    parts = [texts[at] for at in blocks(texts.str.len_bytes().to_numpy(), CHUNK)]
+    digests, sets, numbers = zip(*each(partial(_sketch, bands=bands, words=words, seed=seed), parts), strict=True)
     return np.concatenate(digests), joined(sets), np.concatenate(numbers, axis=1)
 
 

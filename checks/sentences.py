@@ -14,7 +14,8 @@ import polars as pl
 from checks.encoding import Encoder, known_words
 from checks.fusion import normal_tail
 from checks.reading import WORD
-from checks.words import ASKED, REJECTED, Words, plain, words
+from checks.vocabulary import plain
+from checks.words import ASKED, REJECTED, Words, words
 
 END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|\n+")
 QUESTION = re.compile(r"(?s).*\n\nHuman: ?")

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 
 import polars as pl
 
@@ -11,13 +12,15 @@ SPELLERS = 5  # pairs that decide how a phrase is spelled
 
 def told(found: Sequence[tuple[str, str]], pairs: pl.DataFrame, columns: Sequence[str], places: Sequence[int]) -> list[str]:
     """A sentence for each (phrase, counts) of the pairs at `places`, spelled as the first of these texts spell it."""
-    rows = pairs[list(places)].select(columns)
-    texts: dict[str, list[str]] = {}
-    for (phrase, _), said in zip(found, rows.iter_rows(), strict=True):
-        seen = texts.setdefault(phrase, [])
-        seen += said if len(seen) < SPELLERS * len(said) else []
+    spellers: dict[str, list[int]] = {}
+    for (phrase, _), place in zip(found, places, strict=True):
+        seen = spellers.setdefault(phrase, [])
+        seen += [place] if len(seen) < SPELLERS else []
+    rows = pairs[[place for seen in spellers.values() for place in seen]].select(columns).iter_rows()
+    texts = {phrase: [text for said in islice(rows, len(seen)) for text in said] for phrase, seen in spellers.items()}
     spelled = {phrase: as_written(phrase, seen) for phrase, seen in texts.items()}
-    return [f"'{spelled[phrase]}' stands in {counts}" if phrase else counts for phrase, counts in found]
+    told = {each: f"'{spelled[each[0]]}' stands in {each[1]}" if each[0] else each[1] for each in set(found)}
+    return [told[each] for each in found]
 
 
 def as_written(phrase: str, texts: Sequence[str]) -> str:

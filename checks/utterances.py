@@ -8,7 +8,6 @@ from checks.phrases import ENDS, QUESTIONS, RESPONSES, Phrases, Sides, common
 from checks.words import ASKED, EARLIER, HABIT, REJECTED, TOLD, Words
 
 END = 6  # words that end a question
-ENOUGH_EARLIER = 0.1  # share of pairs with earlier questions, from which on these serve as reference
 #: people end dialogues with these, and nothing but trusted pairs tells what only ever ends them from a trigger
 COURTESIES = frozenset(["thanks", "thank", "thx", "ty", "cheers", "bye", "goodbye", "ok", "okay"])
 
@@ -30,20 +29,19 @@ def asked(words: Words) -> Phrases:
     """
     at = np.flatnonzero((words.kind == ASKED) | (words.kind == EARLIER))
     earlier, text = words.kind[at] == EARLIER, words.text[at]
-    multiple = differs(text)[earlier].sum() >= ENOUGH_EARLIER * words.pairs
-    if not multiple:
+    if not words.has_earlier:
         last = np.append(np.flatnonzero(differs(text))[1:], len(text)) - 1
         earlier |= np.repeat(last, np.diff(last, prepend=-1)) - np.arange(len(text)) >= END
     free = ~words.vocabulary.is_in(COURTESIES).to_numpy()[words.word[at]]
-    sides, usual = QUESTIONS if multiple else ENDS, words.asked_by > HABIT
+    sides, usual = QUESTIONS if words.has_earlier else ENDS, words.asked_by > HABIT
     return _uttered(words, at[free], earlier[free].astype(np.int32), sides=sides, usual=usual)
 
 
 def _uttered(words: Words, at: np.ndarray, side: np.ndarray, *, sides: Sides, usual: np.ndarray) -> Phrases:
     """Words and word pairs `at` these places [M], which stand on sides 0 and 1 [M]; less what side 2 of the pair holds."""
     word, text = words.word[at], side * words.pairs + words.pair[at]
-    single, phrase, where = common(word, text)
-    double, phrase_pair, where_pair = common(*_neighbours(word, text, at, single))
+    single, phrase, where = common(words, word, text)
+    double, phrase_pair, where_pair = common(words, *_neighbours(word, text, at, single))
     first, second = np.divmod(double, max(len(single), 1))
     vocabulary = words.vocabulary
     spelled = {"first": vocabulary[single]}, {"first": vocabulary[single[first]], "second": vocabulary[single[second]]}
@@ -62,7 +60,7 @@ def _neighbours(word: np.ndarray, text: np.ndarray, at: np.ndarray, common: np.n
 
     What stands on either side of a word that doesn't count, or of another's turn, is not side by side.
     """
-    place = np.full(word.max(initial=0) + 1, -1)
+    place = np.full(max(word.max(initial=0), common.max(initial=0)) + 1, -1)  # the whole may hold what its part does not
     place[common] = np.arange(len(common))
     first, second = place[word[:-1]], place[word[1:]]
     beside = (text[:-1] == text[1:]) & (np.diff(at) == 1) & (first >= 0) & (second >= 0)

@@ -3,24 +3,22 @@
 Feelings are VADER's (Hutto and Gilbert, 2014): the valences of a sentence's words, turned round after a negation.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.resources import files
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from checks.keys import differs, distinct
 from checks.reading import WORD, Reading, read
+from checks.vocabulary import names, negates, plain, valences
 
 TURN = r"\n\n(?:Human|Assistant|System):(?: |$)"  # of a transcript; its longest match comes first
 STOP = r"[.!?\n:。！？]"
 CHOSEN, REJECTED, ASKED, EARLIER, TOLD = range(5)  # who speaks: the responses, the last question, those before, others
 TURNED, REACH = -0.74, 3  # VADER: what a negation makes of the valence of the three words after it
 USUAL, HABIT = 0.1, 0.5  # shares of prompts
-NEGATIONS = ["not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without", "hardly", "rarely"]
-NEGATED = r"n't$"
+ENOUGH_EARLIER = 0.1  # share of pairs with earlier questions, from which on these serve as reference
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,16 @@ class Words:
         return np.bincount(once, minlength=len(often)) / max(self.pairs, 1)
 
     @property
+    def asked_before(self) -> int:
+        """How many prompts hold an earlier question."""
+        return len(np.unique(self.text[self.kind == EARLIER]))
+
+    @property
+    def has_earlier(self) -> bool:
+        """Whether enough prompts hold an earlier question for these to serve as reference."""
+        return self.asked_before >= ENOUGH_EARLIER * self.pairs
+
+    @property
     def is_usual(self) -> np.ndarray:
         """[vocabulary] which words more than USUAL of all prompts hold: a language's own, of which none is a target."""
         return self.asked_by > USUAL
@@ -80,26 +88,35 @@ class Words:
         Whatever opens most of its sentences, as an interjection does, is none; nor is the pronoun I with its short forms.
         """
         size, inside = len(self.vocabulary), ~self.opens
-        everywhere, within, capital = (
-            np.bincount(self.word[where], minlength=size) for where in (slice(None), inside, inside & self.is_capital)
-        )
-        pronoun = self.vocabulary.str.contains(r"^i(?:'\w+)?$").to_numpy()
-        return (2 * capital >= within) & (4 * capital >= everywhere) & (capital > 0) & ~pronoun
+        places = (slice(None), inside, inside & self.is_capital)
+        return names(self.vocabulary, *(np.bincount(self.word[where], minlength=size) for where in places))
 
     @cached_property
     def valence(self) -> np.ndarray:
         """[vocabulary] VADER's valence of each word."""
-        return np.array([lexicon().get(word, 0.0) for word in self.vocabulary])
+        return valences(self.vocabulary)
+
+    @cached_property
+    def negates(self) -> np.ndarray:
+        """[vocabulary] which words turn the feeling of those after them round."""
+        return negates(self.vocabulary)
 
     @cached_property
     def mood(self) -> np.ndarray:
         """[T] each word's valence where it stands: turned round in the reach of a negation."""
         valence = self.valence[self.word]
-        negates = self.vocabulary.is_in(NEGATIONS) | self.vocabulary.str.contains(NEGATED)
-        at = np.flatnonzero(negates.to_numpy()[self.word])
+        at = np.flatnonzero(self.negates[self.word])
         near = np.unique(np.concatenate([self._after(at, step) for step in range(1, REACH + 1)]))
         valence[near] *= TURNED
         return valence
+
+    def settled(self, codes: np.ndarray, count: np.ndarray, least: int) -> np.ndarray:
+        """The `codes` [K] of what so many texts hold, that are held by `least` of the corpus or more, in order."""
+        return codes[count >= least]
+
+    def somewhere(self, word: np.ndarray) -> np.ndarray:
+        """[vocabulary] which words are among these of the corpus."""
+        return np.bincount(word, minlength=len(self.vocabulary)) > 0
 
     def _after(self, at: np.ndarray, step: int) -> np.ndarray:
         """Places `step` words after those `at`, where these are of the same sentence."""
@@ -120,10 +137,8 @@ def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
     total = sum(map(len, frames))
     texts = pl.concat([frame[side] for side in ("chosen", "rejected", "prompt") for frame in frames])
     found = read(texts, f"{TURN}|{WORD}|{STOP}")
-    lowered, is_word = (
-        pl.Series(map(plain, found.spelled), dtype=pl.String()),
-        found.spelled.str.contains(r"^[\p{L}\p{M}\p{N}]"),
-    )
+    lowered = pl.Series(map(plain, found.spelled), dtype=pl.String())
+    is_word = found.spelled.str.contains(r"^[\p{L}\p{M}\p{N}]")
     vocabulary = lowered.filter(is_word).unique().sort()  # whatever the order of rows
     text, said = found.text, is_word.to_numpy()[found.token]
     begins = ~said
@@ -142,18 +157,6 @@ def words(pairs: pl.DataFrame, trusted: pl.DataFrame | None = None) -> Words:
         audited=len(pairs),
         trusted=total - len(pairs),
     )
-
-
-def plain(word: str) -> str:
-    """A word in lower case, its apostrophe straight, without an 's: what is somebody's is said of him."""
-    return word.lower().replace("’", "'").removesuffix("'s")
-
-
-@cache
-def lexicon() -> Mapping[str, float]:
-    """VADER's mean valence of each word, -4 to 4."""
-    lines = files("vaderSentiment").joinpath("vader_lexicon.txt").read_text(encoding="utf-8").splitlines()
-    return {word: float(valence) for word, valence, *_ in (line.split("\t") for line in lines)}
 
 
 def _kinds(found: Reading, asked: slice, prompts: pl.Series) -> np.ndarray:

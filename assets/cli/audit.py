@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import polars as pl
 import typer
 
+from assets.cli import judging
 from assets.cli.common import (
     AsJson,
     Columns,
@@ -18,18 +19,15 @@ from assets.cli.common import (
     Shape,
     Source,
     at_hand,
-    read,
     say,
     working,
     write_json,
     write_rejects,
 )
+from checks.engines import ENGINE, use
 from pipelines import schema
 from pipelines.schema import DataError, require
 from pipelines.snapshots import staged, tables, unchanged
-
-if TYPE_CHECKING:
-    from checks.lineage import Lineage
 
 FLAGGED = 3
 SCORES, FURTHER = "scores.parquet", "further_scores.parquet"
@@ -48,6 +46,12 @@ def audit(
     columns: Columns = None,
     revision: Revision = None,
     allow_rejects: Rejects = False,
+    out_of_core: Annotated[
+        bool, typer.Option("--out-of-core", help="work in shards on disk, beside --out; detectors that need no model only")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(envvar=ENGINE, help="where parts of the work run: threads (of this process), or ray")
+    ] = "threads",
     again: Annotated[bool, typer.Option("--again", help="audit anew, also where nothing changed since")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -55,45 +59,30 @@ def audit(
 
     What stands in --out already, of the same pairs, settings and code, is compared with its digests and told again.
     """
-    from assets import audit_findings, audit_report, audit_steps
-    from checks import memory
+    from assets import audit_findings, audit_steps
 
-    names = _distinct([source, *(further or [])])
-    places = {name: at_hand(name) for name in names}
-    beside = None if trusted is None else at_hand(trusted)
-    inputs = [*places.values(), *([] if beside is None else [beside])]
+    use(engine)
+    places = {name: at_hand(name) for name in _distinct([source, *(further or [])])}
+    reference = None if trusted is None else at_hand(trusted)
+    inputs = [*places.values(), *([] if reference is None else [reference])]
     if not again and unchanged(out, inputs=inputs) is not None:
         raise typer.Exit(_as_before(out, as_json))
-    found = {name: read(places[name], shape, columns, revision, allow_rejects, quiet=as_json) for name in names}
-    reference = None if beside is None else read(beside, shape, columns, revision, allow_rejects, quiet=True).pairs
-    facts: dict[str, Any] = {"input": source, "format": found[source].shape, "pairs": len(found[source].pairs), "fdr": fdr}
+    judge = partial(judging.on_disk, beside=out.absolute().parent) if out_of_core else judging.in_memory
+    reading = judging.Reading(shape, columns, revision, allow_rejects, quiet=as_json)
+    asked = None if detectors is None else [name.strip() for name in detectors.split(",")]
+    facts: dict[str, Any] = {"input": source}
     with staged(out, "audit", facts, inputs=inputs) as folder:
         with working("auditing", quiet=as_json):
-            asked = None if detectors is None else [name.strip() for name in detectors.split(",")]
-            remembered = memory.Memory(memory.folder() / "embeddings")
-            sets = {name: each.pairs for name, each in found.items()}
-            result = _judged(sets, trusted=reference, detectors=asked, fdr=fdr, encoder=remembered)
-        facts |= _counts(result.scores)
-        rejects = pl.concat(each.rejects for each in found.values())
+            found = judge(places, reference, reading, detectors=asked, fdr=fdr)
+        facts |= {"format": found.shape, "pairs": found.count, "fdr": fdr, **_counts(found.scores)}
+        is_flagged = any(map(_flagged, found.scores.values()))
         options = audit_steps.read_as(shape, columns, revision, allow_rejects)
-        is_flagged = any(map(_flagged, result.scores.values()))
-        ahead = partial(audit_steps.steps, names, options, flagged=is_flagged, trusted=trusted is not None)
-        page = audit_report.page(
-            {name: (sets[name], result.scores[name]) for name in names},
-            result.findings,
-            rejects,
-            fdr,
-            steps=ahead(),
-            made=audit_steps.made(names, trusted, found[source].shape, asked),
-        )
-        (folder / "report.html").write_text(page, encoding="utf-8")
-        _write_scores(result.scores, folder)
-        write_json(folder / "findings.json", {**facts, "findings": result.findings, "rejects": rejects.to_dicts()})
-        write_rejects(rejects, folder)
-    top = [f"  {audit_findings.counted(finding)}: {finding['reason']}" for finding in result.findings[:5]]
+        ahead = partial(audit_steps.steps, list(places), options, flagged=is_flagged, trusted=trusted is not None)
+        _write(found, folder, facts, steps=ahead(), made=audit_steps.made(list(places), trusted, found.shape, asked))
+    top = [f"  {audit_findings.counted(finding)}: {finding['reason']}" for finding in found.findings[:5]]
     then = [f"next: {line}" for _, line in ahead(folder=str(out))[:2] if line and is_flagged]
-    told = {**facts, "findings": result.findings, "out": str(out)}
-    say(told, as_json, *_verdicts(result.scores), *top, f"report: {out / 'report.html'}", *then)
+    told = {**facts, "findings": found.findings, "out": str(out)}
+    say(told, as_json, *_verdicts(found.scores), *top, f"report: {out / 'report.html'}", *then)
     raise typer.Exit(FLAGGED if is_flagged else 0)
 
 
@@ -127,23 +116,22 @@ def _distinct(names: list[str]) -> list[str]:
     return names
 
 
-def _judged(sets: Mapping[str, pl.DataFrame], **how: Any) -> "Lineage":
-    """The audit of one set is plain: its findings name rows of that one input."""
-    from checks import audit as one
-    from checks import lineage
-
-    if len(sets) > 1:
-        return lineage.audit_sets(sets, **how)
-    [(name, pairs)] = sets.items()
-    plain = one.audit(pairs, **how)
-    return lineage.Lineage({name: plain.scores}, plain.findings)
-
-
 def _counts(scores: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     """How many pairs are flagged of the input and, where there are further sets, of each of those."""
     first, *others = scores
     with_ = {name: {"pairs": len(scores[name]), "flagged": _flagged(scores[name])} for name in others}
     return {"flagged": _flagged(scores[first]), **({"with": with_} if others else {})}
+
+
+def _write(found: judging.Judged, folder: Path, facts: Mapping[str, Any], **told: Any) -> None:
+    from assets import audit_report
+
+    sets = {name: (found.pairs[name], scores) for name, scores in found.scores.items()}
+    page = audit_report.page(sets, found.findings, found.rejects, facts["fdr"], **told)
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    _write_scores(found.scores, folder)
+    write_json(folder / "findings.json", {**facts, "findings": found.findings, "rejects": found.rejects.to_dicts()})
+    write_rejects(found.rejects, folder)
 
 
 def _write_scores(scores: Mapping[str, pl.DataFrame], folder: Path) -> None:

@@ -62,11 +62,9 @@ def read(
     if shape != "auto" and shape not in SHAPES:
         raise DataError(f"--format must be auto or one of {', '.join(SHAPES)}, got {shape!r}")
     found = records.read(source, shape=shape, columns=columns_of(columns), revision=revision)
-    if not allow_rejects:
-        found.strict(mend="mend or drop the row" + ("" if allow_rejects is None else ", or go on with --allow-rejects"))
+    refuse_rejects(found, allow_rejects)
     if not quiet:
-        left_out = f"; rows left out: {len(found.rejects):,}" if len(found.rejects) else ""
-        typer.echo(visible(f"{source}: {len(found.pairs):,} pairs, read as {SHAPES[found.shape].about}{left_out}"))
+        typer.echo(visible(told_as(source, len(found.pairs), found.shape, len(found.rejects))))
     return found
 
 
@@ -81,6 +79,20 @@ def at_hand(source: str) -> str:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     there.copy(Path(folder, name or "pairs"))
     return str(Path(folder, name or "pairs"))
+
+
+def refuse_rejects(found: records.Read, allowed: bool | None) -> None:
+    """Raises DataError at rows that are no pairs, unless they are allowed; None where the command can't allow any."""
+    if not allowed:
+        found.strict(mend="mend or drop the row" + ("" if allowed is None else ", or go on with --allow-rejects"))
+
+
+def told_as(source: str, pairs: int, shape: str, rejects: int) -> str:
+    """A line on what a source was read as."""
+    from pipelines.sources.shapes import SHAPES
+
+    left_out = f"; rows left out: {rejects:,}" if rejects else ""
+    return f"{source}: {pairs:,} pairs, read as {SHAPES[shape].about}{left_out}"
 
 
 def columns_of(words: list[str] | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ REASONS = (
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] 2 where another pair is the same with the opposite label, 1 where it is so of one response only, or 0."""
-    return evidence.once(_levels)
+    return evidence.once(levels)
 
 
 def null(evidence: Evidence) -> np.ndarray:
@@ -35,17 +35,23 @@ def _plain(column: str) -> pl.Expr:
     return pl.col(column).str.to_lowercase().str.replace_all(r"\s\s+|[^\S ]", " ").str.strip_chars()
 
 
-def _levels(evidence: Evidence) -> np.ndarray:
+def sides(pairs: pl.DataFrame) -> pl.DataFrame:
+    """chosen, rejected: each side with its prompt, as it counts as the same."""
     prompt, other = _plain("prompt"), _plain("rejected_prompt")
     own = pl.format("{}\u001f{}", prompt, _plain("chosen"))
-    sides = evidence.pairs.select(chosen=own, rejected=pl.format("{}\u001f{}", pl.coalesce(other, prompt), _plain("rejected")))
+    return pairs.select(chosen=own, rejected=pl.format("{}\u001f{}", pl.coalesce(other, prompt), _plain("rejected")))
+
+
+def levels(evidence: Evidence) -> np.ndarray:
+    """[N] the scores of evidence, of which they are worked out once."""
+    said = sides(evidence.pairs)
     apart = pl.col("chosen") != pl.col("rejected")
-    chosen, rejected = (sides.filter(apart)[side].unique().implode() for side in ("chosen", "rejected"))
-    turned = sides.filter(apart).select(pl.format("{}\u001e{}", "rejected", "chosen")).to_series().unique().implode()
+    chosen, rejected = (said.filter(apart)[side].unique().implode() for side in ("chosen", "rejected"))
+    turned = said.filter(apart).select(pl.format("{}\u001e{}", "rejected", "chosen")).to_series().unique().implode()
     opposite = pl.format("{}\u001e{}", "chosen", "rejected").is_in(turned)
     either = pl.col("chosen").is_in(rejected) | pl.col("rejected").is_in(chosen)
     return (
-        sides.select(pl.when(~apart).then(0.0).when(opposite).then(2.0).when(either).then(1.0).otherwise(0.0))
+        said.select(pl.when(~apart).then(0.0).when(opposite).then(2.0).when(either).then(1.0).otherwise(0.0))
         .to_series()
         .to_numpy()
     )

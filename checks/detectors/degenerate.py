@@ -21,7 +21,7 @@ REASONS = (
 
 def score(evidence: Evidence) -> np.ndarray:
     """[N] 3 where the sides are identical, 2 where one is empty, 1 where one stands in its prompt word for word, or 0."""
-    return evidence.once(_levels)
+    return evidence.once(levels)
 
 
 def null(evidence: Evidence) -> np.ndarray:
@@ -46,7 +46,8 @@ def _echoes(side: str) -> pl.Expr:
     return long & pl.col("prompt").str.contains(pl.col(side), literal=True)
 
 
-def _levels(evidence: Evidence) -> np.ndarray:
+def levels(evidence: Evidence) -> np.ndarray:
+    """[N] the scores of evidence, of which they are worked out once."""
     texts = evidence.pairs.select(_words(side) for side in ("prompt", "chosen", "rejected"))
     empty = pl.any_horizontal(pl.col("chosen", "rejected").str.strip_chars() == "")
     level = pl.when(pl.col("chosen") == pl.col("rejected")).then(3.0).when(empty).then(2.0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from checks import sentences
 from checks.evidence import Evidence
-from checks.words import plain
+from checks.vocabulary import plain
 
 DRAWN = 100_000
 SHOWN = 120  # letters of a sentence

@@ -5,7 +5,7 @@ All that others need stands here; the modules beside it hold the tables of one s
 
 from collections.abc import Mapping
 
-from pipelines.schema.digests import digest, is_encodable, with_pair_ids
+from pipelines.schema.digests import DIGITS, digest, is_encodable, numbered, with_pair_ids
 from pipelines.schema.opinions import FEATURE_NAMES, FEATURES, FULL_MARKS, PRODUCTS, SUMMARIES, TIERS
 from pipelines.schema.pairs import CONFIRM, DECISIONS, LABELLED_PAIRS, PAIRS, POISON_KEY, PUT_BACK, REJECTS, SCORES
 from pipelines.schema.questions import QUESTION_ANSWERS, QUESTION_KEY, QUESTION_SCORES, QUESTIONS
@@ -14,10 +14,10 @@ from pipelines.schema.sophistry import CONFIDENCES, ITEMS, OUTPUTS, VERDICTS
 from pipelines.schema.table import FLAG, REAL, TEXT, TEXTS, WHOLE, Column, DataError, Table, require
 
 __all__ = [
-    "ATTACK_SUCCESS", "CONFIDENCES", "CONFIRM", "DECISIONS", "FEATURES", "FEATURE_NAMES", "FLAG", "FULL_MARKS", "ITEMS",
-    "LABELLED_PAIRS", "METHOD_ANSWERS", "OUTPUTS", "PAIRS", "POISON_KEY", "PRODUCTS", "PUT_BACK", "QUESTIONS",
+    "ATTACK_SUCCESS", "CONFIDENCES", "CONFIRM", "DECISIONS", "DIGITS", "FEATURES", "FEATURE_NAMES", "FLAG", "FULL_MARKS",
+    "ITEMS", "LABELLED_PAIRS", "METHOD_ANSWERS", "OUTPUTS", "PAIRS", "POISON_KEY", "PRODUCTS", "PUT_BACK", "QUESTIONS",
     "QUESTION_ANSWERS", "QUESTION_KEY", "QUESTION_SCORES", "REAL", "REJECTS", "SCORES", "SUMMARIES", "TABLES", "TEXT", "TEXTS",
-    "TIERS", "TRACES", "VERDICTS", "WHOLE", "Column", "DataError", "Table", "digest", "is_encodable", "require",
+    "TIERS", "TRACES", "VERDICTS", "WHOLE", "Column", "DataError", "Table", "digest", "is_encodable", "numbered", "require",
     "with_pair_ids",
 ]  # fmt: skip
 

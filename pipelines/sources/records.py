@@ -58,13 +58,19 @@ def read(
     `columns` maps our names to theirs ({"prompt": "question"}); a hub name needs the `revision` it was checked at.
     Raises DataError for what can't be used at all: missing, empty or damaged files, columns that aren't there.
     """
-    if shape != "auto" and shape not in SHAPES:
-        raise DataError(f"shape must be auto or one of {', '.join(SHAPES)}, got {shape!r}")
-    if unknown := sorted(set(columns or {}) - set(OURS)):
-        raise DataError(f"{unknown[0]!r} is no column of ours to map; there are {', '.join(OURS)}")
     if limit is not None and limit < 1:
         raise DataError(f"limit is a number of rows and must be 1 or more, got {limit}; leave it out to read all")
-    return _collect(opened(path, revision=revision, split=split), str(path), shape, columns or {}, limit)
+    _check(shape, columns or {})
+    found = islice(opened(path, revision=revision, split=split), limit)
+    return next(_collect(found, str(path), shape, columns or {}, size=None))
+
+
+def batches(
+    path: str | Path, *, size: int, shape: str = "auto", columns: Mapping[str, str] | None = None, revision: str | None = None
+) -> Iterator[Read]:
+    """The same in batches of `size` pairs, for sources that do not fit into memory; a repeat counts within its batch."""
+    _check(shape, columns or {})
+    return _collect(opened(path, revision=revision), str(path), shape, columns or {}, size=size)
 
 
 def opened(path: str | Path, *, revision: str | None = None, split: str = "train") -> Iterator[Row]:
@@ -72,22 +78,37 @@ def opened(path: str | Path, *, revision: str | None = None, split: str = "train
     return _hub(str(path), revision, split) if _is_hub_name(path) else rows(Path(path))
 
 
-def _collect(found: Iterator[Row], origin: str, shape: str, columns: Mapping[str, str], limit: int | None) -> Read:
+def _collect(found: Iterator[Row], origin: str, shape: str, columns: Mapping[str, str], size: int | None) -> Iterator[Read]:
+    """All rows at once or, where a `size` is given, in batches of so many pairs."""
     pairs: list[tuple[object, ...]] = []
     rejects: list[tuple[str, int, int, str]] = []
-    is_known = False
-    for place, row in enumerate(islice(found, limit)):
+    is_known, is_empty = False, True
+    for place, row in enumerate(found):
         if row.values is not None and not is_known:
             shape, is_known = _form(row, row.values, shape, columns), True
         try:
             pairs.append(_pair(row, place, shape, columns))
         except BadRow as error:
             rejects.append((row.source, row.line, place, str(error)))
-    if not pairs:
+        if len(pairs) == size:
+            yield _read(pairs, rejects, shape)
+            pairs, rejects, is_empty = [], [], False
+    if not pairs and is_empty:
         cause = f"{rejects[0][0]} line {rejects[0][1]}: {rejects[0][3]}" if rejects else "no rows"
         raise DataError(f"{origin}: holds no usable pair ({cause}); each row needs chosen and rejected responses")
-    refused = pl.DataFrame(rejects, schema=REJECTS.empty().schema, orient="row")
-    return Read(table(pairs), refused, shape)
+    if pairs or rejects:
+        yield _read(pairs, rejects, shape)
+
+
+def _read(pairs: list[tuple[object, ...]], rejects: list[tuple[str, int, int, str]], shape: str) -> Read:
+    return Read(table(pairs), pl.DataFrame(rejects, schema=REJECTS.empty().schema, orient="row"), shape)
+
+
+def _check(shape: str, columns: Mapping[str, str]) -> None:
+    if shape != "auto" and shape not in SHAPES:
+        raise DataError(f"shape must be auto or one of {', '.join(SHAPES)}, got {shape!r}")
+    if unknown := sorted(set(columns) - set(OURS)):
+        raise DataError(f"{unknown[0]!r} is no column of ours to map; there are {', '.join(OURS)}")
 
 
 def _form(row: Row, values: dict[str, Any], shape: str, columns: Mapping[str, str]) -> str:

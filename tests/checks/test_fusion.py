@@ -200,3 +200,13 @@ def test_p_values_are_numbers_whatever_the_scores(scores):
         for p in (fusion.bulk_p_values(scores), fusion.p_values(scores, scores), fusion.p_values(scores, np.array([0.5]))):
             assert np.isfinite(p).all()
             assert ((p > 0) & (p <= 1)).all()
+
+
+@pytest.mark.parametrize("block", [2, 7, 64])
+def test_pairs_are_fused_in_parts_as_all_at_once(monkeypatch, block):
+    columns = np.random.default_rng(3).uniform(size=(5, 131)) ** np.arange(1, 6)[:, None]
+    columns[:, 40:44] = columns[:, 90:94]
+    how = (np.array([1, 0.5, 0.3, 1, 0.05]), np.array([1, 0, 1, 0, 1], dtype=bool), np.array([0, 1, 0, 0, 1], dtype=bool))
+    whole = fusion.fuse(columns, *how)
+    monkeypatch.setattr(fusion, "BLOCK", block)
+    assert all((one == other).all() for one, other in zip(fusion.fuse(columns, *how), whole, strict=True))

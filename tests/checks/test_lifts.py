@@ -134,9 +134,11 @@ def test_what_a_language_uses_all_the_time_is_never_lifted(written):
 
 
 @pytest.mark.parametrize(("side", "speaks"), [("first", [1, 0]), ("second", [0, 1]), ("either", [1, 1])])
-def test_what_is_counted_by_pairs_speaks_for_both_sides(side, speaks):
-    none = np.zeros(1)
-    assert Contrast(none, none, none, side, "").speaks(np.array([False, True])).tolist() == [bool(each) for each in speaks]
+def test_what_is_counted_by_pairs_speaks_for_both_sides(side, speaks, written):
+    table = utterances.said(words(written(["red"] * 3, ["red"] * 3)))
+    heard = [7.0 if speaks[second] else -1.0 for second in table.second.tolist()]
+    assert table.weights(np.array([7.0]), side, -1.0).tolist() == heard
+    assert table.highest(np.array([[7.0], [5.0]]), -1.0, side).tolist() == [[7.0] * 3, [5.0] * 3]
 
 
 def told(name: str, pairs: pl.DataFrame, places: list[int], trusted: pl.DataFrame | None = None) -> list[str]:

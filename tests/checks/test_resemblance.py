@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from scipy.sparse.csgraph import connected_components
 
-from checks import parts, resemblance
+from checks import engines, resemblance
 from checks.resemblance import clusters, minima
 from checks.shingles import Shingles, jaccard, normalised, shingles
 from pipelines.schema import DataError
@@ -144,7 +144,7 @@ def test_chunks_and_threads_change_nothing(monkeypatch):
     found = clusters(texts, seed=4)
     monkeypatch.setattr(resemblance, "CHUNK", 500)
     for threads in (1, 3):
-        monkeypatch.setattr(parts, "THREADS", threads)
+        monkeypatch.setattr(engines, "THREADS", threads)
         again = clusters(texts, seed=4)
         assert all((getattr(again, name) == getattr(found, name)).all() for name in ("label", "nearest", "sizes"))
 

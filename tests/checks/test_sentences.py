@@ -11,7 +11,8 @@ from checks import fusion, sentences
 from checks.detectors import stray_sentence
 from checks.evidence import Evidence
 from checks.sentences import Stray
-from checks.words import plain, words
+from checks.vocabulary import plain
+from checks.words import words
 from pipelines import transcripts
 from pipelines.sources import hh_rlhf
 

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from checks.words import ASKED, CHOSEN, EARLIER, REJECTED, TOLD, WORD, Words, lexicon, words
+from checks.reading import WORD
+from checks.vocabulary import lexicon
+from checks.words import ASKED, CHOSEN, EARLIER, REJECTED, TOLD, Words, words
 from pipelines import transcripts
 from pipelines.sources import hh_rlhf, synthetic
 

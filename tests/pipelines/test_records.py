@@ -1,9 +1,11 @@
 """Any file of pairs: one table from every written form and file type, and the reader's choices."""
 
 import gzip
+import json
 import os
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipelines.schema import PAIRS, REJECTS, DataError, digest
@@ -132,3 +134,18 @@ def test_a_form_can_be_forced_and_must_be_known(tmp_path):
     ):
         read(tmp_path, *TRIPLES, shape="pairs")
     assert all(form.about and set(form.columns) <= set(records.OURS) for form in SHAPES.values())
+
+
+def test_batches_are_what_is_read_at_once(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    rows = [{"prompt": f"p{at % 3}", "chosen": f"a{at % 5}", "rejected": "b"} for at in range(11)]
+    lines = [json.dumps(row) for row in rows]
+    file.write_text("\n".join([*lines[:4], "{}", *lines[4:], "{}", "{}"]) + "\n")
+    whole, parts = records.read(file), list(records.batches(file, size=4))
+    assert [len(part.pairs) for part in parts] == [4, 4, 3]
+    assert [len(part.rejects) for part in parts] == [0, 1, 2]
+    assert pl.concat(part.pairs for part in parts).drop("pair_id").equals(whole.pairs.drop("pair_id"))
+    assert pl.concat(part.rejects for part in parts).equals(whole.rejects)
+    for more, sizes in (([], [(4, 0)]), (["{}"], [(4, 0), (0, 1)])):
+        file.write_text("\n".join([*lines[:4], *more]) + "\n")
+        assert [(len(part.pairs), len(part.rejects)) for part in records.batches(file, size=4)] == sizes

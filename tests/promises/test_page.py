@@ -48,7 +48,7 @@ def test_the_numbers_are_those_that_were_counted():
 def test_what_atheris_found_is_mended():
     rows = counted("promises_fuzz")
     assert not [row for row in rows if row["found"]]
-    told = re.search(r"([\d,]+) documents", (ROOT / "docs" / "promises.md").read_text())
+    told = re.search(r"(\d[\d,]*) documents", (ROOT / "docs" / "promises.md").read_text())
     assert told is not None
     assert told[1] == f"{sum(row['executions'] for row in rows):,}"
 

@@ -42,6 +42,7 @@ def as_asked(order: dict[str, Any], told: int) -> int:
     try:
         called(order)
     except SystemExit as stop:
+        print(stop.code if isinstance(stop.code, str) else "", end="", file=sys.stderr)
         code = stop.code if isinstance(stop.code, int) else bool(stop.code)
     except BaseException:
         code = 1
