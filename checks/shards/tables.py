@@ -19,7 +19,7 @@ from checks.shards.reading import Unsettled, Whole, opened
 from checks.words import Words
 
 Table = Callable[[Words], Phrases]
-COLUMNS = ("pair", "phrase", "second")
+COLUMNS, NONE = ("pair", "phrase", "second"), np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _advanced(
             continue
         for name in COLUMNS:
             save(shard, f"{table.__name__}-{name}", getattr(made, name))
-        told[table] = replace(made, **{name: getattr(made, name)[:0] for name in COLUMNS}, prompt=made.prompt[:0])
+        told[table] = replace(made, pair=NONE, phrase=NONE, second=NONE, prompt=NONE)  # views would keep all of them alive
     return told
 
 

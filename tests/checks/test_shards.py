@@ -73,6 +73,8 @@ def test_what_is_rare_in_every_shard_may_be_common_in_all(written, tmp_path):
     table = spread(corpus, read_all(corpus), [said])[said]
     assert [table.text(at) for at in range(len(table.words))] == ["red"]
     assert [count.tolist() for count in table.of_audited()] == [[3], [1], [1]]
+    assert [len(each) for each in (table.pair, table.phrase, table.second, table.prompt)] == [0] * 4
+    assert all(each.base is None for each in (table.pair, table.phrase, table.second, table.prompt))  # nor a view of a shard's
     assert table.highest(np.array([[7.0]]), -1.0, "second").tolist() == [[-1, -1, 7]]
     speaker, phrase = table.loudest(np.array([[7.0], [8.0]]), ["first", "second"], np.array([2, 0]))
     assert (speaker.tolist(), phrase.tolist()) == ([1, 0], [0, 0])
