@@ -55,26 +55,28 @@ class Corpus:
 def deal(frames: Iterable[pl.DataFrame], folder: Path, count: int) -> Corpus:
     """The corpus of PAIRS that come in frames, in `count` shards at most; what comes first has place 0."""
     shards = [folder / f"{at:04}" for at in range(count)]
-    held: dict[int, list[np.ndarray]] = {}
     size = 0
     for turn, frame in enumerate(frames):
-        pairs = require(frame, PAIRS).with_columns(pl.col("pair_id").str.head(DIGITS))
-        owner = (pairs["prompt"].hash(SEED) % count).to_numpy()
-        for at in np.unique(owner).tolist():
-            local = np.flatnonzero(owner == at)
-            held.setdefault(at, []).append(size + local)
+        place, owner = size + pl.int_range(pl.len()), pl.col("prompt").hash(SEED) % count
+        pairs = require(frame, PAIRS).with_columns(pl.col("pair_id").str.head(DIGITS), place=place, shard=owner)
+        for (at,), own in pairs.partition_by("shard", as_dict=True, include_key=False).items():
             shards[at].mkdir(parents=True, exist_ok=True)
-            pairs[local.tolist()].write_parquet(shards[at] / f"{turn:06}{PART}", compression="lz4", statistics=False)
+            own.write_parquet(shards[at] / f"{turn:06}{PART}", compression="lz4", statistics=False)
         size += len(pairs)
-    for at, found in held.items():
-        save(shards[at], "places", np.concatenate(found))
-    return Corpus(tuple(shards[at] for at in sorted(held)), size)
+    dealt = tuple(shard for shard in shards if shard.is_dir())
+    for shard in dealt:
+        save(shard, "places", _table(shard, ["place"]).to_series().to_numpy())
+    return Corpus(dealt, size)
 
 
 def read(shard: Path, *columns: str) -> pl.DataFrame:
     """The pairs of a shard, or some columns of them; a repeated pair's id has its counter, for its copies are all here."""
-    table = pl.read_parquet(sorted(shard.glob(f"*{PART}")), columns=list(columns) or None).rechunk()
+    table = _table(shard, list(columns) or list(PAIRS.columns))
     return numbered(table) if "pair_id" in table.columns else table
+
+
+def _table(shard: Path, columns: list[str]) -> pl.DataFrame:
+    return pl.read_parquet(sorted(shard.glob(f"*{PART}")), columns=columns).rechunk()
 
 
 def places(shard: Path) -> np.ndarray:

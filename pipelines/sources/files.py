@@ -82,7 +82,7 @@ def _rows_of(file: Path, name: str) -> Iterator[Row]:
 
 def _parquet(file: Path, name: str) -> Iterator[Row]:
     """Rows by pyarrow: polars panics on some damaged files, and a panic can't be caught and worded."""
-    with parquet.ParquetFile(file) as table:
+    with parquet.ParquetFile(file, pre_buffer=False) as table:  # which would hold all that was read until the end
         refuse_repeated(table.schema_arrow.names, file)
         found = (values for batch in table.iter_batches(batch_size=1024) for values in batch.to_pylist())
         yield from (Row(name, number, values) for number, values in enumerate(found, 1))

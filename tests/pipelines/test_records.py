@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import polars as pl
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from pipelines.schema import PAIRS, REJECTS, DataError, digest
 from pipelines.sources import records
@@ -149,3 +151,16 @@ def test_batches_are_what_is_read_at_once(tmp_path):
     for more, sizes in (([], [(4, 0)]), (["{}"], [(4, 0), (0, 1)])):
         file.write_text("\n".join([*lines[:4], *more]) + "\n")
         assert [(len(part.pairs), len(part.rejects)) for part in records.batches(file, size=4)] == sizes
+
+
+def test_a_parquet_file_is_read_as_a_stream(tmp_path):
+    """What was read is let go: of twenty row groups of a million letters each, a few are held."""
+    file, letters = tmp_path / "pairs.parquet", 1_000_000
+    texts = [os.urandom(letters // 2).hex() for _ in range(20)]
+    table = pyarrow.table({"prompt": ["p"] * 20, "chosen": texts, "rejected": ["b"] * 20})
+    parquet.write_table(table, file, row_group_size=1, compression="none", use_dictionary=False)
+    before = pyarrow.total_allocated_bytes()
+    del table, texts
+    held = [pyarrow.total_allocated_bytes() - before for _ in records.batches(file, size=1)]
+    assert len(held) == 20
+    assert max(held) < 6 * letters
