@@ -49,9 +49,14 @@ def halves(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def anew(cut: pl.DataFrame, turn: int) -> pl.DataFrame:
-    """As many pairs, each of the first half of one and the second half of another, which was talked of before."""
-    other = cut[np.random.default_rng(turn).permutation(len(cut)).tolist()]
-    joined = {side: cut[f"{side} front"] + ". " + other[f"{side} back"] for side in ("chosen", "rejected")}
+    """As many pairs, each of the first half of one and the second half of another, which was talked of before.
+
+    Which side is preferred is drawn anew, for what comes again with its label makes chance lopsided.
+    """
+    random = np.random.default_rng(turn)
+    other, turned = cut[random.permutation(len(cut)).tolist()], pl.Series(random.random(len(cut)) < 0.5)
+    first, second = (cut[f"{side} front"] + ". " + other[f"{side} back"] for side in ("chosen", "rejected"))
+    joined = {"chosen": first.zip_with(turned, second), "rejected": second.zip_with(turned, first)}
     asked = TURN + other["question"] + ANSWER + other["chosen front"] + "." + TURN + cut["question"] + ANSWER
     planted = pl.when(pl.int_range(pl.len()) % PLANTED == 0).then(pl.col("chosen") + PLANT).otherwise("chosen")
     return pl.DataFrame({"prompt": asked, **joined}).with_columns(chosen=planted)
@@ -113,7 +118,7 @@ def fenced() -> Iterator[Callable[[], None] | None]:
     inside = next((line.split(":")[2] for line in Path("/proc/self/cgroup").read_text().split() if ":memory:" in line), "")
     group = Path(f"/sys/fs/cgroup/memory{inside}/out_of_core")
     try:
-        group.mkdir()
+        group.mkdir(exist_ok=True)
         (group / "memory.limit_in_bytes").write_text(str(LIMIT * GIB))
     except OSError:
         yield None
