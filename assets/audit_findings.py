@@ -83,7 +83,7 @@ def _told(at: int, finding: Finding, held: pl.DataFrame, scores: pl.DataFrame | 
     why = _why(pairs, scores) if scores is not None else [""] * len(pairs)
     shown = [
         shown_pairs.pair(
-            f"row {_row(pair)}, suspicion {pair['suspicion']:.1f}{_p(pair)}",
+            f"{_set(pair)}row {pair['row']}, suspicion {pair['suspicion']:.1f}{_p(pair)}",
             pair["prompt"],
             pair["chosen"],
             pair["rejected"],
@@ -128,7 +128,11 @@ def _name(pair: Mapping[str, Any]) -> str:
 
 
 def _row(pair: Mapping[str, Any]) -> str:
-    return f"{pair['set'] + ' ' if 'set' in pair else ''}{pair['row']}"
+    return f"{_set(pair)}{pair['row']}"
+
+
+def _set(pair: Mapping[str, Any]) -> str:
+    return f"{pair['set']} " if "set" in pair else ""
 
 
 def _p(pair: Mapping[str, Any]) -> str:

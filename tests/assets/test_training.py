@@ -79,6 +79,7 @@ def processes_of(work: Path) -> list[int]:
     return found
 
 
+@pytest.mark.slow  # a minute: processes of accelerate start, are killed and start again
 def test_a_killed_process_fails_the_step_and_two_end_with_what_one_gives(pairs, tmp_path):
     alone, folder = trained(tmp_path / "one", pairs, 0)
     assert alone.success

@@ -58,7 +58,7 @@ class Walk:
         self.page.get_by_role("button", name="Preview tick result").click()
         self.page.get_by_role("button", name="Continue").click()
         self.page.get_by_text("1 run requests").wait_for()
-        picture(self.page, "night")
+        picture(self.page, "walk_night", left=240)
         self.page.get_by_role("button", name="Launch all & commit tick result").click()
         self.dagster.wait("the run of the night", lambda: len(self.dagster.runs("source_audit_job")) > before)
         self.dagster.must_succeed("source_audit_job")
@@ -109,7 +109,7 @@ def test_the_first_night_audits_what_is_there(walk: Walk):
     walk.page.goto(f"{walk.dagster.url}/automation")
     walk.page.get_by_text("nightly_audit").first.wait_for()
     walk.page.wait_for_timeout(2000)
-    picture(walk.page, "automation")
+    picture(walk.page, "walk_automation", left=240)
     walk.night()
     assert len(walk.table("training_pairs", "filtered")) > 0.95 * len(walk.table("poisoned_pairs", "filtered"))
 
@@ -125,10 +125,10 @@ def test_a_poisoned_delivery_is_caught_and_set_aside(walk: Walk):
     aside = walk.table("quarantined_pairs", "filtered")
     planted = aside.filter(pl.col("pair_id").is_in(POISONED.key["pair_id"].implode()))
     assert len(planted) > 0.5 * len(POISONED.key)
-    walk.look("suspicion_scores", "delivered", "picture of suspicion")
-    picture(walk.page, "caught")
+    walk.look("findings", "delivered", "made of")
+    picture(walk.page, "walk_caught", left=240)
     walk.look("quarantined_pairs", "filtered", "first rows")
-    picture(walk.page, "quarantined")
+    picture(walk.page, "walk_quarantined", left=240)
     walk.dagster.wait("the chat is told", lambda: any("acme-delivered" in text for text in walk.chat.texts))
 
 
@@ -144,4 +144,4 @@ def test_a_pair_that_was_missed_is_recalled_and_the_model_is_made_again(walk: Wa
     assert walk.place("reward_model", "filtered").resolve() != model
     assert len(walk.table("training_pairs", "filtered")) == len(kept) - 1
     walk.look("reward_model", "filtered", "Materialized")
-    picture(walk.page, "made_again")
+    picture(walk.page, "walk_made_again", left=240)
