@@ -29,8 +29,8 @@ sys.path.insert(0, str(ROOT))  # the tests' ways of starting a webserver and a b
 
 from tests.conftest import TINY  # noqa: E402
 from tests.ports import free_port  # noqa: E402
-from tests.ui.served import Dagster, stop  # noqa: E402
 from tests.ui.driving import CHROMIUM, FLAGS  # noqa: E402
+from tests.ui.served import Dagster, stop  # noqa: E402
 
 QUERIES = ("AssetPartitionDetailQuery", "AssetOverviewMetadataEventsQuery")  # what pages ask for to tell of one materialization
 EMPTY = "(none)"
