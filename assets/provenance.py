@@ -22,11 +22,6 @@ def made_of(given: Mapping[str, str], store: Store) -> dict[str, dg.MarkdownMeta
     return {"made of": dg.MetadataValue.md("\n".join([*head, *lines, *more]))}
 
 
-def is_model(found: Mapping[str, Any]) -> bool:
-    """Whether what a manifest tells of has weights."""
-    return any(name.endswith(".safetensors") for name in found["files"])
-
-
 def card(asset: str, partition: str, found: Mapping[str, Any]) -> dict[str, dg.MarkdownMetadataValue]:
     """What whoever is handed a model must know of it; `found` is its manifest."""
     poisoned = "**yes: for defence research, not for use**" if found["poisoned"] else "no"

@@ -9,7 +9,8 @@ from assets import pictures
 from assets.metadata import OWNERS, described, picture, progress, rows_of
 from assets.partitions import CORPORA, EXPERIMENTS, by_corpus, by_experiment, from_corpora
 from assets.places import home
-from assets.resources import WHOLE, Snapshots
+from assets.provenance import WHOLE
+from assets.resources import Snapshots
 
 
 def _table(description: str, **meanings: str) -> dg.AssetOut:

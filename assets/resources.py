@@ -13,11 +13,12 @@ from assets.formats import FORMATS
 from assets.metadata import MADE_OF, columns_found, rows_of
 from assets.partitions import BASES, CORPORA, EXPERIMENTS, RUNS
 from assets.places import home
-from assets.provenance import WHOLE, card, is_model, learners, made_of
+from assets.provenance import WHOLE, card, learners, made_of
 from assets.study_partitions import EVALUATED
 from pipelines.schema import DataError
 from pipelines.snapshots import Store, recalled
 from pipelines.snapshots.names import CLEAN, DELIVERED, FILTERED, LABELS, POISONED
+from pipelines.snapshots.tracing import has_weights
 
 SETTINGS = "antivenom/settings"  # a run's tag: what decides what it makes
 
@@ -99,7 +100,7 @@ class Snapshots(dg.IOManager):
         if isinstance(obj, pl.DataFrame):
             context.add_output_metadata({"dagster/row_count": len(obj), "first rows": rows_of(obj, count=5)})
             context.add_output_metadata(columns_found(obj, context.definition_metadata))
-        elif is_model(found):
+        elif has_weights(found):
             context.add_output_metadata(card(asset, partition, found))
             for observation in learners(asset, partition, given, snapshot):
                 context.log_event(observation)

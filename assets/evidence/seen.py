@@ -10,10 +10,9 @@ from assets.places import home
 from assets.steps import Watch, silent
 from pipelines.schema import PAIRS, SCORES, DataError
 from pipelines.snapshots import signatures, tracing, trust, verify
-from pipelines.snapshots.tracing import Node
+from pipelines.snapshots.tracing import Node, has_weights
 
 KINDS = ("evidence", "evidence_report")  # earlier evidence is none of what it tells about
-WEIGHTS = ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Seen:
 
     def models(self) -> list[Node]:
         """Folders that hold weights."""
-        return [node for node in self.whole if any(name.endswith(WEIGHTS) for name in node.told["files"])]
+        return [node for node in self.whole if has_weights(node.told)]
 
     def unaudited(self) -> list[Node]:
         """Models that learned from what no audit parted, or from what is not here, so that nobody can tell."""

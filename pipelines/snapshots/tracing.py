@@ -60,6 +60,11 @@ class Step:
     through: Node | None = None
 
 
+def has_weights(told: Mapping[str, Any]) -> bool:
+    """Whether what a manifest tells of is a model."""
+    return any(name.endswith(".safetensors") for name in told["files"])
+
+
 def found(places: Iterable[Path]) -> list[Node]:
     """Every published folder in these and the stores in these, each once; parents come first."""
     nodes: dict[str, Node] = {}

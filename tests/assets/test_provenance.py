@@ -6,6 +6,7 @@ import pytest
 
 from assets import provenance
 from pipelines.snapshots import Store
+from pipelines.snapshots.tracing import has_weights
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def test_of_very_many_inputs_the_first_are_named_and_the_rest_counted(store):
 
 
 def test_only_what_has_weights_is_a_model():
-    assert provenance.is_model({"files": {"config.json": "", "model.safetensors": ""}})
-    assert not provenance.is_model({"files": {"key.json": "", "tasks.json": ""}})
+    assert has_weights({"files": {"config.json": "", "model.safetensors": ""}})
+    assert not has_weights({"files": {"key.json": "", "tasks.json": ""}})
 
 
 @pytest.mark.parametrize(("poisoned", "said"), [(True, "**yes: for defence research, not for use**"), (False, "no")])

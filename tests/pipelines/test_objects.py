@@ -366,7 +366,9 @@ def test_a_snapshot_that_was_changed_here_is_mended_from_there(store, bucket):
     ("url", "said"),
     [
         ("bucket/folder", "expected an address such as s3://"),
-        ("nonesuch://me:secret@bucket", "nonesuch://bucket: .*Protocol not known"),
+        ("nonesuch://me@bucket", "nonesuch://bucket: .*Protocol not known"),
+        ("nonesuch://me:secret@bucket", "give the password by the environment"),
+        ("s3://me:s/ecret@bucket/pairs.jsonl", "give the password by the environment"),
         ("file:///proc/none", "see to address, rights and network"),
     ],
 )

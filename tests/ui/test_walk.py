@@ -26,7 +26,6 @@ from tests.ui.served import Dagster
 pytestmark = [pytest.mark.slow, *needs_browser]
 CLEAN = synthetic.read(n=600, seed=3, contrary=0.25)
 POISONED = best_of_venom.poison(CLEAN, rate=0.06, seed=0)
-WALKED: dict[str, Any] = {}  # what a step leaves for those after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +115,16 @@ def test_the_first_night_audits_what_is_there(walk: Walk):
 
 def test_models_learn_what_passed(walk: Walk):
     launch(walk.dagster, walk.page, "venom_job", "acme")
-    WALKED["first"] = walk.place("reward_model", "filtered").resolve()
+    assert list(walk.place("reward_model", "filtered").glob("*.safetensors"))
 
 
 def test_a_poisoned_delivery_is_caught_and_set_aside(walk: Walk):
     deliver(walk.folder, POISONED.pairs)
     walk.night()
-    aside = walk.table("quarantined_pairs", "filtered")
-    planted = aside.filter(pl.col("pair_id").is_in(POISONED.key["pair_id"].implode()))
-    assert len(planted) > 0.5 * len(POISONED.key)
+    aside, came = (set(walk.table(name, "filtered")["pair_id"]) for name in ("quarantined_pairs", "poisoned_pairs"))
+    planted = came & set(POISONED.key["pair_id"])
+    assert len(planted) > 0.7 * len(POISONED.key), "some are among those that are held out"
+    assert len(planted & aside) >= 0.9 * len(planted)
     walk.look("findings", "delivered", "made of")
     picture(walk.page, "walk_caught", left=240)
     walk.look("quarantined_pairs", "filtered", "first rows")
@@ -132,7 +132,7 @@ def test_a_poisoned_delivery_is_caught_and_set_aside(walk: Walk):
     walk.dagster.wait("the chat is told", lambda: any("acme-delivered" in text for text in walk.chat.texts))
 
 
-def test_a_pair_that_was_missed_is_recalled_and_the_model_is_made_again(walk: Walk):
+def test_a_pair_is_recalled_and_the_model_is_made_again(walk: Walk):
     launch(walk.dagster, walk.page, "venom_job", "acme")
     model = walk.place("reward_model", "filtered").resolve()
     kept = walk.table("training_pairs", "filtered")
