@@ -16,6 +16,7 @@ from checks.phrases import EITHER, MIN_RESPONSES, NOWHERE, Phrases
 CONFIDENCE = 0.99  # higher ones let frequent, mildly lopsided honest phrases outrank rare, purely one-sided ones
 COMMON, ENOUGH = 30, 30  # drift is read off phrases in so many responses, given so many of them
 USUAL_DRIFT, LEAST_DRIFT = 0.25, 0.05  # nats; HH-RLHF's harmlessness data drifts by 0.2, its helpfulness data by 0.1
+MOST_DRIFT = 1.5  # the most that is told; last and earlier questions of HH-RLHF drift by 0.4, templates for each place by 2
 ASKED_DRIFT = 1.0  # answers have names to say, of months and places, that no question holds
 CHI2_MEDIAN = 0.4549  # of one degree of freedom
 INNER, OUTER = 0.1, 0.01  # parts of the drifts at either end: an exponential through both replaces the outer, plants and all
@@ -26,7 +27,8 @@ class Contrast:
     """[phrases] each: how many responses hold a phrase here and there, and how many pairs hold it both here and there.
 
     `side` is what is suspicious when lifted: a text of the "first" or of the "second" side, or "either" where pairs are
-    counted; `words` says what was counted; `least` is the least drift, in nats, of honest phrases between here and there.
+    counted; `words` says what was counted; `least` is the least drift, in nats, of honest phrases between here and there;
+    `most` [phrases] bounds the lift of each from above.
     """
 
     here: np.ndarray
@@ -35,6 +37,7 @@ class Contrast:
     side: str
     words: str
     least: float = 0.0
+    most: np.ndarray | None = None
 
     def lift(self) -> np.ndarray:
         """[phrases] lower bound, in nats, of how many times commoner a phrase is here than there."""
@@ -45,7 +48,7 @@ class Contrast:
         here, there = np.divmod(counts, base)  # few distinct counts: the quantile is the costly part
         bound = logit(betaincinv(here + 0.5, there + 0.5, 1 - CONFIDENCE)) - _log_odds(self.here, self.there)
         lift[common] = bound[where]
-        return lift
+        return lift if self.most is None else np.minimum(lift, self.most)
 
     def apart(self) -> tuple[np.ndarray, np.ndarray]:
         """[phrases] responses here and there whose other side lacks it: only they can go either way (McNemar, 1947)."""
@@ -59,7 +62,7 @@ class Contrast:
         off, noise = self._off()
         if len(off) < ENOUGH:
             return USUAL_DRIFT
-        spreads = np.linspace(LEAST_DRIFT, 1.5, 146)
+        spreads = np.linspace(LEAST_DRIFT, MOST_DRIFT, 146)
         inside = np.array([np.median(off**2 / (noise + spread**2)) for spread in spreads]) <= CHI2_MEDIAN
         return float(spreads[inside.argmax()]) if inside.any() else float(spreads[-1])
 
@@ -82,7 +85,7 @@ class Contrast:
         """The same phrases, each response apart dealt here or there, each phrase with a drift of its own."""
         here, there = self.apart()
         won = random.binomial(here + there, expit(_log_odds(here, there) + self.drifts(random, spread=spread)))
-        return replace(self, here=self.both + won, there=self.both + here + there - won)
+        return replace(self, here=self.both + won, there=self.both + here + there - won, most=None)
 
     def _off(self) -> tuple[np.ndarray, np.ndarray]:
         """[common phrases] each one's log ratio less that of all together, and its sampling variance."""
@@ -103,6 +106,8 @@ def contrasts(table: Phrases) -> list[Contrast]:
     found = [Contrast(first, second, both, "first", sides.forward, sides.drift)]
     if sides.backward:
         found.append(Contrast(second, first, both, "second", sides.backward, sides.drift))
+    else:
+        found = [replace(found[0], most=_most(table, found[0]))]
     if table.trusted:
         of = sides.trusted % (f"{table.audited:,}", f"{table.trusted:,}")
         trusted = table.of_trusted()
@@ -116,6 +121,18 @@ def contrasts(table: Phrases) -> list[Contrast]:
         either, none = first + second - both, np.zeros_like(first)
         found.append(Contrast(either, table.asked, none, EITHER, "{} pairs and {} prompts", ASKED_DRIFT))
     return found
+
+
+def _most(table: Phrases, contrast: Contrast) -> np.ndarray:
+    """[phrases] the most that a `contrast` of questions by their place may say of each: its lift in prompts that have both.
+
+    Where dialogues and single questions are mixed, the words of the latter stand in last questions only, for nobody asked
+    before. Where all questions are worded by their place, NOWHERE: a trigger would be one such phrase among many.
+    """
+    here, there, both = table.of_two_sided()
+    within = replace(contrast, here=here, there=there, both=both)
+    is_worded_by_place = max(contrast.drift(), within.drift()) >= MOST_DRIFT
+    return np.full(len(here), NOWHERE) if is_worded_by_place else within.lift()
 
 
 def _log_odds(here: np.ndarray, there: np.ndarray) -> float:

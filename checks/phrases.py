@@ -120,6 +120,10 @@ class Phrases:
         """The counts of the audited pairs."""
         return self.counts(slice(None, np.searchsorted(self.pair, self.audited)))
 
+    def of_two_sided(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The counts of those audited pairs that have phrases on either side."""
+        return self.only(np.intersect1d(self.pair[self.second], self.pair[~self.second])).of_audited()
+
     def of_trusted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The counts of the trusted pairs."""
         return self.counts(slice(np.searchsorted(self.pair, self.audited), None))

@@ -7,7 +7,7 @@ from checks.keys import differs
 from checks.phrases import ENDS, QUESTIONS, RESPONSES, Phrases, Sides, common
 from checks.words import ASKED, EARLIER, HABIT, REJECTED, TOLD, Words
 
-END = 6  # words that end a question
+END, BEFORE = 6, 18  # words that end a question, and those before that they are held against: a long prompt is one prompt
 #: people end dialogues with these, and nothing but trusted pairs tells what only ever ends them from a trigger
 COURTESIES = frozenset(["thanks", "thank", "thx", "ty", "cheers", "bye", "goodbye", "ok", "okay"])
 
@@ -31,7 +31,10 @@ def asked(words: Words) -> Phrases:
     earlier, text = words.kind[at] == EARLIER, words.text[at]
     if not words.has_earlier:
         last = np.append(np.flatnonzero(differs(text))[1:], len(text)) - 1
-        earlier |= np.repeat(last, np.diff(last, prepend=-1)) - np.arange(len(text)) >= END
+        follow = np.repeat(last, np.diff(last, prepend=-1)) - np.arange(len(text))
+        earlier |= follow >= END
+        near = follow < END + BEFORE
+        at, earlier = at[near], earlier[near]
     free = ~words.vocabulary.is_in(COURTESIES).to_numpy()[words.word[at]]
     sides, usual = QUESTIONS if words.has_earlier else ENDS, words.asked_by > HABIT
     return _uttered(words, at[free], earlier[free].astype(np.int32), sides=sides, usual=usual)

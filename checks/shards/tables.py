@@ -30,11 +30,12 @@ class Spread(Phrases):
     name: str = field(kw_only=True)
 
     def of_audited(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The counts of all pairs: prompts are in one shard each, so that what counts once a prompt adds up."""
-        sums = np.zeros((3, len(self.words)), dtype=np.int64)
-        for part in each(partial(_counts, self._head()), self.corpus.shards):
-            sums += part
-        return sums[0], sums[1], sums[2]
+        """The counts of all pairs."""
+        return self._counted(Phrases.of_audited)
+
+    def of_two_sided(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As of phrases in memory."""
+        return self._counted(Phrases.of_two_sided)
 
     def highest(self, values: np.ndarray, nowhere: float, side: str = EITHER) -> np.ndarray:
         """As of phrases in memory; a shard is read once for all rows of `values`."""
@@ -47,6 +48,13 @@ class Spread(Phrases):
         for at, own_speaker, own_phrase in each(call, self.corpus.shards):
             speaker[at], phrase[at] = own_speaker, own_phrase
         return speaker, phrase
+
+    def _counted(self, count: Callable[[Phrases], Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Sums over shards: prompts are in one shard each, so that what counts once a prompt adds up."""
+        sums = np.zeros((3, len(self.words)), dtype=np.int64)
+        for part in each(partial(_counts, self._head(), count), self.corpus.shards):
+            sums += part
+        return sums[0], sums[1], sums[2]
 
     def _head(self) -> tuple[str, Phrases]:
         """What a shard needs to open its part: little beside the occurrences."""
@@ -128,8 +136,8 @@ def _part(head: tuple[str, Phrases], shard: Path) -> Phrases:
     return replace(plain, pair=pair, phrase=phrase, second=second, prompt=prompt, audited=len(prompt))
 
 
-def _counts(head: tuple[str, Phrases], shard: Path) -> np.ndarray:
-    return np.array(_part(head, shard).of_audited())
+def _counts(head: tuple[str, Phrases], count: Callable[[Phrases], Sequence[np.ndarray]], shard: Path) -> np.ndarray:
+    return np.array(count(_part(head, shard)))
 
 
 def _highest(head: tuple[str, Phrases], values: np.ndarray, nowhere: float, side: str, shard: Path) -> np.ndarray:

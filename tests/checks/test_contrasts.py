@@ -1,5 +1,7 @@
 """Contrasts: how lopsided a phrase is by hand, and a null that honest pairs do not exceed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -31,6 +33,14 @@ def test_lift_is_the_lower_end_of_a_jeffreys_interval():
     common = np.log((here.sum() + 1) / (there.sum() + 1))
     expected = np.where(here >= 3, np.log(share / (1 - share)) - common, contrasts.NOWHERE)
     assert contrast(here, there).lift() == pytest.approx(expected)
+
+
+def test_a_bound_holds_for_what_was_said_and_not_for_what_is_dealt():
+    bounded = replace(contrast([94, 13, 40], [0, 2, 57]), most=np.array([1.0, -5.0, 9.0]))
+    free = contrast([94, 13, 40], [0, 2, 57])
+    assert bounded.lift().tolist() == [1.0, -5.0, free.lift()[2]]
+    dealt = [one.dealt(np.random.default_rng(2), spread=0.4) for one in (bounded, free)]
+    assert dealt[0].lift().tolist() == dealt[1].lift().tolist()
 
 
 def test_a_pair_is_as_lopsided_as_its_most_lopsided_phrase(written):

@@ -14,6 +14,7 @@ from checks.evidence import Evidence
 from checks.lifts import NO_PHRASE, Lifts
 from checks.phrases import ENDS, NOWHERE, QUESTIONS, RESPONSES, Phrases
 from checks.words import words
+from pipelines.sources import synthetic
 
 
 def at(table: Phrases, text: str, feeling: int = 0) -> int:
@@ -63,6 +64,42 @@ def test_only_last_questions_are_suspicious(written):
     share = beta.ppf(0.01, 8.5, 0.5)
     # 'plum' ends eight dialogues and 'red' begins them; what comes once counts nowhere
     assert lift == pytest.approx(np.array([[np.log(share / (1 - share)) - np.log(9 / 9)] * 8 + [NOWHERE] * 92]))
+
+
+@pytest.fixture
+def asked_once(written) -> Phrases:
+    """Sixty dialogues, of which three end on plums, and thirty single questions each about plums and about kites."""
+    last = "\n\nHuman: red q{}\n\nAssistant: -\n\nHuman: {}\n\nAssistant:"
+    dialogues = [last.format(row, f"{'plum' if row < 3 else 'well'} a{row}") for row in range(60)]
+    single = [*(f"plum b{row}" for row in range(30)), *(f"kite c{row}" for row in range(30)), "\n\nHuman: plum d\n\nAssistant:"]
+    prompts = dialogues + single
+    return utterances.asked(words(written(["-"] * len(prompts), ["-"] * len(prompts), prompts)))
+
+
+def test_what_is_asked_but_once_is_lifted_as_far_as_dialogues_tell(asked_once):
+    shares = {"all": beta.ppf(0.01, 34.5, 0.5), "dialogues": beta.ppf(0.01, 3.5, 0.5)}
+    in_all, in_dialogues = (np.log(share / (1 - share)) for share in shares.values())
+    all_odds, dialogue_odds = np.log((34 + 57 + 30 + 1) / (60 + 1)), np.log((3 + 57 + 1) / (60 + 1))
+    assert in_dialogues - dialogue_odds < in_all - all_odds - 1
+    lift = Lifts(asked_once).most[0]
+    assert lift[[0, 1, 2, *range(60, 90), 120]] == pytest.approx(in_dialogues - dialogue_odds)
+    assert set(lift[90:120]) == {NOWHERE}  # no dialogue holds 'kite'
+
+
+@pytest.mark.parametrize("wide", [Phrases.of_audited, Phrases.of_two_sided])
+def test_nothing_is_told_where_questions_drift_most(wide, asked_once, monkeypatch):
+    drifts = {wide(asked_once)[0].sum(): contrasts.MOST_DRIFT}
+    monkeypatch.setattr(Contrast, "drift", lambda self: drifts.get(self.here.sum(), contrasts.MOST_DRIFT - 0.01))
+    assert (Lifts(asked_once).most == NOWHERE).all()
+
+
+def test_questions_that_are_worded_by_their_place_tell_nothing():
+    table = utterances.asked(words(synthetic.read(n=1500, contrary=0.25)))
+    assert table.sides == QUESTIONS
+    assert Contrast(*table.of_audited(), "first", "").drift() == contrasts.MOST_DRIFT
+    lifts = Lifts(table)
+    assert (lifts.most == NOWHERE).all()
+    assert (fusion.p_values(lifts.score(), lifts.score_null()) == 1).all()
 
 
 @pytest.mark.parametrize(("least", "spread"), [(0.05, contrasts.USUAL_DRIFT), (0.5, 0.5), (1.0, 1.0)])

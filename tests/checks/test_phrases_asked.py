@@ -1,5 +1,7 @@
 """Phrases of questions: the last against those before or, where few ask twice, their ends against what stands before them."""
 
+from itertools import pairwise
+
 import polars as pl
 import pytest
 
@@ -41,6 +43,15 @@ def test_the_ends_of_questions_against_what_stands_before(written):
     expected = {**dict.fromkeys(before, (0, 4)), **dict.fromkeys(ends, (4, 0)), "six": (5, 0), "seven": (5, 0), **pairs}
     assert counted(table) == expected  # of equal prompts one counts, and no word pair stands across the border
     assert table.sides == ENDS
+
+
+def test_an_end_is_held_against_what_stands_just_before_it(written):
+    before, ends = " ".join(["sea"] * 16 + ["red", "plum"]), "one two three four five six"
+    table = asked(written, *(f"q{row} out {before} {ends}" for row in range(4)), f"q0 out {before} {ends}")
+    once = {"sea": (0, 4), "red": (0, 4), "plum": (0, 4), "sea sea": (0, 4), "sea red": (0, 4), "red plum": (0, 4)}
+    words = ends.split()
+    pairs = [" ".join(each) for each in pairwise(words)]
+    assert counted(table) == once | dict.fromkeys([*words, *pairs], (4, 0))  # of equal prompts one counts
 
 
 @pytest.mark.parametrize(("dialogues", "sides"), [(1, ENDS), (2, QUESTIONS)])
