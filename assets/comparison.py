@@ -1,8 +1,13 @@
-"""One experiment from clean rows to its report, without Dagster: every arm at every seed, an arm a process."""
+"""One experiment from clean rows to its report, without Dagster: every arm at every seed, an arm a process.
+
+Arms that come to the same training pairs are trained once: where a filter removes what the attack added and nothing else,
+the filtered corpus is its clean twin.
+"""
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +52,30 @@ def run(experiment: Experiment, folder: Path, watch: steps.Watch = steps.silent,
                 watch(f"auditing the {corpus.arm} corpus", 0, 1)
                 prepared.append(prepare(corpus, splits))
                 _store(prepared[-1], folder / corpus.name)
-    trained = _train_all([item.corpus for item in prepared], folder, watch, processes or os.cpu_count() or 1)
-    return _results(experiment, prepared, trained)
+    twins = twins_of(prepared)
+    own = [item.corpus for item in prepared if item.corpus.name not in twins]
+    trained = _train_all(own, folder, watch, processes or os.cpu_count() or 1)
+    for item in prepared:
+        if (twin := twins.get(item.corpus.name)) is not None:
+            trained[item.corpus.name] = _again(item.corpus, twin, trained[twin.name], folder)
+    return _results(experiment, prepared, trained, twins)
+
+
+def twins_of(prepared: Sequence[Prepared]) -> dict[str, Corpus]:
+    """By name of a corpus the first one that is trained on the same pairs, in the same order and way; others have none."""
+    found: dict[str, Corpus] = {}
+    for at, item in enumerate(prepared):
+        first = next((other.corpus for other in prepared[:at] if _is_same(item, other)), None)
+        if first is not None:
+            found[item.corpus.name] = first
+    return found
+
+
+def _is_same(one: Prepared, other: Prepared) -> bool:
+    """Whether both train alike: `row` says where a pair stood in its source, which is nothing to learn from."""
+    if (one.corpus.seed, one.corpus.defence) != (other.corpus.seed, other.corpus.defence):
+        return False
+    return one.training_pairs.drop("row").equals(other.training_pairs.drop("row"))
 
 
 def prepare(corpus: Corpus, splits: steps.Splits) -> Prepared:
@@ -109,7 +136,17 @@ def _train(corpus: Corpus, folder: Path, said: Any) -> Found:
     return trained.attack_success, trained.reward_accuracy
 
 
-def _results(experiment: Experiment, prepared: Sequence[Prepared], trained: dict[str, Found]) -> Results:
+def _again(corpus: Corpus, twin: Corpus, found: Found, folder: Path) -> Found:
+    """What the training of its twin came to, under the name of a corpus of the same pairs."""
+    for model in ("policy", "reward_model"):
+        shutil.copytree(folder / twin.name / model, folder / corpus.name / model)
+    success, accuracy = found
+    return success.with_columns(corpus=pl.lit(corpus.arm)), accuracy
+
+
+def _results(
+    experiment: Experiment, prepared: Sequence[Prepared], trained: dict[str, Found], twins: Mapping[str, Corpus]
+) -> Results:
     has_flags = [item for item in prepared if len(item.poisoned.key) or not experiment.is_attacked]
     audited = [item for item in has_flags if item.audit is not None]
     first = next((item for item in prepared if item.audit is not None), None)
@@ -124,4 +161,5 @@ def _results(experiment: Experiment, prepared: Sequence[Prepared], trained: dict
         reward_accuracy=pl.DataFrame(accuracy),
         findings=first.audit.findings if first and first.audit else (),
         quarantined=first.filtered.quarantined if first and first.filtered else pl.DataFrame(),
+        twins=[(item.corpus, twins[item.corpus.name]) for item in prepared if item.corpus.name in twins],
     )

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from assets import audit_findings, html, pictures
-from assets.experiments import Experiment
+from assets.experiments import Corpus, Experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,8 @@ class Results:
 
     attack_success: ATTACK_SUCCESS. detection: a row a seed and detector ("fused" among them) with auroc, tpr_1 (at 1 % of
     clean pairs) and their intervals. roc: detector, fpr, tpr, low, high. flags: a row a seed with poisoned, clean,
-    poisoned_flagged, clean_flagged. reward_accuracy: corpus, seed, accuracy, low, high. The rest is the
-    first seed's.
+    poisoned_flagged, clean_flagged. reward_accuracy: corpus, seed, accuracy, low, high. findings and quarantined are the first
+    seed's. twins: (corpus, corpus of the same training pairs), which were trained as one.
     """
 
     experiment: Experiment
@@ -28,6 +28,7 @@ class Results:
     reward_accuracy: pl.DataFrame
     findings: Sequence[Mapping[str, Any]] = ()
     quarantined: pl.DataFrame = field(default_factory=pl.DataFrame)
+    twins: Sequence[tuple[Corpus, Corpus]] = ()
 
 
 def experiment_page(results: Results) -> str:
@@ -148,4 +149,9 @@ def _cost(results: Results) -> str:
         "What filtering cost",
         html.paragraph(f"{lost:,} {kind} were set aside over all seeds. Reward-model accuracy on held-out {kind}:"),
         html.table(["trained on", "accuracy"], rows),
+        *(html.paragraph(_as_one(*twins)) for twins in results.twins),
     )
+
+
+def _as_one(corpus: Corpus, twin: Corpus) -> str:
+    return f"Seed {corpus.seed}: the {corpus.arm} corpus holds the very pairs of the {twin.arm} one; they were trained as one."

@@ -18,7 +18,7 @@ from pipelines.schema import DataError
 from pipelines.snapshots.manifests import BESIDE, MANIFEST, SIGNATURE, digest_of, digest_of_facts, manifest
 from pipelines.snapshots.names import check_name, is_digest
 
-PASSWORD = re.compile(r"://[^/@:]+:[^@]*@")
+SECRET = re.compile(r"://[^/@:]+:[^@]*@|[?&][^=&]*(signature|token|credential|secret|sig|key)[^=&]*=", re.IGNORECASE)
 LONGEST = 2**26  # bytes of a manifest, a signature or a ref: all that is read before it is held to anything
 AGAIN = "push it once more with --again, from a store that has it whole"
 
@@ -139,8 +139,10 @@ def at(url: str) -> Objects:
     """The store at an address such as s3://bucket/antivenom; DataError where nothing here can reach one of that kind."""
     import fsspec
 
-    if PASSWORD.search(url):
-        raise DataError("an address with a password in it would stand in manifests; give the password by the environment")
+    if SECRET.search(url):
+        raise DataError(
+            "an address with a password or a signature in it would stand in manifests; give the password by the environment"
+        )
     shown = re.sub(r"://[^/]*@", "://", url).rstrip("/")
     if "://" not in url:
         raise DataError(f"{url}: expected an address such as s3://bucket/folder; of a folder on this disk, file:///whole/path")

@@ -369,6 +369,8 @@ def test_a_snapshot_that_was_changed_here_is_mended_from_there(store, bucket):
         ("nonesuch://me@bucket", "nonesuch://bucket: .*Protocol not known"),
         ("nonesuch://me:secret@bucket", "give the password by the environment"),
         ("s3://me:s/ecret@bucket/pairs.jsonl", "give the password by the environment"),
+        ("https://bucket.example/pairs.jsonl?X-Amz-Expires=60&X-Amz-Signature=00ff", "a signature in it would stand"),
+        ("https://store.example/pairs.jsonl?sv=2026&SIG=00ff", "a signature in it would stand"),
         ("file:///proc/none", "see to address, rights and network"),
     ],
 )
