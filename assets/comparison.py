@@ -7,12 +7,13 @@ the filtered corpus is its clean twin.
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from pipelines.attacks import Poisoned
 from pipelines.filtering import Filtered
 
 Found = tuple[pl.DataFrame, dict[str, float]]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,22 @@ class Prepared:
 def run(experiment: Experiment, folder: Path, watch: steps.Watch = steps.silent, *, processes: int | None = None) -> Results:
     """The whole comparison; tables and models are left in `folder`, which must exist."""
     prepared: list[Prepared] = []
-    for seed in experiment.seeds:
-        splits = steps.split(steps.read(experiment, seed), experiment, seed)
-        splits.held_out.write_parquet(folder / f"held_out-seed{seed}.parquet")
-        teaching.Trainer(experiment, seed, watch).base(splits.train).save(folder / f"base-seed{seed}")
-        for corpus in corpora(experiment):
-            if corpus.seed == seed:
-                watch(f"auditing the {corpus.arm} corpus", 0, 1)
-                prepared.append(prepare(corpus, splits))
-                _store(prepared[-1], folder / corpus.name)
-    twins = twins_of(prepared)
-    own = [item.corpus for item in prepared if item.corpus.name not in twins]
-    trained = _train_all(own, folder, watch, processes or os.cpu_count() or 1)
+    with workers(processes or os.cpu_count() or 1, watch) as work:
+        bases = []
+        for seed in experiment.seeds:
+            splits = steps.split(steps.read(experiment, seed), experiment, seed)
+            splits.held_out.write_parquet(folder / f"held_out-seed{seed}.parquet")
+            bases.append(work.start(_base, experiment, seed, splits.train, folder / f"base-seed{seed}"))
+            for corpus in corpora(experiment):
+                if corpus.seed == seed:
+                    watch(f"auditing the {corpus.arm} corpus", 0, 1)
+                    prepared.append(prepare(corpus, splits))
+                    _store(prepared[-1], folder / corpus.name)
+        work.results(bases)
+        twins = twins_of(prepared)
+        own = [item.corpus for item in prepared if item.corpus.name not in twins]
+        found = work.results([work.start(_train, corpus, folder) for corpus in own])
+    trained = dict(zip((corpus.name for corpus in own), found, strict=True))
     for item in prepared:
         if (twin := twins.get(item.corpus.name)) is not None:
             trained[item.corpus.name] = _again(item.corpus, twin, trained[twin.name], folder)
@@ -97,20 +103,36 @@ def _store(item: Prepared, folder: Path) -> None:
         item.poisoned.key.write_parquet(folder / "poison_key.parquet")
 
 
-def _train_all(found: Sequence[Corpus], folder: Path, watch: steps.Watch, processes: int) -> dict[str, Found]:
-    """What training each corpus came to; `watch` hears of every worker's progress."""
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(processes, mp_context=context) as pool:
-        said = manager.Queue()
-        jobs = {pool.submit(_train, corpus, folder, said): corpus.name for corpus in found}
-        while wait(jobs, timeout=0.5).not_done:
-            for message in _drained(said):
-                watch(*message)
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Processes that work side by side; while they are waited for, `watch` hears how far they are."""
+
+    pool: ProcessPoolExecutor
+    said: Any
+    watch: steps.Watch
+
+    def start(self, call: Callable[..., Value], *arguments: Any) -> "Future[Value]":
+        """Begins `call(*arguments, said)` in one of them, as soon as one is free."""
+        return self.pool.submit(call, *arguments, self.said)
+
+    def results(self, jobs: Sequence["Future[Value]"]) -> list[Value]:
+        """What they return, in order; what one raises is raised as soon as it is, and none begins after."""
+        while wait(jobs, timeout=0.5, return_when=FIRST_EXCEPTION).not_done:
+            for message in _drained(self.said):
+                self.watch(*message)
             for job in jobs:
                 if job.done() and job.exception() is not None:
-                    pool.shutdown(cancel_futures=True)
+                    self.pool.shutdown(cancel_futures=True)
                     job.result()
-        return {name: job.result() for job, name in jobs.items()}
+        return [job.result() for job in jobs]
+
+
+@contextmanager
+def workers(processes: int, watch: steps.Watch) -> Iterator[Workers]:
+    """So many processes."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(processes, mp_context=context) as pool:
+        yield Workers(pool, manager.Queue(), watch)
 
 
 def _drained(said: Any) -> Iterator[tuple[str, int, int]]:
@@ -119,6 +141,11 @@ def _drained(said: Any) -> Iterator[tuple[str, int, int]]:
             yield said.get_nowait()
         except Empty:
             return
+
+
+def _base(experiment: Experiment, seed: int, pairs: pl.DataFrame, folder: Path, said: Any) -> None:
+    """The policy that all arms of a seed start from, in a process of its own, while the arms are prepared."""
+    teaching.Trainer(experiment, seed, lambda *message: said.put(message)).base(pairs).save(folder)
 
 
 def _train(corpus: Corpus, folder: Path, said: Any) -> Found:
