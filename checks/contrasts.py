@@ -99,7 +99,7 @@ def contrasts(table: Phrases) -> list[Contrast]:
     """Each side against the other; where there are trusted pairs, whole pairs (of questions the last) against those.
 
     Where the table knows what is `asked`, whole pairs against prompts as well: what nobody asks for, honest answers seldom
-    bring up.
+    bring up. Neither that nor where questions stand tells anything once it drifts by MOST_DRIFT.
     """
     sides = table.sides
     first, second, both = table.of_audited()
@@ -107,7 +107,7 @@ def contrasts(table: Phrases) -> list[Contrast]:
     if sides.backward:
         found.append(Contrast(second, first, both, "second", sides.backward, sides.drift))
     else:
-        found = [replace(found[0], most=_most(table, found[0]))]
+        found = [_by_place(table, found[0])]
     if table.trusted:
         of = sides.trusted % (f"{table.audited:,}", f"{table.trusted:,}")
         trusted = table.of_trusted()
@@ -119,20 +119,26 @@ def contrasts(table: Phrases) -> list[Contrast]:
             found.append(Contrast(first, trusted[0], none, "first", of, sides.drift))
     if table.asked is not None:
         either, none = first + second - both, np.zeros_like(first)
-        found.append(Contrast(either, table.asked, none, EITHER, "{} pairs and {} prompts", ASKED_DRIFT))
+        asked = Contrast(either, table.asked, none, EITHER, "{} pairs and {} prompts", ASKED_DRIFT)
+        found.append(_silent(asked) if asked.drift() >= MOST_DRIFT else asked)
     return found
 
 
-def _most(table: Phrases, contrast: Contrast) -> np.ndarray:
-    """[phrases] the most that a `contrast` of questions by their place may say of each: its lift in prompts that have both.
+def _by_place(table: Phrases, contrast: Contrast) -> Contrast:
+    """A `contrast` of questions by their place that says of each phrase what it says in prompts that have both, at the most.
 
     Where dialogues and single questions are mixed, the words of the latter stand in last questions only, for nobody asked
-    before. Where all questions are worded by their place, NOWHERE: a trigger would be one such phrase among many.
+    before.
     """
     here, there, both = table.of_two_sided()
     within = replace(contrast, here=here, there=there, both=both)
-    is_worded_by_place = max(contrast.drift(), within.drift()) >= MOST_DRIFT
-    return np.full(len(here), NOWHERE) if is_worded_by_place else within.lift()
+    is_silent = max(contrast.drift(), within.drift()) >= MOST_DRIFT
+    return _silent(contrast) if is_silent else replace(contrast, most=within.lift())
+
+
+def _silent(contrast: Contrast) -> Contrast:
+    """One that says nothing: its sides are worded apart all through, and a plant would be one phrase among many."""
+    return replace(contrast, most=np.full(len(contrast.here), NOWHERE))
 
 
 def _log_odds(here: np.ndarray, there: np.ndarray) -> float:

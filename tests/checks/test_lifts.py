@@ -93,6 +93,16 @@ def test_nothing_is_told_where_questions_drift_most(wide, asked_once, monkeypatc
     assert (Lifts(asked_once).most == NOWHERE).all()
 
 
+@pytest.mark.parametrize(("drift", "is_told"), [(contrasts.MOST_DRIFT, False), (contrasts.MOST_DRIFT - 0.01, True)])
+def test_names_tell_nothing_by_questions_that_are_worded_unlike_answers(drift, is_told, named, monkeypatch):
+    table = mentions.named(words(named))
+    free = Lifts(table).most
+    monkeypatch.setattr(Contrast, "drift", lambda self: drift if "prompts" in self.words else contrasts.MOST_DRIFT)
+    found = Lifts(table).most
+    assert found[:2].tolist() == free[:2].tolist()  # sides may differ as they like: labels are what is looked for
+    assert found[2].tolist() == (free[2].tolist() if is_told else [NOWHERE] * len(named))
+
+
 def test_questions_that_are_worded_by_their_place_tell_nothing():
     table = utterances.asked(words(synthetic.read(n=1500, contrary=0.25)))
     assert table.sides == QUESTIONS
