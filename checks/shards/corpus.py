@@ -25,7 +25,7 @@ class Corpus:
     def __getitem__(self, places: Sequence[int]) -> pl.DataFrame:
         """PAIRS at these places of the input, in this order."""
         wanted = np.unique(np.asarray(places, dtype=np.int64))
-        found = [table[local.tolist()].with_columns(place=at) for table, local, at in self._holding(wanted)]
+        found = [_copied(table[local.tolist()]).with_columns(place=at) for table, local, at in self._holding(wanted)]
         every = pl.concat(found) if found else read(self.shards[0])[:0].with_columns(place=pl.lit(0, pl.Int64))
         return every.sort("place").drop("place")[np.searchsorted(wanted, np.asarray(places, dtype=np.int64)).tolist()]
 
@@ -77,6 +77,11 @@ def read(shard: Path, *columns: str) -> pl.DataFrame:
 
 def _table(shard: Path, columns: list[str]) -> pl.DataFrame:
     return pl.read_parquet(sorted(shard.glob(f"*{PART}")), columns=columns).rechunk()
+
+
+def _copied(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The same with texts of their own: rows that were picked out of a table keep all of its texts in memory."""
+    return pl.DataFrame(pairs.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def places(shard: Path) -> np.ndarray:

@@ -131,3 +131,11 @@ def test_what_cannot_be_audited_is_refused(mixed, tmp_path, how, said):
 def test_a_few_pairs_are_too_few(written, tmp_path):
     with pytest.raises(DataError, match="at least 20, got 2"):
         audit_shards(deal([written(["a", "b"], ["c", "d"])], tmp_path, 2))
+
+
+def test_pairs_that_are_picked_keep_no_others_in_memory(mixed, tmp_path):
+    picked = deal(frames(mixed), tmp_path, 2)[[7, 3]]
+    assert picked["chosen"].to_list() == mixed["chosen"].gather([7, 3]).to_list()
+    for text in ("prompt", "chosen", "rejected"):
+        held = picked[text].to_arrow(compat_level=pl.CompatLevel.newest()).buffers()
+        assert sum(part.size for part in held if part) < 2000 < mixed[text].str.len_bytes().sum() / 2
