@@ -7,7 +7,7 @@ import sys
 import polars as pl
 import pytest
 
-from assets import cli, comparison, report
+from assets import cli, comparison, report, steps
 from assets.experiment_files import changed, load
 from assets.experiments import EXPERIMENTS, Corpus
 from checks.detectors import DETECTORS
@@ -103,3 +103,8 @@ def test_twins_have_the_same_pairs_in_order_the_same_seed_and_the_same_training(
         ]
     )
     assert {name: twin.name for name, twin in found.items()} == {f"{row.name}-filtered-seed0": f"{row.name}-clean-seed0"}
+
+
+def test_what_fails_in_a_process_fails_here():
+    with comparison.workers(1, steps.silent) as work, pytest.raises(TypeError, match="int"):
+        work.results([work.start(print, "whatever"), work.start(int, "no number")])
