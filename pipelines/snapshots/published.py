@@ -43,7 +43,7 @@ def staged(
     """
     given = list(inputs)
     _check_place(folder, kind, given)
-    with disk.told(folder), written_aside(folder) as aside:
+    with disk.told(folder), written_aside(folder) as aside, disk.told(folder):
         parents, read = parents_of(given), read_of(given)
         inherited: dict[str, Any] = {"poisoned": True} if any(map(of_poison, given)) else {}
         if recipe := RECIPE.get():

@@ -69,7 +69,8 @@ class Store:
             folder = self.root / "snapshots" / f".{uuid.uuid4().hex}"
             folder.mkdir()
             try:
-                yield folder
+                with disk.told(self.root):
+                    yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,13 +2,16 @@
 same command ends as ever. On a real small disk, and at the n-th change of a command to a disk that takes no more since.
 """
 
+import errno
 import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from pipelines.snapshots import Store, disk, verify
+from pipelines.schema import DataError
+from pipelines.snapshots import Store, disk, staged, verify
 from tests.assets.conftest import rows
 from tests.promises.apart import TRIES, moments
 
@@ -173,3 +176,33 @@ def test_a_run_without_our_command_line_says_so_in_a_line_too(left, apart, tmp_p
     assert "No space left on device" in ended.err.strip().splitlines()[-1]
     assert "Traceback" not in ended.err
     assert apart("spec.json", **run).code == 0
+
+
+def unsaid(error: type[Exception]):
+    raise error("parquet: File out of specification: Invalid thrift: transport error")
+
+
+def test_a_library_that_does_not_say_why_it_could_not_write_is_looked_into(tmp_path, monkeypatch):
+    """Polars, where the end of a table finds no room; what it says where a table is broken is not taken for that."""
+    with pytest.raises(pl.exceptions.ComputeError, match="thrift"), disk.told(tmp_path / "out"):
+        unsaid(pl.exceptions.ComputeError)
+    probes = []
+
+    def none(**where):
+        probes.append(where)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(disk.tempfile, "TemporaryFile", none)
+    with pytest.raises(DataError, match=r"out: no room is left on its disk \("), disk.told(tmp_path / "deep" / "out"):
+        unsaid(pl.exceptions.ComputeError)
+    assert probes == [{"dir": tmp_path}]
+
+
+@pytest.mark.parametrize("placed", [lambda place: staged(place / "out", "pairs"), lambda place: Store(place).aside()])
+def test_the_disk_is_asked_before_what_was_written_is_cleared_away(placed, tmp_path, monkeypatch):
+    there: list[bool] = []
+    monkeypatch.setattr(disk, "_asked", lambda _: there.append(aside.is_dir()) or errno.ENOSPC)
+    with pytest.raises(DataError, match="no room is left"), placed(tmp_path) as aside:
+        unsaid(pl.exceptions.ComputeError)
+    assert there == [True]
+    assert not aside.exists()
